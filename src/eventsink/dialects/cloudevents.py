@@ -1,0 +1,53 @@
+"""CloudEvents 1.0 in the JSON format; the binary HTTP mode becomes the same object.
+
+Source: CloudEvents 1.0.2, JSON event format and HTTP protocol binding.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from eventsink.dialects import shorthand
+from eventsink.errors import InvalidEvent
+from eventsink.event import Draft
+
+_STANDARD = frozenset({"datacontenttype", "dataschema"})
+
+
+def recognises(item: dict[str, Any]) -> bool:
+    """It says which version of the specification it follows."""
+    return "specversion" in item
+
+
+def read(item: dict[str, Any]) -> Draft:
+    """Read a CloudEvent; its extension attributes are kept."""
+    if item["specversion"] != "1.0":
+        raise InvalidEvent(
+            "Only CloudEvents 1.0 is read.", pointer="/specversion", expected="1.0", got=repr(item["specversion"])[:60]
+        )
+    if item.get("data_base64") is not None:
+        item = item | {"data": _unpack(item["data_base64"])}
+        del item["data_base64"]
+    return shorthand.read(item)
+
+
+def from_headers(headers: Mapping[str, str], data: Any) -> dict[str, Any]:
+    """The object that an HTTP request in binary mode stands for: attributes in `ce-` headers, data in the body."""
+    attributes = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
+    return {"specversion": "1.0", **attributes, "data": data}
+
+
+def _unpack(text: Any) -> Any:
+    try:
+        return msgspec.json.decode(base64.b64decode(text, validate=True))
+    except (binascii.Error, msgspec.MsgspecError, UnicodeDecodeError, TypeError, ValueError, RecursionError):
+        raise InvalidEvent(
+            "Only JSON data is read, and 'data_base64' holds none.",
+            pointer="/data_base64",
+            expected="JSON in base64",
+            got=repr(text)[:60],
+        ) from None

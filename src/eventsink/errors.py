@@ -1,0 +1,103 @@
+"""Every error that the event sink raises on purpose. The text is for the person who has to act.
+
+::
+
+    EventSinkError
+    ├── InvalidEvent          one event cannot be accepted; says where and what was expected
+    ├── MalformedBody         a whole body cannot be read as JSON; says at which byte
+    ├── BodyTooLarge          a body is over the limit, compressed or inflated
+    ├── SettingsError         a wrong setting; names it
+    ├── PluginError           a worker cannot be found or loaded; says what to install or mend
+    ├── DataDirectoryInUse    another process owns the data directory
+    ├── ExchangeUnavailable   events cannot be stored now; try again
+    │   └── ExchangeFull      the size cap of the exchange is reached
+    ├── StoreUnavailable      the store cannot be read or written now
+    ├── TryLater              (raised by workers) the destination is away: keep the events
+    └── Refused               (raised by workers) the destination will never take these events
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class EventSinkError(Exception):
+    """The root: everything below is expected, explained, and never a bug by itself."""
+
+
+class InvalidEvent(EventSinkError):
+    """One event cannot be accepted.
+
+    Args:
+        message: a sentence for the sender.
+        pointer: RFC 6901 JSON pointer into the event, "" for the whole of it.
+        expected: what the catalogue wants there.
+        got: what came, shortened.
+    """
+
+    def __init__(self, message: str, *, pointer: str = "", expected: str = "", got: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.pointer = pointer
+        self.expected = expected
+        self.got = got
+
+
+class MalformedBody(EventSinkError):
+    """A body is not JSON (or not the JSON that its content type promises)."""
+
+
+class BodyTooLarge(EventSinkError):
+    """A body is larger than allowed, before or after inflating it."""
+
+
+class SettingsError(EventSinkError):
+    """A setting is wrong; the message names the setting, its value and what is allowed."""
+
+
+class PluginError(EventSinkError):
+    """A worker is unknown, does not load, or lacks a library."""
+
+
+class DataDirectoryInUse(EventSinkError):
+    """Another event sink owns this data directory."""
+
+
+class ExchangeUnavailable(EventSinkError):
+    """Events cannot be made durable right now. Nothing of the request was stored."""
+
+
+class ExchangeFull(ExchangeUnavailable):
+    """The size cap of the exchange is reached: a destination does not keep up or is away."""
+
+
+class StoreUnavailable(EventSinkError):
+    """The store cannot answer or append right now."""
+
+
+class TryLater(EventSinkError):
+    """A worker says: the destination cannot take anything now. The events are kept and offered again.
+
+    Args:
+        reason: a sentence for the operator.
+        after: seconds to wait at least, when the destination named a time.
+    """
+
+    def __init__(self, reason: str, *, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after = after
+
+
+class Refused(EventSinkError):
+    """A worker says: the destination will never take these events.
+
+    Args:
+        reason: a sentence for the operator, kept with the dead letter.
+        events: the refused ones, when the destination names them; the rest of the batch is offered again.
+            Left out, the batch is halved until the culprit stands alone.
+    """
+
+    def __init__(self, reason: str, *, events: Sequence[Any] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.events = tuple(events)
