@@ -1,0 +1,24 @@
+"""Logs: lines for a person at a terminal, JSON for everything else; on standard error, so that output stays clean."""
+
+import logging
+import sys
+
+import structlog
+
+__all__ = ["configure"]
+
+
+def configure() -> None:
+    """Set up structlog for this process."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,  # without the values of variables, among which are keys and names
+            structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,193 @@
+"""Settings: one TOML file, overridden by the environment, checked before anything starts.
+
+`EVENTSINK_SECTION__KEY` overrides a key, `EVENTSINK_SECTION__KEY_FILE` reads its value from a file, as for secrets.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from eventsink.catalogue import nearest
+from eventsink.errors import SettingsError
+
+__all__ = ["Collect", "Exchange", "Settings", "Store", "load", "redacted"]
+
+PREFIX = "EVENTSINK_"
+SECRET = ("key", "secret", "token", "password", "url")
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One section of the file."""
+
+
+class Exchange(_Section, frozen=True, kw_only=True):
+    """Where events wait."""
+
+    url: Annotated[str, Meta(description="sqlite:///FILE, or empty for exchange.db in the data directory.")] = ""
+    name: Annotated[str, Meta(description="Name of the fanout exchange.", min_length=1)] = "clowder.metrics"
+    max_bytes: Annotated[int, Meta(description="Waiting events beyond this size are refused.", ge=1 << 16)] = 10 << 30
+
+
+class Collect(_Section, frozen=True, kw_only=True):
+    """The front door."""
+
+    host: Annotated[str, Meta(description="Address to listen on.", min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Meta(description="Port to listen on; 0 takes a free one.", ge=0, le=65535)] = 8750
+    source: Annotated[str, Meta(description="Source of events that name none.", min_length=1)] = "clowder"
+    strict: Annotated[bool, Meta(description="Refuse types that the catalogue does not know.")] = False
+    max_body: Annotated[int, Meta(description="Largest body, bytes as sent.", ge=1024)] = 8 << 20
+    max_inflated: Annotated[int, Meta(description="Largest body, bytes after inflating.", ge=1024)] = 16 << 20
+    max_event: Annotated[int, Meta(description="Largest single event, bytes.", ge=1024)] = 256 << 10
+    rate: Annotated[float, Meta(description="Events per second and key, 0 for no limit.", ge=0)] = 0.0
+
+
+class Store(_Section, frozen=True, kw_only=True):
+    """The store: dashboard, reports, status page."""
+
+    path: Annotated[str, Meta(description="Its folder; empty for store in the data directory.")] = ""
+    memory: Annotated[str, Meta(description="Memory that queries may use.", pattern=r"^\d+(MB|GB)$")] = "64MB"
+    keep_months: Annotated[int, Meta(description="Months of events to keep, 0 for all.", ge=0)] = 0
+
+
+class Settings(_Section, frozen=True, kw_only=True):
+    """All settings. A section under `workers` switches its destination on."""
+
+    data: Annotated[str, Meta(description="The data directory.", min_length=1)] = "var"
+    exchange: Exchange = Exchange()
+    collect: Collect = Collect()
+    store: Store = Store()
+    workers: dict[str, dict[str, Any]] = {}
+
+    @property
+    def directory(self) -> Path:
+        """The data directory."""
+        return Path(self.data)
+
+    @property
+    def exchange_path(self) -> Path:
+        """The file of the embedded exchange.
+
+        Raises:
+            SettingsError: the URL is of another kind of exchange.
+        """
+        if not self.exchange.url:
+            return self.directory / "exchange.db"
+        scheme, _, rest = self.exchange.url.partition("://")
+        if scheme != "sqlite" or not rest.startswith("/"):
+            raise SettingsError(
+                f"exchange.url begins with {scheme!r}: give sqlite:///FILE, the only kind of exchange there is here."
+            )
+        return Path(rest[1:])
+
+    @property
+    def store_path(self) -> Path:
+        """The folder of the store."""
+        return Path(self.store.path) if self.store.path else self.directory / "store"
+
+    @property
+    def keys_path(self) -> Path:
+        """The file of the API keys."""
+        return self.directory / "keys.db"
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Read the settings.
+
+    Args:
+        path: the file; by default the one that EVENTSINK_CONFIG names, else eventsink.toml if it is there.
+        environment: in place of the process's own.
+        given: values that win over all else, as `data="…"` or `collect={"port": 1}`; None says nothing.
+
+    Raises:
+        SettingsError: a sentence that names the setting that is wrong.
+    """
+    environment = os.environ if environment is None else environment
+    tree = _read_file(path, environment)
+    for keys, value, name in _overrides(environment):
+        _put(tree, keys, value, name)
+    for section, value in given.items():
+        values = {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+        if isinstance(values, dict) and isinstance(tree.get(section, {}), dict):
+            tree[section] = {**tree.get(section, {}), **values}
+        elif values is not None and not isinstance(values, dict):
+            tree[section] = values
+    for name, section in tree["workers"].items() if isinstance(tree.get("workers"), dict) else ():
+        if not isinstance(section, dict):
+            raise SettingsError(f"workers.{name}: expected a section, got {type(section).__name__}.")
+    try:
+        return msgspec.convert(tree, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+
+
+def redacted(settings: Settings) -> dict[str, Any]:
+    """The settings as plain values, with secrets hidden."""
+    return {name: _hide(name, value) for name, value in msgspec.to_builtins(settings).items()}
+
+
+def _hide(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _hide(key, item) for key, item in value.items()}
+    if name == "url" and "@" in str(value):
+        scheme, _, rest = str(value).rpartition("://")
+        return f"{scheme}://…@{rest.rpartition('@')[2]}"
+    secret = name != "url" and any(word in name for word in SECRET)
+    return "…" if secret and value else value
+
+
+def _read_file(path: Path | None, environment: Mapping[str, str]) -> dict[str, Any]:
+    named = path or (Path(environment[PREFIX + "CONFIG"]) if environment.get(PREFIX + "CONFIG") else None)
+    file = named or Path("eventsink.toml")
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        if named is None:
+            return {}
+        raise SettingsError(f"There is no settings file {file}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not TOML: {error}.") from None
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def _overrides(environment: Mapping[str, str]) -> list[tuple[list[str], str, str]]:
+    found = []
+    for name, value in sorted(environment.items()):
+        if not name.startswith(PREFIX) or "__" not in name:
+            continue
+        keys = name.removeprefix(PREFIX).lower().split("__")
+        if keys[-1].endswith("_file"):
+            keys[-1] = keys[-1].removesuffix("_file")
+            try:
+                value = Path(value).read_text("utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(f"{name} names a file that cannot be read: {error}.") from None
+        found.append((keys, value, name))
+    return found
+
+
+def _put(tree: dict[str, Any], keys: list[str], value: str, name: str) -> None:
+    for key in keys[:-1]:
+        tree = tree.setdefault(key, {})
+        if not isinstance(tree, dict):
+            raise SettingsError(f"{name}: {key!r} is a value, not a section.")
+    tree[keys[-1]] = value
+
+
+def _sentence(error: msgspec.ValidationError) -> str:
+    text = str(error)
+    what, _, where = text.partition(" - at `$")
+    place = where.rstrip("`").lstrip(".") or "the settings"
+    if "unknown field" in text:
+        unknown = text.split("`")[1]
+        section = getattr(Settings(), place, None) if where else Settings()
+        names = getattr(section, "__struct_fields__", ())
+        close = nearest(unknown, list(names))
+        hint = f" Did you mean {close!r}?" if close else f" Known are {', '.join(names)}." if names else ""
+        return f"There is no setting {unknown!r} in {place}.{hint}"
+    return f"{place}: {what[0].lower()}{what[1:]}."
