@@ -1,0 +1,147 @@
+"""What an exchange promises, whatever it is made of. `eventsink.testing.check_exchange` proves it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from eventsink.event import Event
+
+__all__ = ["Account", "Batch", "DeadLetter", "Exchange", "Failure", "Queue", "Spool"]
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Why one event of a batch will not be delivered.
+
+    Args:
+        event: the event.
+        reason: a sentence for the operator.
+        attempts: how often its delivery was tried.
+        first_seen: when it was tried first; `last_seen`: when last.
+        traceback: where the worker failed, if by a bug.
+    """
+
+    event: Event
+    reason: str
+    attempts: int
+    first_seen: datetime
+    last_seen: datetime
+    traceback: str | None = None
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An event that a worker could not deliver, where it waits for a person.
+
+    Args:
+        id: number within the exchange; the handle for show, retry and drop.
+        worker: name of the queue that it was in.
+        body: the event as it was tried.
+    """
+
+    id: int
+    worker: str
+    reason: str
+    attempts: int
+    first_seen: datetime
+    last_seen: datetime
+    body: dict[str, Any]
+    traceback: str | None = None
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """The books of one queue: accepted = delivered + waiting + dead, at all times.
+
+    Args:
+        accepted: events that were put into this queue, ever.
+        delivered: events that its worker is done with.
+        waiting: events still to be delivered.
+        dead: events that could not be delivered, those dropped by a person included.
+        dropped: how many of the dead a person has thrown away.
+        lost: events that a damaged disk has destroyed. They are no longer counted as accepted.
+        lag_seconds: age of the oldest waiting event, 0 when none waits.
+    """
+
+    accepted: int
+    delivered: int
+    waiting: int
+    dead: int
+    dropped: int
+    lost: int
+    lag_seconds: float
+
+
+class Spool(msgspec.Struct, frozen=True):
+    """What waits for an exchange that is away: count and bytes."""
+
+    events: int
+    bytes: int
+
+
+class Batch(Protocol):
+    """Events taken from a queue and not settled yet, in the order of publishing."""
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """The events, decoded."""
+
+
+class Queue(Protocol):
+    """The events that wait for one worker."""
+
+    name: str
+
+    async def take(self, limit: int, wait: float) -> Batch | None:
+        """Up to `limit` events; None when none came within `wait` seconds.
+
+        A batch that is taken and not settled is offered again to the next process that asks.
+        """
+
+    async def done(self, batch: Batch, failures: Sequence[Failure] = ()) -> None:
+        """Settle a batch: its events are delivered, but for `failures`, which become dead letters, all in one step.
+
+        Raises:
+            ExchangeUnavailable: nothing was settled; the batch may be settled again.
+        """
+
+    async def release(self, batch: Batch) -> None:
+        """Give a batch back unsettled: it is the next to be offered."""
+
+
+class Exchange(Protocol):
+    """Takes accepted events and gives a copy of each to every queue."""
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Make events durable: when this returns they survive kill -9 and loss of power.
+
+        Raises:
+            ExchangeUnavailable: none of them was stored.
+        """
+
+    async def queue(self, name: str) -> Queue:
+        """The queue of a worker, made when it is not there. It gets what is published from then on."""
+
+    async def put_back(self, worker: str, events: Sequence[Event]) -> None:
+        """Put events into one worker's queue alone: a replay.
+
+        Raises:
+            ExchangeUnavailable: none of them was stored.
+        """
+
+    async def accounts(self) -> dict[str, Account]:
+        """The books of every queue, all read at one moment."""
+
+    async def spool(self) -> Spool:
+        """What waits for the exchange itself; zero where the exchange is always there."""
+
+    async def dead_letters(self, *, worker: str | None = None, after: int = 0, limit: int = 100) -> list[DeadLetter]:
+        """Dead letters in the order of their numbers, those above `after`."""
+
+    async def retry(self, ids: Sequence[int]) -> int:
+        """Put dead letters back into the queues that they came from. Returns how many there were."""
+
+    async def drop(self, ids: Sequence[int]) -> int:
+        """Throw dead letters away, for good. Returns how many there were."""
+
+    async def close(self) -> None:
+        """Finish what is under way and free the files and connections. Safe to call twice."""

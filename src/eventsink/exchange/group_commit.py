@@ -1,0 +1,174 @@
+"""The thread that writes the embedded exchange: what arrives while one commit is on its way shares the next.
+
+That is what makes a durable answer cheap: one fsync, one wake-up of a thread and one future serve all requests that
+wait for it.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+from eventsink.exchange import sqlite_log
+
+__all__ = ["GroupCommit"]
+
+LARGEST_ROW = 1 << 20  # bytes; a row is closed beyond this, for a reader holds whole rows
+
+Change = Callable[[sqlite3.Connection], Any]
+
+
+class _Group:
+    """What goes into one transaction."""
+
+    def __init__(self, durable: "asyncio.Future[None]") -> None:
+        self.lines: list[bytes] = []
+        self.counts: list[int] = []
+        self.durable = durable
+        self.calls: list[tuple[Change, asyncio.Future[Any]]] = []
+
+
+class GroupCommit:
+    """Owns the writing connection. The methods without an underscore are called on the event loop.
+
+    Args:
+        connection: used by the thread of this object alone.
+        head: number of the next event.
+        committed: called on the event loop after each commit that added events.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, head: int, committed: Callable[[], None]) -> None:
+        self.head = head
+        self._connection = connection
+        self._committed = committed
+        self._loop = asyncio.get_running_loop()
+        self._next: _Group | None = None
+        self._busy = False
+        self._work: SimpleQueue[_Group | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="exchange-writer", daemon=True)
+        self._thread.start()
+
+    def append(self, lines: bytes, count: int) -> "asyncio.Future[None]":
+        """Add events; the future, shared by all who add to the same commit, is done when they are durable."""
+        group = self._join()
+        group.lines.append(lines)
+        group.counts.append(count)
+        return group.durable
+
+    def call(self, change: Change) -> "asyncio.Future[Any]":
+        """Make any other change; the future has its result when it is durable."""
+        done: asyncio.Future[Any] = self._loop.create_future()
+        self._join().calls.append((change, done))
+        return done
+
+    async def close(self) -> None:
+        """Finish what was asked for, and close the connection."""
+        while self._next is not None or self._busy:
+            await asyncio.sleep(0.001)
+        if self._thread.is_alive():
+            self._work.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    # --- on the event loop -------------------------------------------------------------------------------------------
+
+    def _join(self) -> _Group:
+        if self._next is None:
+            self._next = _Group(self._loop.create_future())
+            if not self._busy:
+                self._busy = True
+                self._loop.call_soon(self._hand_over)  # after all requests of this turn of the loop have joined
+        return self._next
+
+    def _hand_over(self) -> None:
+        group, self._next = self._next, None
+        if group is None:
+            self._busy = False
+        else:
+            self._work.put(group)
+
+    def _resolve(self, group: _Group, failed: Exception | None, outcomes: list[Any]) -> None:
+        for (_, done), outcome in zip(group.calls, outcomes, strict=True):
+            _settle(done, outcome)
+        _settle(group.durable, failed)
+        if group.lines and failed is None:
+            self._committed()
+        self._hand_over()
+
+    # --- on the thread -----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while (group := self._work.get()) is not None:
+            failed, outcomes = self._commit(group)
+            self._loop.call_soon_threadsafe(self._resolve, group, failed, outcomes)
+        self._connection.close()
+
+    def _commit(self, group: _Group) -> tuple[Exception | None, list[Any]]:
+        """Write a group; should that fail, its events alone and each change alone: one must not fail the others."""
+        changes = [change for change, _ in group.calls]
+        try:
+            return None, self._write(group, changes)
+        except Exception as error:  # whatever it is, it belongs to those who asked
+            self._undo()
+            failed = error if group.lines else None
+            if not group.calls:
+                return error, []
+        if group.lines:
+            failed = self._alone(lambda: self._write(group, []))
+        nothing = _Group(group.durable)
+        return failed, [self._alone(lambda change=change: self._write(nothing, [change])[0]) for change in changes]  # type: ignore[misc]
+
+    def _alone(self, write: Callable[[], Any]) -> Any:
+        try:
+            outcome = write()
+        except Exception as error:  # belongs to the one who asked
+            self._undo()
+            return error
+        return None if isinstance(outcome, list) else outcome
+
+    def _write(self, group: _Group, changes: list[Change]) -> list[Any]:
+        rows = _rows(group)
+        if len(rows) == 1 and not changes:  # the common case: one statement that commits itself
+            count, lines = rows[0]
+            sqlite_log.append(self._connection, self.head, count, lines)
+            self.head += count
+            return []
+        self._connection.execute("BEGIN IMMEDIATE")
+        head = self.head
+        for count, lines in rows:
+            sqlite_log.append(self._connection, head, count, lines)
+            head += count
+        outcomes = [change(self._connection) for change in changes]
+        self._connection.execute("COMMIT")
+        self.head = head
+        return outcomes
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.rollback()
+
+
+def _rows(group: _Group) -> list[tuple[int, bytes]]:
+    """The events of a group as rows of bearable size: count and lines of each."""
+    rows, lines, count, size = [], [], 0, 0
+    for part, events in zip(group.lines, group.counts, strict=True):
+        lines.append(part)
+        count += events
+        size += len(part)
+        if size > LARGEST_ROW:
+            rows.append((count, b"\n".join(lines)))
+            lines, count, size = [], 0, 0
+    if lines:
+        rows.append((count, b"\n".join(lines)))
+    return rows
+
+
+def _settle(done: "asyncio.Future[Any]", outcome: Any) -> None:
+    if done.done():  # whoever asked has gone away; what was written stands
+        return
+    if isinstance(outcome, Exception):
+        done.set_exception(outcome)
+        done.exception()  # marks it as seen: a group whose requests have all gone away is no error of its own
+    else:
+        done.set_result(outcome)

@@ -1,0 +1,75 @@
+"""What to do with a damaged exchange file: set it aside, and keep what can be read of it."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from eventsink.exchange import sqlite_log
+
+__all__ = ["salvage"]
+
+
+def salvage(path: Path) -> tuple[Path, int, int]:
+    """Move a damaged file away and build a new one of what can be read.
+
+    Returns:
+        where the damaged file lies now, how many events were kept, and how many are gone.
+    """
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    new = sqlite_log.connect(path)
+    sqlite_log.prepare(new)
+    new.execute("BEGIN")
+    old = sqlite3.connect(f"file:{aside}?mode=ro", uri=True)
+    kept = _copy_log(old, new)
+    _copy_table(old, new, "queues")
+    _copy_table(old, new, "put_back")
+    _copy_table(old, new, "dead_letters")
+    lost = _missing(new)
+    new.execute("COMMIT")
+    old.close()
+    new.close()
+    return aside, kept, lost
+
+
+def _copy_log(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
+    kept = 0
+    for first, count, crc, lines in _read_both_ways(old, "log", "first"):
+        if sqlite_log.intact(lines, crc):
+            kept += count * new.execute("INSERT OR IGNORE INTO log VALUES (?, ?, ?, ?)", (first, count, crc, lines)).rowcount
+    return kept
+
+
+def _copy_table(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
+    copied = 0
+    for row in _read_both_ways(old, table, "rowid"):
+        places = ", ".join("?" * len(row))
+        copied += new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row).rowcount
+    return copied
+
+
+def _read_both_ways(connection: sqlite3.Connection, table: str, key: str) -> Iterator[tuple[Any, ...]]:
+    """Rows from the front up to the first damage, then from the back down to the last."""
+    for direction in ("ASC", "DESC"):
+        try:
+            yield from connection.execute(f"SELECT * FROM {table} ORDER BY {key} {direction}")
+        except sqlite3.DatabaseError:  # here the damage begins; the caller counts what is missing
+            continue
+        return
+
+
+def _missing(new: sqlite3.Connection) -> int:
+    """The most events that any queue waits for and that are gone. Its account shows them when it comes to them."""
+    head = sqlite_log.head(new)
+    worst = 0
+    for (cursor,) in new.execute("SELECT cursor FROM queues").fetchall():
+        there = new.execute(
+            "SELECT coalesce(sum(first + count - max(first, ?1)), 0) FROM log WHERE first + count > ?1", (cursor,)
+        ).fetchone()[0]
+        worst = max(worst, head - cursor - there)
+    return worst

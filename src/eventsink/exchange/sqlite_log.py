@@ -1,0 +1,212 @@
+"""The file of the embedded exchange: its tables, and every statement that reads or changes them.
+
+One log of rows, each a group of events that were committed together (one JSON line an event), numbered from 1 without
+gaps; a queue is a cursor into it, so fan-out costs nothing. Beside the log lie the events put back for one queue alone
+and the dead letters. All functions run on the thread that owns the connection.
+"""
+
+import sqlite3
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+__all__ = ["Row", "connect", "prepare"]
+
+VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, crc INTEGER NOT NULL, lines BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS queues (
+    name TEXT PRIMARY KEY, start INTEGER NOT NULL, cursor INTEGER NOT NULL,
+    put_back INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0,
+    lost INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS put_back (id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, line BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS put_back_queue ON put_back (queue, id);
+CREATE TABLE IF NOT EXISTS dead_letters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, reason TEXT NOT NULL, attempts INTEGER NOT NULL,
+    first_seen TEXT NOT NULL, last_seen TEXT NOT NULL, traceback TEXT, line BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS dead_letters_queue ON dead_letters (queue, id);
+"""
+
+
+class Row:
+    """A group of events in the log: numbers `first` to `first + count - 1`."""
+
+    __slots__ = ("count", "first", "lines")
+
+    def __init__(self, first: int, count: int, lines: bytes) -> None:
+        self.first = first
+        self.count = count
+        self.lines = lines
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file so that a commit is durable when it returns.
+
+    Raises:
+        sqlite3.DatabaseError: it is damaged, or no such file at all.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA wal_autocheckpoint=4000")
+    connection.execute("PRAGMA busy_timeout=5000")
+    return connection
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables, or see that they are those of this version.
+
+    Raises:
+        sqlite3.DatabaseError: the file is damaged, or was made by a later version.
+    """
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise sqlite3.DatabaseError(f"made by a later version of the event sink (format {version})")
+    connection.executescript(_SCHEMA)
+    connection.execute(f"PRAGMA user_version={VERSION}")
+    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise sqlite3.DatabaseError("its check found damage")
+
+
+def append(connection: sqlite3.Connection, first: int, count: int, lines: bytes) -> None:
+    """Add one row to the log."""
+    connection.execute("INSERT INTO log VALUES (?, ?, ?, ?)", (first, count, zlib.crc32(lines), lines))
+
+
+def head(connection: sqlite3.Connection) -> int:
+    """The number of the next event."""
+    row = connection.execute("SELECT first + count FROM log ORDER BY first DESC LIMIT 1").fetchone()
+    beyond = connection.execute("SELECT max(cursor) FROM queues").fetchone()[0]
+    return max(row[0] if row else 1, beyond or 1)
+
+
+def begin_of_new_queue(connection: sqlite3.Connection) -> int:
+    """Where a new queue begins: at the next event, or at the first kept one as long as no queue has settled any.
+
+    The second is the case of events that came before there was any worker, and of a salvaged file without accounts.
+    """
+    first = connection.execute("SELECT min(first) FROM log").fetchone()[0]
+    reached = connection.execute("SELECT max(cursor) FROM queues").fetchone()[0]
+    return head(connection) if first is None or (reached or 0) > first else int(first)
+
+
+def read(connection: sqlite3.Connection, cursor: int, limit: int) -> list[Row]:
+    """Rows that hold the events from `cursor` on, enough for `limit` events. Rows that the disk changed are left out."""
+    rows: list[Row] = []
+    start = connection.execute("SELECT max(first) FROM log WHERE first <= ?", (cursor,)).fetchone()[0]
+    found = connection.execute("SELECT * FROM log WHERE first >= ? ORDER BY first", (start or cursor,))
+    for first, count, crc, lines in found:
+        if first + count <= cursor or not intact(lines, crc):
+            continue
+        rows.append(Row(first, count, lines))
+        if first + count - cursor >= limit:
+            break
+    return rows
+
+
+def intact(lines: object, crc: int) -> bool:
+    """Whether the disk gave back what was written."""
+    return isinstance(lines, bytes) and zlib.crc32(lines) == crc
+
+
+def add_queue(connection: sqlite3.Connection, name: str, start: int) -> None:
+    """Make a queue that gets the events from `start` on, unless it is there."""
+    connection.execute("INSERT OR IGNORE INTO queues (name, start, cursor) VALUES (?, ?, ?)", (name, start, start))
+
+
+def advance(connection: sqlite3.Connection, name: str, cursor: int, *, delivered: int, lost: int) -> None:
+    """Move the cursor of a queue over events that are settled, or lost because the disk changed them."""
+    connection.execute(
+        "UPDATE queues SET cursor = ?, delivered = delivered + ?, lost = lost + ? WHERE name = ?",
+        (cursor, delivered, lost, name),
+    )
+
+
+def purge(connection: sqlite3.Connection) -> int:
+    """Remove rows that every queue is past, but for the last, which keeps the count. Returns their bytes."""
+    reached = connection.execute("SELECT min(cursor) FROM queues").fetchone()[0]
+    if reached is None:
+        return 0
+    condition = "first + count <= ? AND first < (SELECT max(first) FROM log)"
+    freed = connection.execute(f"SELECT sum(length(lines)) FROM log WHERE {condition}", (reached,)).fetchone()[0]
+    if not freed:
+        return 0
+    connection.execute(f"DELETE FROM log WHERE {condition}", (reached,))
+    return int(freed)
+
+
+def put_back(connection: sqlite3.Connection, name: str, lines: Sequence[bytes]) -> None:
+    """Put events into one queue alone."""
+    connection.executemany("INSERT INTO put_back (queue, line) VALUES (?, ?)", [(name, line) for line in lines])
+    connection.execute("UPDATE queues SET put_back = put_back + ? WHERE name = ?", (len(lines), name))
+
+
+def read_put_back(connection: sqlite3.Connection, name: str, limit: int) -> list[tuple[int, bytes]]:
+    """The oldest events that were put back for a queue, with their numbers."""
+    found = connection.execute("SELECT id, line FROM put_back WHERE queue = ? ORDER BY id LIMIT ?", (name, limit))
+    return found.fetchall()
+
+
+def settle_put_back(connection: sqlite3.Connection, name: str, ids: Sequence[int], delivered: int) -> None:
+    """Remove events that were put back and are settled now."""
+    connection.executemany("DELETE FROM put_back WHERE id = ?", [(number,) for number in ids])
+    connection.execute("UPDATE queues SET delivered = delivered + ? WHERE name = ?", (delivered, name))
+
+
+def bury(connection: sqlite3.Connection, letters: Iterable[tuple[str, str, int, str, str, str | None, bytes]]) -> None:
+    """Add dead letters: queue, reason, attempts, first and last seen, traceback, line."""
+    connection.executemany(
+        "INSERT INTO dead_letters (queue, reason, attempts, first_seen, last_seen, traceback, line)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        letters,
+    )
+
+
+def dead_letters(
+    connection: sqlite3.Connection, worker: str | None, after: int, limit: int
+) -> list[tuple[int, str, str, int, str, str, str | None, bytes]]:
+    """Dead letters above a number, of one worker or all, in the order of the table's columns."""
+    return connection.execute(
+        "SELECT * FROM dead_letters WHERE id > ?1 AND (?2 IS NULL OR queue = ?2) ORDER BY id LIMIT ?3",
+        (after, worker, limit),
+    ).fetchall()
+
+
+def retry(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
+    """Move dead letters back among the waiting."""
+    moved = 0
+    for number in ids:
+        moved += connection.execute(
+            "INSERT INTO put_back (queue, line) SELECT queue, line FROM dead_letters WHERE id = ?", (number,)
+        ).rowcount
+        connection.execute("DELETE FROM dead_letters WHERE id = ?", (number,))
+    return moved
+
+
+def drop(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
+    """Delete dead letters, and count them as dropped."""
+    dropped = 0
+    for number in ids:
+        dropped += connection.execute(
+            "UPDATE queues SET dropped = dropped + 1 WHERE name = (SELECT queue FROM dead_letters WHERE id = ?)",
+            (number,),
+        ).rowcount
+        connection.execute("DELETE FROM dead_letters WHERE id = ?", (number,))
+    return dropped
+
+
+def books(connection: sqlite3.Connection) -> list[tuple[str, int, int, int, int, int, int, int, int]]:
+    """For each queue: name, start, cursor, put back ever, delivered, dropped, lost, put back and waiting, dead letters."""
+    return connection.execute(
+        "SELECT name, start, cursor, put_back, delivered, dropped, lost,"
+        " (SELECT count(*) FROM put_back p WHERE p.queue = q.name),"
+        " (SELECT count(*) FROM dead_letters d WHERE d.queue = q.name) FROM queues q ORDER BY name"
+    ).fetchall()
+
+
+def size(connection: sqlite3.Connection) -> int:
+    """Bytes of the events in the log."""
+    return int(connection.execute("SELECT coalesce(sum(length(lines)), 0) FROM log").fetchone()[0])

@@ -1,0 +1,242 @@
+"""What is particular to the embedded exchange: its file, its cap, damage, and several processes."""
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eventsink.errors import DataDirectoryInUse, ExchangeFull, ExchangeUnavailable
+from eventsink.exchange.contract import Failure
+from eventsink.exchange.embedded import EmbeddedExchange
+from eventsink.testing import drain, sample_events
+
+
+async def _filled(path: Path, groups: int = 40, each: int = 25) -> list[str]:
+    """An exchange with a queue that has settled nothing, closed again. Returns the ids in it."""
+    exchange = await EmbeddedExchange.open(path)
+    await exchange.queue("store")
+    ids = []
+    for _ in range(groups):
+        events = sample_events(each)
+        await exchange.publish(events)
+        ids += [event.id for event in events]
+    await exchange.close()
+    return ids
+
+
+async def test_consumed_events_are_removed_from_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "exchange.db"
+    await _filled(path)
+    exchange = await EmbeddedExchange.open(path)
+    other = await exchange.queue("late")
+    await drain(await exchange.queue("store"))
+    await drain(other)
+    await exchange.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM log").fetchone()[0] == 1, "the last row keeps the numbering"
+
+
+async def test_events_published_before_any_queue_exists_are_kept_for_the_first(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    events = sample_events(3)
+    await exchange.publish(events)
+    assert await drain(await exchange.queue("store")) == events
+    await exchange.close()
+
+
+async def test_the_size_cap_refuses_clearly_and_ends_when_events_are_consumed(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db", most_bytes=100_000)
+    queue = await exchange.queue("store")
+    accepted = 0
+    with pytest.raises(ExchangeFull, match=r"exchange\.max_bytes.*eventsink status"):
+        while True:
+            await exchange.publish(sample_events(100))
+            accepted += 100
+    assert len(await drain(queue)) == accepted
+    await exchange.publish(sample_events(100))
+    assert len(await drain(queue)) == 100
+    await exchange.close()
+
+
+async def test_a_second_process_is_told_who_has_the_file(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    with pytest.raises(DataDirectoryInUse, match=f"Process {os.getpid()} already runs"):
+        await EmbeddedExchange.open(tmp_path / "exchange.db")
+    await exchange.close()
+
+
+async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExchangeUnavailable, match="cannot be opened"):
+        await EmbeddedExchange.open(tmp_path / "file" / "exchange.db")
+
+
+async def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "exchange.db"
+    await _filled(path, groups=1)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version=99")
+    with pytest.raises(ExchangeUnavailable, match="later version"):
+        await EmbeddedExchange.open(path)
+    assert not list(tmp_path.glob("*.damaged-*"))
+
+
+async def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "exchange.db"
+    path.write_bytes(b"not a database, but long enough to be looked at" * 100)
+    exchange = await EmbeddedExchange.open(path)
+    await exchange.publish(sample_events(2))
+    assert len(await drain(await exchange.queue("store"))) == 2
+    await exchange.close()
+    assert len(list(tmp_path.glob("exchange.db.damaged-*"))) == 1
+
+
+@pytest.mark.parametrize("at", [0.2, 0.5, 0.8])
+async def test_what_can_be_read_of_a_damaged_file_is_kept(tmp_path: Path, at: float) -> None:
+    path = tmp_path / "exchange.db"
+    ids = await _filled(path, groups=200)
+    content = bytearray(path.read_bytes())
+    begin = int(len(content) * at) // 4096 * 4096
+    content[begin : begin + 8192] = os.urandom(8192)
+    path.write_bytes(content)
+    exchange = await EmbeddedExchange.open(path)
+    got = [event.id for event in await drain(await exchange.queue("store"))]
+    account = (await exchange.accounts())["store"]
+    await exchange.close()
+    assert set(got) <= set(ids) and len(got) == len(set(got))
+    assert len(got) > 0.5 * len(ids), "most of it is kept"
+    assert account.accepted == account.delivered + account.waiting + account.dead
+    assert list(tmp_path.glob("exchange.db.damaged-*")), "the damaged file is still there to be looked at"
+
+
+async def test_a_row_that_the_disk_changed_is_counted_as_lost(tmp_path: Path) -> None:
+    path = tmp_path / "exchange.db"
+    ids = await _filled(path, groups=4, each=10)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE log SET lines = replace(lines, 'storage', 'stirage') WHERE first = 11")
+    exchange = await EmbeddedExchange.open(path)
+    got = [event.id for event in await drain(await exchange.queue("store"))]
+    account = (await exchange.accounts())["store"]
+    await exchange.close()
+    assert got == ids[:10] + ids[20:]
+    assert (account.accepted, account.delivered, account.lost) == (30, 30, 10)
+
+
+async def test_a_change_that_fails_does_not_fail_the_publishers_beside_it(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    queue = await exchange.queue("store")
+    events = sample_events(5)
+    failing = exchange._change(lambda connection: connection.execute("SELECT * FROM nowhere"))
+    published, failed = await asyncio.gather(exchange.publish(events), failing, return_exceptions=True)
+    assert published is None
+    assert isinstance(failed, ExchangeUnavailable)
+    assert await drain(queue) == events
+    await exchange.close()
+
+
+async def test_a_publisher_that_goes_away_takes_nobody_along(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    queue = await exchange.queue("store")
+    publishers = [asyncio.create_task(exchange.publish(sample_events(1))) for _ in range(20)]
+    await asyncio.sleep(0)
+    publishers[3].cancel()
+    outcomes = await asyncio.gather(*publishers, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes if outcome is not None] == [asyncio.CancelledError]
+    assert len(await drain(queue)) >= 19
+    await exchange.close()
+
+
+_KILLED = """
+import asyncio, sys
+from pathlib import Path
+from eventsink.exchange.embedded import EmbeddedExchange
+from eventsink.testing import sample_events
+
+async def main():
+    exchange = await EmbeddedExchange.open(Path(sys.argv[1]))
+    await exchange.queue("store")
+
+    async def publisher():
+        while True:
+            events = sample_events(3)
+            await exchange.publish(events)
+            sys.stdout.write("".join(event.id + "\\n" for event in events))
+            sys.stdout.flush()
+
+    await asyncio.gather(*(publisher() for _ in range(8)))
+
+asyncio.run(main())
+"""
+
+
+async def test_what_was_published_before_kill_9_is_there_once(tmp_path: Path) -> None:
+    path, published = tmp_path / "exchange.db", []
+    for _ in range(4):
+        with subprocess.Popen([sys.executable, "-c", _KILLED, path], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            published += [process.stdout.readline().strip() for _ in range(200)]
+            process.kill()
+            published += process.stdout.read().split("\n")[:-1]  # the last line may have been cut
+    exchange = await EmbeddedExchange.open(path)
+    got = [event.id for event in await drain(await exchange.queue("store"))]
+    await exchange.close()
+    assert len(got) == len(set(got)), "none doubled"
+    assert set(published) <= set(got), "none lost"
+
+
+_ACTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("publish"), st.integers(0, 30)),
+        st.tuples(st.just("take"), st.integers(1, 40), st.integers(0, 3)),
+        st.tuples(st.just("release"), st.integers(1, 40)),
+        st.tuples(st.just("retry")),
+        st.tuples(st.just("drop")),
+        st.tuples(st.just("put_back"), st.integers(0, 5)),
+        st.tuples(st.just("reopen")),
+    ),
+    max_size=25,
+)
+
+
+@given(acts=_ACTS)
+@settings(max_examples=25, deadline=None)
+def test_the_books_balance_whatever_happens(tmp_path_factory: pytest.TempPathFactory, acts: list[tuple]) -> None:
+    asyncio.run(_play(tmp_path_factory.mktemp("play") / "exchange.db", acts))
+
+
+async def _play(path: Path, acts: list[tuple]) -> None:
+    exchange = await EmbeddedExchange.open(path)
+    queue = await exchange.queue("store")
+    await exchange.queue("idle")
+    for act, *numbers in acts:
+        if act == "publish":
+            await exchange.publish(sample_events(numbers[0]))
+        elif act == "take" and (batch := await queue.take(numbers[0], 0)):
+            failures = [
+                Failure(event=e, reason="x", attempts=1, first_seen=e.received, last_seen=e.received)
+                for e in batch.events[: numbers[1]]
+            ]
+            await queue.done(batch, failures)
+        elif act == "release" and (batch := await queue.take(numbers[0], 0)):
+            await queue.release(batch)
+        elif act in ("retry", "drop"):
+            letters = await exchange.dead_letters()
+            await getattr(exchange, act)([letter.id for letter in letters[::2]])
+        elif act == "put_back":
+            await exchange.put_back("store", sample_events(numbers[0]))
+        elif act == "reopen":
+            await exchange.close()
+            exchange = await EmbeddedExchange.open(path)
+            queue = await exchange.queue("store")
+        for account in (await exchange.accounts()).values():
+            assert account.accepted == account.delivered + account.waiting + account.dead
+    await drain(queue)
+    account = (await exchange.accounts())["store"]
+    assert (account.waiting, account.lag_seconds) == (0, 0)
+    await exchange.close()
