@@ -1,0 +1,231 @@
+"""The runner: takes batches from a queue, has a worker deliver them, and settles every event one way or the other.
+
+Each event ends as delivered or as a dead letter; until then it waits in the exchange. A destination that is away holds
+its own queue and nobody else's. Whatever a worker raises is dealt with here.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import structlog
+
+from eventsink.deliver.dead_letters import failure, sentence
+from eventsink.deliver.retry import Policy, delay
+from eventsink.deliver.worker import Worker
+from eventsink.errors import ExchangeUnavailable, Refused, TryLater
+from eventsink.event import Event
+from eventsink.exchange.contract import Batch, Failure, Queue
+
+__all__ = ["Counters", "Runner"]
+
+
+_log = structlog.get_logger(__name__)
+
+
+class Counters(Protocol):
+    """What the runner tells about its work."""
+
+    def delivered(self, worker: str, events: int, seconds: float) -> None:
+        """A call of a worker went well."""
+
+    def failed(self, worker: str, outcome: str) -> None:
+        """A call of a worker ended with `try_later`, `refused` or `error`."""
+
+    def buried(self, worker: str, events: int) -> None:
+        """Events became dead letters."""
+
+
+class Runner:
+    """Runs one worker on one queue until it is told to stop.
+
+    Args:
+        name: of the worker, for logs and counters.
+        worker: opened and closed by the runner.
+        queue: that nobody else takes from in this process.
+        counters: told of every outcome.
+        policy: delays and attempts.
+    """
+
+    def __init__(
+        self, name: str, worker: Worker[Any], queue: Queue, counters: Counters, policy: Policy = Policy()
+    ) -> None:
+        self.name = name
+        self.state = "starting"
+        self._worker = worker
+        self._queue = queue
+        self._counters = counters
+        self._policy = policy
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Deliver until `stop` was called and the batch in hand is settled."""
+        try:
+            if await self._open():
+                while not self._stop.is_set():
+                    await self._turn()
+        finally:
+            self.state = "stopped"
+            await self._close()
+
+    def stop(self) -> None:
+        """Ask it to end after the batch in hand; a batch whose destination is away is given back."""
+        self._stop.set()
+
+    # --- one batch -----------------------------------------------------------------------------------------------------
+
+    async def _turn(self) -> None:
+        try:
+            batch = await self._queue.take(self._worker.batch_size, self._worker.batch_wait)
+        except ExchangeUnavailable as error:
+            _log.warning("worker.exchange_unavailable", worker=self.name, reason=str(error))
+            await self._pause(1.0)
+            return
+        if batch is None:
+            self.state = "idle"
+            return
+        failures = await self._deliver_all(batch.events)
+        if failures is None:
+            await self._queue.release(batch)
+            return
+        await self._settle(batch, failures)
+
+    async def _settle(self, batch: Batch, failures: Sequence[Failure]) -> None:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                await self._queue.done(batch, failures)
+                break
+            except ExchangeUnavailable as error:
+                _log.warning("worker.not_settled", worker=self.name, reason=str(error))
+                if self._stop.is_set():
+                    return  # offered again at the next start; the destination keeps one of each
+                await self._pause(delay(self._policy, attempt))
+        for letter in failures[:1]:
+            _log.error("worker.dead_letters", worker=self.name, count=len(failures), reason=letter.reason)
+        self._counters.buried(self.name, len(failures))
+
+    async def _deliver_all(self, events: Sequence[Event]) -> list[Failure] | None:
+        """Have all events delivered or given up. None: stopped before that was known."""
+        failures: list[Failure] = []
+        first_seen = datetime.now(UTC)
+        # A part and the attempts that it had before; a batch may be empty, where the disk has lost all of it.
+        parts: list[tuple[Sequence[Event], int]] = [(events, 0)] if events else []
+        while parts:
+            part, attempts = parts.pop()
+            outcome, attempts = await self._persist(part, attempts)
+            if outcome is None:
+                continue
+            if isinstance(outcome, TryLater):
+                return None
+            named = _named(outcome, part)
+            if named or len(part) == 1:
+                dead = named or list(part)
+                failures += [failure(event, outcome, attempts=attempts, first_seen=first_seen) for event in dead]
+                ids = {event.id for event in dead}
+                rest = [event for event in part if event.id not in ids]
+                parts += [(rest, 0)] if rest else []
+            else:
+                middle = len(part) // 2
+                parts += [(part[middle:], attempts), (part[:middle], attempts)]
+        return failures
+
+    async def _persist(self, part: Sequence[Event], attempts: int) -> tuple[BaseException | None, int]:
+        """Try one part until it is delivered, refused, or its failures look like a bug. `TryLater`: told to stop."""
+        away = 0
+        while True:
+            attempts += 1
+            error = await self._attempt(part)
+            if error is None or isinstance(error, Refused):
+                return error, attempts
+            if isinstance(error, TryLater):
+                away += 1
+                if self._stop.is_set():
+                    return error, attempts
+                await self._wait_for_destination(error, away)
+                continue
+            if attempts - away >= self._policy.attempts:
+                return error, attempts
+            if self._stop.is_set():
+                return TryLater(sentence(error)), attempts
+            await self._pause(delay(self._policy, attempts))
+
+    async def _attempt(self, part: Sequence[Event]) -> BaseException | None:
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._worker.timeout):
+                await self._worker.deliver(part)
+        except TryLater as error:
+            self._counters.failed(self.name, "try_later")
+            return error
+        except Refused as error:
+            self._counters.failed(self.name, "refused")
+            return error
+        except TimeoutError:
+            self._counters.failed(self.name, "try_later")
+            return TryLater(f"No answer within {self._worker.timeout:g} seconds.")
+        except BaseException as error:  # whatever a worker raises must not end the others
+            _go_on_unless_cancelled(error)
+            self._counters.failed(self.name, "error")
+            _log.warning("worker.failed", worker=self.name, events=len(part), reason=sentence(error))
+            return error
+        self.state = "delivering"
+        self._counters.delivered(self.name, len(part), time.perf_counter() - started)
+        return None
+
+    # --- waiting -------------------------------------------------------------------------------------------------------
+
+    async def _open(self) -> bool:
+        """Open the worker, however often that takes. False: told to stop before."""
+        attempt = 0
+        while not self._stop.is_set():
+            attempt += 1
+            try:
+                async with asyncio.timeout(self._worker.timeout):
+                    await self._worker.open()
+                return True
+            except BaseException as error:  # the destination may be away, or the worker broken: the others go on
+                _go_on_unless_cancelled(error)
+                self._counters.failed(self.name, "try_later")
+                self.state = f"paused: {sentence(error)}"
+                _log.warning("worker.not_opened", worker=self.name, attempt=attempt, reason=sentence(error))
+                await self._pause(delay(self._policy, attempt, getattr(error, "after", None)))
+        return False
+
+    async def _wait_for_destination(self, error: TryLater, times: int) -> None:
+        seconds = delay(self._policy, times, error.after)
+        self.state = f"paused: {error.reason}"
+        if times in (1, 5) or times % 20 == 0:  # say it, and do not repeat it at every attempt
+            _log.warning("worker.paused", worker=self.name, times=times, seconds=round(seconds, 1), reason=error.reason)
+        await self._pause(seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        except TimeoutError:  # nobody asked to stop
+            return
+
+    async def _close(self) -> None:
+        try:
+            await self._worker.close()
+        except BaseException as error:  # it is over; what was delivered is settled
+            _go_on_unless_cancelled(error)
+            _log.warning("worker.not_closed", worker=self.name, reason=sentence(error))
+
+
+def _go_on_unless_cancelled(error: BaseException) -> None:
+    """Raise a cancellation that is meant for us, and not one that a worker made up."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error
+
+
+def _named(error: BaseException, part: Sequence[Event]) -> list[Event]:
+    """The events of this part that a refusal names; none, if it names none or others."""
+    if not isinstance(error, Refused):
+        return []
+    refused = {event.id for event in error.events if isinstance(event, Event)}
+    return [event for event in part if event.id in refused]

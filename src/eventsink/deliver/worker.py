@@ -1,0 +1,52 @@
+"""The worker contract, on one screen.
+
+A worker is one file: a docstring, a frozen dataclass `Options` whose fields carry help texts, and one subclass of
+`Worker` with `deliver`. The runner owns everything else: batching, retries, backoff, splitting a refused batch, dead
+letters, accounts, shutdown. `deliver` is never called twice at once, never before `open` and never after `close`.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from eventsink.errors import Refused
+from eventsink.event import Event
+
+__all__ = ["ENTRY_POINTS", "Worker"]
+
+ENTRY_POINTS = "eventsink.workers"
+
+
+Options = TypeVar("Options")
+
+
+class Worker(Generic[Options]):
+    """Delivers events to one destination.
+
+    Args:
+        options: the worker's `Options`, filled from its section of the settings.
+    """
+
+    batch_size: ClassVar[int] = 1000
+    """Most events of one call."""
+    batch_wait: ClassVar[float] = 0.2
+    """Seconds that an event waits at most for company."""
+    timeout: ClassVar[float] = 60.0
+    """Seconds after which a call counts as failed: the destination is away."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    async def open(self) -> None:
+        """Make connections. Called again after a failure. May raise `TryLater`."""
+
+    async def deliver(self, events: Sequence[Event]) -> None:
+        """Bring events to the destination; returning means that it has them durably.
+
+        Raises:
+            TryLater: the destination takes nothing now; the same events are offered again.
+            Refused: it will never take these events, or those that the error names.
+        """
+        raise Refused(f"{type(self).__name__} has no deliver().")
+
+    async def close(self) -> None:
+        """Free what `open` made. Called even if `open` failed."""

@@ -1,0 +1,53 @@
+"""Appends each event to our own store, the source of dashboard, reports and status page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from eventsink.deliver.worker import Worker
+from eventsink.errors import StoreUnavailable, TryLater
+from eventsink.event import Event
+from eventsink.store import Store
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where the store is."""
+
+    path: Annotated[str, "Folder of the store."]
+    memory: Annotated[str, "Memory that queries may use."] = "64MB"
+    keep_months: Annotated[int, "Months of events to keep, 0 for all."] = 0
+
+
+class StoreWorker(Worker[Options]):
+    """Delivers by appending. The store keeps one of each event, however often it comes."""
+
+    batch_size = 5000
+    batch_wait = 0.1
+
+    store: Store | None = None
+
+    async def open(self) -> None:
+        """Open the store, unless it is open."""
+        if self.store is None:
+            path = Path(self.options.path)
+            try:
+                self.store = await Store.open(path, memory=self.options.memory, keep_months=self.options.keep_months)
+            except StoreUnavailable as error:
+                raise TryLater(str(error)) from error
+
+    async def deliver(self, events: Sequence[Event]) -> None:
+        """Append all events in one go."""
+        if self.store is None:
+            raise TryLater("The store is not open.")
+        try:
+            await self.store.append(events)
+        except StoreUnavailable as error:
+            raise TryLater(str(error)) from error
+
+    async def close(self) -> None:
+        """Close the store, so that another process may open it."""
+        if self.store is not None:
+            await self.store.close()
+            self.store = None
