@@ -1,0 +1,285 @@
+"""The typed routes: questions about events, workers and dead letters, and what mends them."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.connection import ASGIConnection
+from litestar.datastructures import ResponseHeader
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+from msgspec import Meta
+
+import eventsink
+from eventsink.catalogue import CATALOGUE, schemas
+from eventsink.collect.access import authorize
+from eventsink.collect.desk import Desk
+from eventsink.collect.openapi import ProblemDetails
+from eventsink.collect.problems import Problem
+from eventsink.errors import InvalidEvent
+from eventsink.event import parse_time
+from eventsink.exchange.contract import DeadLetter
+from eventsink.store import EventQuery, encode_list
+
+__all__ = ["routes"]
+
+Limit = Annotated[int, Parameter(ge=1, le=10_000)]
+Seq = Annotated[int | None, Parameter(ge=0, le=2**62)]
+Name = Annotated[str | None, Parameter(max_length=500)]
+Ids = Annotated[list[Annotated[int, Meta(ge=0, le=2**62)]], Meta(max_length=100_000)]
+
+_PROBLEMS = {400: "The request is wrong.", 401: "No valid key.", 403: "The key has not the scope."}
+
+
+class Selection(msgspec.Struct, forbid_unknown_fields=True):
+    """Which dead letters: by number, all of a worker, or all."""
+
+    ids: Ids = []
+    worker: str | None = None
+    all: bool = False
+
+
+class Replay(msgspec.Struct, forbid_unknown_fields=True):
+    """Which stored events go to which worker again. One call puts back one page; `next` of its answer is the next."""
+
+    to: str
+    since: str | None = None
+    until: str | None = None
+    after: Annotated[int, Meta(ge=0, le=2**62)] = 0
+    limit: Annotated[int, Meta(ge=1, le=10_000)] = 10_000
+    dry_run: bool = False
+
+
+def routes(desk: Desk) -> list[BaseRouteHandler]:
+    """All typed routes of one front door."""
+    return [
+        *_about_events(desk),
+        *_about_workers(desk),
+        *_about_dead_letters(desk),
+        *_for_machines(desk),
+    ]
+
+
+def needs(scope: str, desk: Desk) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+    """A Litestar guard that lets keys of a scope pass."""
+
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        authorize(dict(connection.scope["headers"]), scope, desk.keys)
+
+    return guard
+
+
+def answers(*more: int, scope: bool = True) -> dict[int, ResponseSpec]:
+    """The documented refusals of a route."""
+    texts = {**(_PROBLEMS if scope else {400: _PROBLEMS[400]}), 404: "There is no such thing.", 503: "Try again later."}
+    codes = [code for code in texts if code in more or code in (_PROBLEMS if scope else ())]
+    return {
+        code: ResponseSpec(
+            ProblemDetails, generate_examples=False, description=texts[code], media_type="application/problem+json"
+        )
+        for code in codes
+    }
+
+
+def _security(scope: str) -> list[dict[str, list[str]]]:
+    return [{"key": [scope]}, {"bearer": [scope]}]
+
+
+def _about_events(desk: Desk) -> list[BaseRouteHandler]:
+    read: dict[str, Any] = {"guards": [needs("read", desk)], "security": _security("read"), "tags": ["look"]}
+
+    found_events = ResponseSpec(dict[str, Any], generate_examples=False, description="Events, and where the next page is.")
+
+    @get(
+        "/v1/events",
+        operation_id="getEvents",
+        summary="Stored events",
+        responses={200: found_events, **answers(503)},
+        **read,
+    )
+    async def get_events(
+        limit: Limit = 100,
+        order: Literal["asc", "desc"] = "desc",
+        since: Name = None,
+        until: Name = None,
+        type: Name = None,  # noqa: A002 - the name of the attribute
+        user: Name = None,
+        source: Name = None,
+        subject: Name = None,
+        id: Name = None,  # noqa: A002
+        before: Seq = None,
+        after: Seq = None,
+    ) -> Response[bytes]:
+        """Events, newest first; `next` is the `before` (or, ascending, the `after`) of the page that follows."""
+        query = EventQuery(
+            since=_time(since, "since"),
+            until=_time(until, "until"),
+            type=type,
+            user=user,
+            source=source,
+            subject=subject,
+            id=id,
+            before_seq=before,
+            after_seq=after,
+            order=order,
+            limit=limit,
+        )
+        found = await _store(desk).events(query)
+        following = b"%d" % found[-1].seq if len(found) == limit else b"null"
+        return Response(b'{"events":%b,"next":%b}' % (encode_list(found), following), media_type="application/json")
+
+    @get("/v1/summary", operation_id="getSummary", summary="Totals and series", responses=answers(503), **read)
+    async def get_summary(
+        since: Name = None,
+        until: Name = None,
+        interval: Literal["minute", "hour", "day", "week", "month"] = "hour",
+    ) -> dict[str, Any]:
+        """Totals between two times, and counts by type over time."""
+        summary = await _store(desk).summary(_time(since, "since"), _time(until, "until"), interval)
+        return dict(msgspec.to_builtins(summary))
+
+    @get("/v1/types", operation_id="getTypes", summary="The catalogue", responses=answers(), **read)
+    async def get_types() -> dict[str, Any]:
+        """Every known event type, with the JSON Schema of its data."""
+        described = schemas()
+        entries = CATALOGUE.values()
+        return {"types": [{"type": e.name, "summary": e.summary, "schema": described[e.name]} for e in entries]}
+
+    return [get_events, get_summary, get_types]
+
+
+def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
+    @get(
+        "/v1/status",
+        operation_id="getStatus",
+        summary="The accounts of each worker",
+        guards=[needs("read", desk)],
+        security=_security("read"),
+        tags=["look"],
+        responses=answers(503),
+    )
+    async def get_status() -> dict[str, Any]:
+        """Accepted = delivered + waiting + dead, for each worker; the spool; the store."""
+        accounts, states = await desk.exchange.accounts(), desk.states()
+        workers = {
+            name: msgspec.to_builtins(account) | {"state": states.get(name, "not running here")}
+            for name, account in accounts.items()
+        }
+        store = msgspec.to_builtins(await desk.store.stats()) if desk.store else None
+        spool = msgspec.to_builtins(await desk.exchange.spool())
+        version = eventsink.__version__
+        return {"version": version, "started": desk.started, "workers": workers, "spool": spool, "store": store}
+
+    @post(
+        "/v1/replay",
+        operation_id="postReplay",
+        summary="Deliver stored events again",
+        guards=[needs("admin", desk)],
+        security=_security("admin"),
+        tags=["mend"],
+        status_code=200,
+        responses=answers(404, 503),
+    )
+    async def post_replay(data: Replay) -> dict[str, Any]:
+        """Put a page of stored events into the queue of one worker."""
+        if data.to not in await desk.exchange.accounts():
+            raise Problem(404, f"There is no worker {data.to[:80]!r}.")
+        query = EventQuery(since=_time(data.since, "since"), until=_time(data.until, "until"), order="asc", limit=1)
+        total = await _store(desk).count(query)
+        page = msgspec.structs.replace(query, after_seq=data.after, limit=data.limit)
+        found = [] if data.dry_run else await _store(desk).events(page)
+        await desk.exchange.put_back(data.to, [stored.event() for stored in found])
+        following = found[-1].seq if len(found) == data.limit else None
+        return {"replayed": len(found), "next": following, "total": total}
+
+    return [get_status, post_replay]
+
+
+def _about_dead_letters(desk: Desk) -> list[BaseRouteHandler]:
+    admin: dict[str, Any] = {"guards": [needs("admin", desk)], "security": _security("admin"), "tags": ["mend"]}
+
+    @get("/v1/dead", operation_id="getDead", summary="Dead letters", responses=answers(503), **admin)
+    async def get_dead(worker: Name = None, after: Seq = None, limit: Limit = 100) -> dict[str, Any]:
+        """Dead letters in order; `next` is the `after` of the page that follows."""
+        letters = await desk.exchange.dead_letters(worker=worker, after=after or 0, limit=limit)
+        return {"dead": letters, "next": letters[-1].id if len(letters) == limit else None}
+
+    @get("/v1/dead/{number:int}", operation_id="getDeadLetter", summary="One dead letter", responses=answers(404), **admin)
+    async def get_letter(number: Annotated[int, Parameter(ge=0, le=2**62)]) -> DeadLetter:
+        """One dead letter, with the traceback if its worker failed by a bug."""
+        letters = await desk.exchange.dead_letters(after=number - 1, limit=1)
+        if not letters or letters[0].id != number:
+            raise Problem(404, f"There is no dead letter {number}.")
+        return letters[0]
+
+    @post(
+        "/v1/dead/retry", operation_id="retryDead", summary="Try again", status_code=200, responses=answers(503), **admin
+    )
+    async def retry(data: Selection) -> dict[str, int]:
+        """Put dead letters back into their queues."""
+        return {"retried": await _mend(desk, data, desk.exchange.retry)}
+
+    @post(
+        "/v1/dead/drop", operation_id="dropDead", summary="Throw away", status_code=200, responses=answers(503), **admin
+    )
+    async def drop(data: Selection) -> dict[str, int]:
+        """Throw dead letters away, for good."""
+        return {"dropped": await _mend(desk, data, desk.exchange.drop)}
+
+    return [get_dead, get_letter, retry, drop]
+
+
+async def _mend(desk: Desk, selection: Selection, mend: Callable[[list[int]], Any]) -> int:
+    if not (selection.ids or selection.worker or selection.all):
+        raise Problem(400, "Say which dead letters: `ids`, a `worker`, or `all`: true.")
+    if selection.ids:
+        return int(await mend(selection.ids))
+    done, after = 0, 0
+    while letters := await desk.exchange.dead_letters(worker=selection.worker, after=after, limit=1000):
+        after = letters[-1].id
+        done += int(await mend([letter.id for letter in letters]))
+    return done
+
+
+def _for_machines(desk: Desk) -> list[BaseRouteHandler]:
+    @get("/healthz", operation_id="getHealthz", summary="Alive", tags=["machines"])
+    async def get_healthz() -> dict[str, str]:
+        """This process answers."""
+        return {"status": "ok"}
+
+    @get("/readyz", operation_id="getReadyz", summary="Ready", tags=["machines"], responses=answers(503, scope=False))
+    async def get_readyz() -> dict[str, Any]:
+        """Events can be made durable, and the workers of this process are not held up; 503 when they cannot."""
+        await desk.exchange.publish([])
+        accounts, spool = await desk.exchange.accounts(), await desk.exchange.spool()
+        return {
+            "status": "ready",
+            "workers": {name: desk.states().get(name, "not running here") for name in accounts},
+            "spool": {"events": spool.events, "bytes": spool.bytes},
+        }
+
+    @get("/metrics", media_type="text/plain", operation_id="getMetrics", summary="Prometheus metrics", tags=["machines"], responses=answers(503, scope=False))
+    async def get_metrics() -> Response[bytes]:
+        """Counters of the sink itself."""
+        text = desk.metrics.render(await desk.exchange.accounts(), await desk.exchange.spool())
+        return Response(text, media_type="text/plain; version=0.0.4")
+
+    return [get_healthz, get_readyz, get_metrics]
+
+
+def _store(desk: Desk) -> Any:
+    if desk.store is None:
+        raise Problem(503, "This process has no store: ask the one that runs `eventsink serve` or `eventsink up`.")
+    return desk.store
+
+
+def _time(text: str | None, name: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return parse_time(text)
+    except InvalidEvent as error:
+        raise Problem(400, f"{name}: {error.message}") from None

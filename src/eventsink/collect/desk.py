@@ -1,0 +1,35 @@
+"""What the routes work with: everything that one front door needs, handed down as one value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from eventsink.collect.metrics import Metrics
+from eventsink.exchange.contract import Exchange
+from eventsink.keys import KeyFile
+from eventsink.settings import Settings
+from eventsink.store import Store
+
+__all__ = ["Desk"]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything that one front door needs.
+
+    Args:
+        settings: all of them.
+        exchange: takes the events.
+        keys: says who may do what.
+        store: answers questions about events; None where this process has none.
+        metrics: counts.
+        states: what each worker of this process is doing, by name.
+    """
+
+    settings: Settings
+    exchange: Exchange
+    keys: KeyFile
+    store: Store | None
+    metrics: Metrics
+    states: Callable[[], dict[str, str]] = dict
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -1,0 +1,115 @@
+"""The hot route, in raw ASGI: read, inflate, decode, check, stamp, publish in the shared group commit, answer."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from eventsink.catalogue import CATALOGUE, nearest
+from eventsink.collect.access import authorize
+from eventsink.collect.desk import Desk
+from eventsink.collect.ingest import MOST_TOLD, Intake, ingest, ingest_typed
+from eventsink.collect.limits import RateLimit, inflate, read_body
+from eventsink.collect.problems import MEDIA_TYPE, Problem, encode
+from eventsink.dialects.admit import Admission
+from eventsink.errors import ExchangeUnavailable
+
+__all__ = ["IntakeRoute"]
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+_JSON = [(b"content-type", b"application/json")]
+_ONE = b'{"accepted":1,"rejected":[]}'
+_log = structlog.get_logger(__name__)
+
+
+class IntakeRoute:
+    """`POST /v1/events` and `POST /v1/events/{component}/{type}`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._admission = Admission(strict=desk.settings.collect.strict, largest=desk.settings.collect.max_event)
+        self._rate_limit = RateLimit(desk.settings.collect.rate)
+        self._ok = desk.metrics.requests.labels("202")
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            answer = await self._take(scope, receive)
+        except Problem as problem:
+            await self._refuse(problem, send)
+            return
+        except Exception:  # a bug of ours: said in the log, and to the client without details
+            _log.exception("collect.failed")
+            await self._refuse(Problem(500, "The event sink failed; its log says why."), send)
+            return
+        self._ok.inc()
+        await send({"type": "http.response.start", "status": 202, "headers": _JSON})
+        await send({"type": "http.response.body", "body": answer})
+
+    async def _take(self, scope: dict[str, Any], receive: Receive) -> bytes:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        key = authorize(headers, "ingest", self._desk.keys)
+        limits = self._desk.settings.collect
+        body = await read_body(receive, headers, limits.max_body)
+        body = self._inflated(body, headers.get(b"content-encoding", b"").strip().lower())
+        intake = await self._read(scope["path"], body, headers)
+        self._rate_limit.spend(key.id, key.rate, len(intake.events))
+        if intake.events:
+            await self._publish(intake)
+        if intake.rejected:
+            self._desk.metrics.rejected.inc(len(intake.rejected))
+        return self._answer(intake)
+
+    async def _read(self, path: str, body: bytes, headers: dict[bytes, bytes]) -> Intake:
+        if path == "/v1/events":
+            content_type = headers.get(b"content-type", b"").decode("latin-1")
+            return await ingest(body, content_type, headers, self._admission, self._desk.settings.collect.source)
+        event_type = path.removeprefix("/v1/events/").replace("/", ".")
+        if event_type not in CATALOGUE:
+            close = nearest(event_type, CATALOGUE)
+            hint = f" Did you mean /v1/events/{close.replace('.', '/')}?" if close else ""
+            raise Problem(404, f"There is no event type {event_type[:80]!r} in the catalogue.{hint}")
+        return ingest_typed(body, event_type, headers, self._admission, self._desk.settings.collect.source)
+
+    async def _publish(self, intake: Intake) -> None:
+        try:
+            await self._desk.exchange.publish(intake.events)
+        except ExchangeUnavailable as error:
+            raise Problem(503, f"{error} Nothing of this request was stored.", headers={"retry-after": "5"}) from error
+        self._desk.metrics.accepted.inc(len(intake.events))
+
+    def _inflated(self, body: bytes, encoding: bytes) -> bytes:
+        if encoding in (b"", b"identity"):
+            return body
+        if encoding in (b"gzip", b"x-gzip"):
+            return inflate(body, self._desk.settings.collect.max_inflated)
+        raise Problem(
+            415, f"The encoding {encoding.decode('latin-1')[:40]!r} is not read here: send gzip, or none."
+        )
+
+    def _answer(self, intake: Intake) -> bytes:
+        if not intake.rejected and not intake.warnings:
+            accepted = len(intake.events)
+            return _ONE if accepted == 1 else b'{"accepted":%d,"rejected":[]}' % accepted
+        rejected = intake.rejected[:MOST_TOLD]
+        if not intake.events:
+            first = intake.rejected[0]
+            raise Problem(
+                422, f"Nothing was accepted. {first.message}", accepted=0, rejected=msgspec.to_builtins(rejected)
+            )
+        answer: dict[str, Any] = {"accepted": len(intake.events), "rejected": rejected}
+        if len(intake.rejected) > MOST_TOLD:
+            answer["rejected_total"] = len(intake.rejected)
+        if intake.warnings:
+            answer["warnings"] = intake.warnings[:MOST_TOLD]
+        return msgspec.json.encode(answer)
+
+    async def _refuse(self, problem: Problem, send: Send) -> None:
+        self._desk.metrics.requests.labels(str(problem.status)).inc()
+        headers = [(b"content-type", MEDIA_TYPE.encode())]
+        headers += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
+        await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+        await send({"type": "http.response.body", "body": encode(problem)})

@@ -1,0 +1,106 @@
+"""Bounds on what a client may send: bytes as sent, bytes inflated, events per second."""
+
+import time
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from eventsink.collect.problems import Problem
+
+__all__ = ["RateLimit", "inflate", "read_body"]
+
+PIECE = 4096  # bytes inflated at a time: what follows a member is copied, and a body may have many members
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+async def read_body(receive: Receive, headers: dict[bytes, bytes], most: int) -> bytes:
+    """The body of an ASGI request.
+
+    A body that is too large is read on for a while and thrown away, because many clients look for the answer only
+    when they have sent everything.
+
+    Raises:
+        Problem: 413 when it is larger than `most` bytes; 400 when the client went away in the middle.
+    """
+    message = await receive()
+    if not message.get("more_body", False) and message["type"] == "http.request":
+        body: bytes = message.get("body", b"")
+        if len(body) <= most:
+            return body
+    parts, size = [], 0
+    while message["type"] == "http.request":
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= most:
+            parts.append(part)
+        if not message.get("more_body", False) or size > 8 * most:
+            break
+        message = await receive()
+    else:
+        raise Problem(400, "The connection ended before the body was complete.")
+    if size > most:
+        raise Problem(413, f"The body is larger than {most} bytes (collect.max_body): send it in parts.")
+    return b"".join(parts)
+
+
+def inflate(body: bytes, most: int) -> bytes:
+    """A gzip body inflated, however many members it has, in no more memory than it may have.
+
+    Raises:
+        Problem: 413 when it inflates beyond `most` bytes; 400 when it is damaged or ends too early.
+    """
+    parts, left, at, whole = [], most, 0, memoryview(body)
+    inflater = None
+    try:
+        while at < len(body):
+            inflater = inflater or zlib.decompressobj(wbits=31)
+            piece = whole[at : at + PIECE]
+            part = inflater.decompress(piece, left + 1)
+            left -= len(part)
+            if left < 0:
+                raise Problem(413, f"The body inflates to more than {most} bytes (collect.max_inflated).")
+            parts.append(part)
+            at += len(piece) - len(inflater.unused_data)
+            inflater = None if inflater.eof else inflater
+    except zlib.error as error:
+        raise Problem(400, f"The gzip body is damaged: {error}.") from None
+    if inflater is not None:
+        raise Problem(400, "The gzip body ends too early.")
+    return b"".join(parts)
+
+
+class RateLimit:
+    """A token bucket a key: refilled at the allowed rate, holding two seconds' worth at most.
+
+    Args:
+        default: events per second for keys that have no rate of their own; 0 for no limit.
+    """
+
+    def __init__(self, default: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._default = default
+        self._clock = clock
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def spend(self, key_id: str, rate: float, events: int) -> None:
+        """Take tokens for events. A request larger than the bucket passes when it is full, and is paid off later.
+
+        Raises:
+            Problem: 429 with Retry-After.
+        """
+        rate = rate or self._default
+        if not rate:
+            return
+        now = self._clock()
+        most = max(2 * rate, 1.0)
+        tokens, then = self._buckets.get(key_id, (most, now))
+        tokens = min(most, tokens + (now - then) * rate)
+        if tokens < min(events, most):
+            wait = (min(events, most) - tokens) / rate
+            self._buckets[key_id] = (tokens, now)
+            raise Problem(
+                429,
+                f"This key may send {rate:g} events a second.",
+                headers={"retry-after": str(int(wait) + 1)},
+            )
+        self._buckets[key_id] = (tokens - events, now)

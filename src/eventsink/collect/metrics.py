@@ -1,0 +1,56 @@
+"""Counters of the sink itself, in Prometheus' format."""
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+from eventsink.exchange.contract import Account, Spool
+
+__all__ = ["Metrics"]
+
+
+class Metrics:
+    """All counters, in a registry of their own. It is also the runner's `Counters`."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self.registry = registry
+        self.accepted = Counter("eventsink_events_accepted", "Events made durable.", registry=registry)
+        self.rejected = Counter("eventsink_events_rejected", "Events not accepted.", registry=registry)
+        self.requests = Counter("eventsink_http_requests", "Ingest requests.", ["status"], registry=registry)
+        self._delivered = Counter("eventsink_worker_delivered", "Events delivered.", ["worker"], registry=registry)
+        self._failed = Counter("eventsink_worker_failures", "Calls that failed.", ["worker", "outcome"], registry=registry)
+        self._buried = Counter("eventsink_worker_dead_letters", "Events given up.", ["worker"], registry=registry)
+        self._seconds = Histogram(
+            "eventsink_worker_deliver_seconds", "Duration of a call that delivered.", ["worker"], registry=registry
+        )
+        names = ("accepted", "delivered", "waiting", "dead", "dropped", "lost", "lag_seconds")
+        self._accounts = {
+            name: Gauge(f"eventsink_account_{name}", f"Account of a worker: {name}.", ["worker"], registry=registry)
+            for name in names
+        }
+        self._spool_events = Gauge("eventsink_spool_events", "Events in the spool.", registry=registry)
+        self._spool_bytes = Gauge("eventsink_spool_bytes", "Bytes in the spool.", registry=registry)
+
+    def delivered(self, worker: str, events: int, seconds: float) -> None:
+        """A call of a worker went well."""
+        self._delivered.labels(worker).inc(events)
+        self._seconds.labels(worker).observe(seconds)
+
+    def failed(self, worker: str, outcome: str) -> None:
+        """A call of a worker failed."""
+        self._failed.labels(worker, outcome).inc()
+
+    def buried(self, worker: str, events: int) -> None:
+        """Events became dead letters."""
+        self._buried.labels(worker).inc(events)
+
+    def render(self, accounts: Mapping[str, Account], spool: Spool) -> bytes:
+        """The text for a scrape, with the accounts as they are now."""
+        for worker, account in accounts.items():
+            for name, gauge in self._accounts.items():
+                gauge.labels(worker).set(getattr(account, name))
+        self._spool_events.set(spool.events)
+        self._spool_bytes.set(spool.bytes)
+        return generate_latest(self.registry)
