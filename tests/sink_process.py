@@ -1,0 +1,138 @@
+"""A real event sink in a process of its own, to be talked to over HTTP, killed and started again."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+__all__ = ["SinkProcess"]
+
+PATIENCE = 30.0  # seconds; a loaded machine is slow, a broken sink is slower
+
+
+class SinkProcess:
+    """Starts and stops `eventsink up` on one data directory.
+
+    Args:
+        data: the data directory, kept over restarts.
+        environment: settings, as EVENTSINK_SECTION__KEY.
+        prefix: a command that runs the sink, as one that gives it a small disk.
+    """
+
+    def __init__(self, data: Path, *, environment: dict[str, str] | None = None, prefix: tuple[str, ...] = ()) -> None:
+        self.data = data
+        self.log = data.with_name(data.name + ".log")
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("EVENTSINK_")}
+        self._environment |= environment or {}
+        self._prefix = prefix
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = self.key = ""
+
+    def start(self) -> "SinkProcess":
+        """Start it and wait until it answers."""
+        (self.data / "running.json").unlink(missing_ok=True)  # left behind by kill -9
+        command = [*self._prefix, sys.executable, "-m", "eventsink", "up", "--data", str(self.data), "--port", "0"]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=self._environment, start_new_session=True
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not self._announced():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the sink did not start:\n{self.log.read_text()[-3000:]}")
+            time.sleep(0.02)
+        return self
+
+    def _announced(self) -> bool:
+        try:
+            running = json.loads((self.data / "running.json").read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return False
+        self.url, self.key = running["url"], running["key"]
+        return True
+
+    @property
+    def pid(self) -> int:
+        """Of the sink itself, also when a prefix runs it."""
+        return int(json.loads((self.data / "running.json").read_text())["pid"])
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> int:
+        """End it with SIGTERM; gives its exit code."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+        return self._process.wait(PATIENCE)
+
+    def close(self) -> None:
+        """Make sure that it is gone."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    # --- talking to it -----------------------------------------------------------------------------------------------
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection of one's own."""
+        return http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=PATIENCE)
+
+    def request(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """One request on a fresh connection: the status, and the JSON (or text) of the answer."""
+        connection = self.connect()
+        raw = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        sent = {"X-API-Key": self.key if key is None else key, "Content-Type": "application/json"} | (headers or {})
+        try:
+            connection.request(method, path, raw, sent)
+            answer = connection.getresponse()
+            content = answer.read()
+            self.last_headers = dict(answer.getheaders())
+        finally:
+            connection.close()
+        try:
+            return answer.status, json.loads(content)
+        except ValueError:
+            return answer.status, content.decode("utf-8", "replace")
+
+    def post(self, body: Any, **more: Any) -> tuple[int, Any]:
+        """Post events."""
+        return self.request("POST", "/v1/events", body, **more)
+
+    def accounts(self) -> dict[str, dict[str, Any]]:
+        """The books of every worker, checked to balance."""
+        status, answer = self.request("GET", "/v1/status")
+        assert status == 200, answer
+        for name, account in answer["workers"].items():
+            settled = account["delivered"] + account["waiting"] + account["dead"]
+            assert account["accepted"] == settled, f"the books of {name} do not balance: {account}"
+        return dict(answer["workers"])
+
+    def settle(self, seconds: float = PATIENCE) -> dict[str, dict[str, Any]]:
+        """Wait until nothing waits; gives the accounts."""
+        deadline = time.monotonic() + seconds
+        while True:
+            accounts = self.accounts()
+            if not any(account["waiting"] for account in accounts.values()):
+                return accounts
+            assert time.monotonic() < deadline, f"events still wait: {accounts}"
+            time.sleep(0.05)
+
+    def stored_ids(self) -> list[str]:
+        """The ids of all stored events, in the order of arrival."""
+        ids: list[str] = []
+        after = 0
+        while after is not None:
+            _, page = self.request("GET", f"/v1/events?order=asc&limit=10000&after={after}")
+            ids += [event["id"] for event in page["events"]]
+            after = page["next"]
+        return ids
