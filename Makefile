@@ -1,0 +1,43 @@
+# Every target sets up what it needs: a virtual environment in .venv and, for tests, programs from apt.
+# ARGS="..." is handed on: make up ARGS=--demo, make test ARGS="tests/store -x".
+
+bin := .venv/bin
+code := $(wildcard src tests benchmarks examples)
+
+# Python may keep what it has compiled, whatever the environment says: everything starts sooner.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check format bench soak server dev services
+
+help: ## show this
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
+
+up: server ## run the embedded sink
+	@exec $(bin)/eventsink up $(ARGS)
+
+test: dev services ## run the tests
+	@$(bin)/pytest $(ARGS)
+
+check: dev ## formatting, lint, types, layers, generated documentation
+	@$(bin)/ruff format --check --output-format concise .
+	@$(bin)/ruff check .
+	@$(bin)/mypy $(code)
+	@$(bin)/lint-imports --no-logo
+	@if [ -x scripts/docs ] ; then scripts/docs --check ; fi
+
+format: dev ## format, and mend what can be mended by itself
+	@$(bin)/ruff check --fix-only --quiet .
+	@$(bin)/ruff format .
+
+bench: dev services ## measure, and print the tables
+	@$(bin)/python -m benchmarks $(ARGS)
+
+soak: dev services ## the long runs with faults
+	@$(bin)/pytest -m soak $(ARGS)
+
+server dev:
+	@scripts/setup $@
+
+services:
+	@scripts/install-services
