@@ -1,19 +1,22 @@
-"""Puts the rooms together: which exchange, which workers, which front door, in one process, and takes them down again."""
+"""Puts the rooms together: which exchange, which workers, which front door, in one process; and takes them down."""
 
 import asyncio
 import contextlib
 import gc
 import json
 import os
+import shutil
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 import uvloop
+from granian.constants import Interfaces
 from granian.server.embed import Server
 from rich.console import Console
 
@@ -36,6 +39,7 @@ from eventsink.store import Store
 
 __all__ = ["up"]
 
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
 DRAIN = 20.0  # seconds that workers have to finish the batch in hand
 
 _log = structlog.get_logger(__name__)
@@ -89,7 +93,9 @@ async def _up(settings: Settings, *, demo: bool) -> None:
         local = keys.create_ephemeral(("admin", "ingest", "read"), name="this machine, while running")
         visitor = keys.create_ephemeral(("read",), name="dashboard link, while running")
         stack.enter_context(_announced(settings.directory / "running.json", url, local))
-        _banner(settings, url, first, visitor, [runner.name for runner in runners], exchange)
+        console = Console(highlight=False, soft_wrap=True)
+        data = "" if settings.data == Settings().data else f" --data {settings.data}"
+        _banner(console, _where(settings, url, visitor, desk), first, _curl(url, first), data)
         _calm_collector()
         if demo:
             playing = asyncio.create_task(_play(exchange, stop))
@@ -113,9 +119,7 @@ async def _store_worker(settings: Settings) -> StoreWorker:
     return worker
 
 
-async def _runners(
-    workers: dict[str, Worker[Any]], exchange: EmbeddedExchange, metrics: Metrics
-) -> list[Runner]:
+async def _runners(workers: dict[str, Worker[Any]], exchange: EmbeddedExchange, metrics: Metrics) -> list[Runner]:
     runners = [Runner(name, worker, await exchange.queue(name), metrics) for name, worker in workers.items()]
     for name, account in (await exchange.accounts()).items():
         if name not in workers and account.waiting:
@@ -139,13 +143,15 @@ async def _drain(runners: list[Runner], running: list["asyncio.Task[None]"]) -> 
 async def _serving(app: App, settings: Settings) -> AsyncIterator[str]:
     """Serve the application while in the context; gives its address."""
     host, port = settings.collect.host, _free_port(settings.collect.host, settings.collect.port)
-    server = Server(app, address=host, port=port, interface="asgi", backlog=1024, log_enabled=False, websockets=False)
+    server = Server(
+        app, address=host, port=port, interface=Interfaces.ASGI, backlog=1024, log_enabled=False, websockets=False
+    )
     serving = asyncio.create_task(server.serve())
     try:
         await _answering(host, port, serving)
-        yield f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+        yield f"http://{'127.0.0.1' if host in _EVERYWHERE else host}:{port}"
     finally:
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait([serving], timeout=5)
 
 
@@ -192,30 +198,46 @@ def _first_keys(keys: KeyFile) -> list[NewKey]:
     return [keys.create(("admin",), name="first admin key"), keys.create(("ingest",), name="first ingest key")]
 
 
-def _banner(
-    settings: Settings, url: str, first: list[NewKey], visitor: NewKey, workers: list[str], exchange: EmbeddedExchange
-) -> None:
+def _banner(console: Console, where: dict[str, str], first: list[NewKey], curl: str, data: str) -> None:
     """What runs where, and what to do next."""
-    console = Console(highlight=False, soft_wrap=True)
-    say: Callable[[str], None] = lambda text: console.print(text, markup=True)  # noqa: E731
-    say(f"\n[bold]Clowder event sink[/bold] is up on {url}\n")
-    say(f"  dashboard   {url}/#key={visitor.key}")
-    say(f"  API         {url}/docs")
-    say(f"  data        {settings.directory.resolve()}")
-    say(f"  exchange    {exchange.path} (embedded)")
-    say(f"  workers     {', '.join(workers)}\n")
+    console.print("\n[bold]Clowder event sink[/bold]\n")
+    for name, place in where.items():
+        console.print(f"  {name:<11} {place}", markup=False)
+    console.print()
     for key in first:
-        say(f"  {'/'.join(key.scopes) + ' key':<11} {key.key}")
+        console.print(f"  {'/'.join(key.scopes) + ' key':<11} {key.key}", markup=False)
+    command = _command()
     if first:
-        say("\nThe keys are shown this once. `eventsink keys create` makes others.")
+        console.print(f"\nThe keys are shown this once. `{command} keys create{data}` makes others.", markup=False)
+    console.print(f"Send an event, then see it with `{command} events{data}`:\n", markup=False)
+    console.print(f"  {curl}\n", markup=False)
+    console.file.flush()
+
+
+def _where(settings: Settings, url: str, visitor: NewKey, desk: Desk) -> dict[str, str]:
+    return {
+        "address": url,
+        "dashboard": f"{url}/#key={visitor.key}",
+        "API": f"{url}/docs",
+        "data": str(settings.directory.resolve()),
+        "exchange": f"embedded, {settings.exchange_path}",
+        "workers": ", ".join(desk.states()),
+    }
+
+
+def _curl(url: str, first: list[NewKey]) -> str:
     secret = next((key.key for key in first if "ingest" in key.scopes), "$EVENTSINK_KEY")
     body = '{"type": "users.login", "user": "alice", "data": {"method": "userpass"}}'
-    say("Send an event, then see it with `eventsink events`:\n")
-    console.print(
-        f"  curl {url}/v1/events -H 'X-API-Key: {secret}' -H 'Content-Type: application/json' -d '{body}'\n",
-        markup=False,
-    )
-    console.file.flush()
+    return f"""curl {url}/v1/events -H "X-API-Key: {secret}" -H 'Content-Type: application/json' -d '{body}'"""
+
+
+def _command() -> str:
+    """How this user calls the command: by its name if the shell finds it, else by its path."""
+    if shutil.which("eventsink"):
+        return "eventsink"
+    path = Path(sys.argv[0])
+    near = path.is_relative_to(Path.cwd()) if path.is_absolute() else True
+    return str(path.relative_to(Path.cwd()) if near and path.is_absolute() else path)
 
 
 async def _play(exchange: EmbeddedExchange, stop: asyncio.Event) -> None:

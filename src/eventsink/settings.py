@@ -162,13 +162,17 @@ def _overrides(environment: Mapping[str, str]) -> list[tuple[list[str], str, str
             continue
         keys = name.removeprefix(PREFIX).lower().split("__")
         if keys[-1].endswith("_file"):
-            keys[-1] = keys[-1].removesuffix("_file")
-            try:
-                value = Path(value).read_text("utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise SettingsError(f"{name} names a file that cannot be read: {error}.") from None
-        found.append((keys, value, name))
+            found.append(([*keys[:-1], keys[-1].removesuffix("_file")], _read_secret(name, Path(value)), name))
+        else:
+            found.append((keys, value, name))
     return found
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name} names a file that cannot be read: {error}.") from None
 
 
 def _put(tree: dict[str, Any], keys: list[str], value: str, name: str) -> None:

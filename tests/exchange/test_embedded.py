@@ -132,10 +132,10 @@ async def test_a_change_that_fails_does_not_fail_the_publishers_beside_it(tmp_pa
     exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
     queue = await exchange.queue("store")
     events = sample_events(5)
-    failing = exchange._change(lambda connection: connection.execute("SELECT * FROM nowhere"))
-    published, failed = await asyncio.gather(exchange.publish(events), failing, return_exceptions=True)
-    assert published is None
-    assert isinstance(failed, ExchangeUnavailable)
+    failing = exchange.file.change(lambda connection: connection.execute("SELECT * FROM nowhere"))
+    results = await asyncio.gather(exchange.publish(events), failing, return_exceptions=True)
+    assert results[0] is None
+    assert isinstance(results[1], ExchangeUnavailable)
     assert await drain(queue) == events
     await exchange.close()
 

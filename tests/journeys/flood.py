@@ -6,7 +6,7 @@ import random
 import threading
 import time
 import uuid
-from typing import Any
+from typing import Any, Self
 
 from tests.sink_process import SinkProcess
 
@@ -35,7 +35,7 @@ class Flood:
             for number in range(clients)
         ]
 
-    def __enter__(self) -> "Flood":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -54,9 +54,10 @@ class Flood:
                 connection = connection or self._sink.connect()
                 self._post(connection, events)
             except (OSError, http.client.HTTPException):  # killed: what was in flight may be there or not
-                connection = _closed(connection)
+                _close(connection)
+                connection = None
                 time.sleep(0.05)
-        _closed(connection)
+        _close(connection)
 
     def _post(self, connection: http.client.HTTPConnection, events: list[dict[str, Any]]) -> None:
         body = json.dumps(events[0] if len(events) == 1 else events)
@@ -73,7 +74,7 @@ class Flood:
             time.sleep(0.05)
 
 
-def _closed(connection: http.client.HTTPConnection | None) -> None:
+def _close(connection: http.client.HTTPConnection | None) -> None:
     if connection is not None:
         connection.close()
 

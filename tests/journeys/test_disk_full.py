@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ def _on_small_disk(data: Path) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path, make_sink: Callable[..., SinkProcess]) -> SinkProcess:
+def small_disk(tmp_path: Path, make_sink: Callable[..., SinkProcess]) -> Iterator[SinkProcess]:
     """A sink whose data directory is a small disk, which only its own processes see."""
     data = tmp_path / "var"
     if subprocess.run([*_on_small_disk(tmp_path / "probe"), "true"], capture_output=True, check=False).returncode:
@@ -59,7 +59,7 @@ def test_a_full_disk_refuses_with_503_and_recovers(small_disk: _Inside) -> None:
     assert small_disk.post(kept)[0] == 202
     small_disk.settle()
     ballast = small_disk.see("ballast")
-    with pytest.raises(OSError), ballast.open("wb") as file:  # noqa: PT011, PT012 - whatever "full" is called here
+    with pytest.raises(OSError), ballast.open("wb") as file:  # noqa: PT011 - whatever "full" is called here
         while True:
             file.write(os.urandom(64 * 1024))
             file.flush()

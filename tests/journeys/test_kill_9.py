@@ -1,4 +1,4 @@
-"""Accepted means durable: under kill -9 in the middle of a flood nothing that was answered with 202 is lost or doubled."""
+"""Accepted means durable: under kill -9 in mid-flood nothing that was answered with 202 is lost or doubled."""
 
 import random
 import time
@@ -43,9 +43,7 @@ def test_nothing_is_lost_or_doubled_under_kill_9(make_sink: Callable[..., SinkPr
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(2, 7))
-def test_nothing_is_lost_or_doubled_under_kill_9_for_minutes(
-    make_sink: Callable[..., SinkProcess], seed: int
-) -> None:
+def test_nothing_is_lost_or_doubled_under_kill_9_for_minutes(make_sink: Callable[..., SinkProcess], seed: int) -> None:
     sink = make_sink()
     _check(sink, _kill_repeatedly(sink, rounds=40, seed=seed))
 

@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 from litestar.connection import ASGIConnection
-from litestar.datastructures import ResponseHeader
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
@@ -91,7 +90,9 @@ def _security(scope: str) -> list[dict[str, list[str]]]:
 def _about_events(desk: Desk) -> list[BaseRouteHandler]:
     read: dict[str, Any] = {"guards": [needs("read", desk)], "security": _security("read"), "tags": ["look"]}
 
-    found_events = ResponseSpec(dict[str, Any], generate_examples=False, description="Events, and where the next page is.")
+    found_events = ResponseSpec(
+        dict[str, Any], generate_examples=False, description="Events, and where the next page is."
+    )
 
     @get(
         "/v1/events",
@@ -100,7 +101,7 @@ def _about_events(desk: Desk) -> list[BaseRouteHandler]:
         responses={200: found_events, **answers(503)},
         **read,
     )
-    async def get_events(
+    async def get_events(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
         limit: Limit = 100,
         order: Literal["asc", "desc"] = "desc",
         since: Name = None,
@@ -207,7 +208,13 @@ def _about_dead_letters(desk: Desk) -> list[BaseRouteHandler]:
         letters = await desk.exchange.dead_letters(worker=worker, after=after or 0, limit=limit)
         return {"dead": letters, "next": letters[-1].id if len(letters) == limit else None}
 
-    @get("/v1/dead/{number:int}", operation_id="getDeadLetter", summary="One dead letter", responses=answers(404), **admin)
+    @get(
+        "/v1/dead/{number:int}",
+        operation_id="getDeadLetter",
+        summary="One dead letter",
+        responses=answers(404),
+        **admin,
+    )
     async def get_letter(number: Annotated[int, Parameter(ge=0, le=2**62)]) -> DeadLetter:
         """One dead letter, with the traceback if its worker failed by a bug."""
         letters = await desk.exchange.dead_letters(after=number - 1, limit=1)
@@ -216,7 +223,12 @@ def _about_dead_letters(desk: Desk) -> list[BaseRouteHandler]:
         return letters[0]
 
     @post(
-        "/v1/dead/retry", operation_id="retryDead", summary="Try again", status_code=200, responses=answers(503), **admin
+        "/v1/dead/retry",
+        operation_id="retryDead",
+        summary="Try again",
+        status_code=200,
+        responses=answers(503),
+        **admin,
     )
     async def retry(data: Selection) -> dict[str, int]:
         """Put dead letters back into their queues."""
@@ -261,7 +273,14 @@ def _for_machines(desk: Desk) -> list[BaseRouteHandler]:
             "spool": {"events": spool.events, "bytes": spool.bytes},
         }
 
-    @get("/metrics", media_type="text/plain", operation_id="getMetrics", summary="Prometheus metrics", tags=["machines"], responses=answers(503, scope=False))
+    @get(
+        "/metrics",
+        media_type="text/plain",
+        operation_id="getMetrics",
+        summary="Prometheus metrics",
+        tags=["machines"],
+        responses=answers(503, scope=False),
+    )
     async def get_metrics() -> Response[bytes]:
         """Counters of the sink itself."""
         text = desk.metrics.render(await desk.exchange.accounts(), await desk.exchange.spool())

@@ -93,7 +93,9 @@ def _problem(_: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
 
 def _http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     detail = error.detail or "The request is wrong."
-    reasons = "; ".join(f"{item.get('key')}: {item.get('message')}" for item in error.extra or () if isinstance(item, dict))
+    reasons = "; ".join(
+        f"{item.get('key')}: {item.get('message')}" for item in error.extra or () if isinstance(item, dict)
+    )
     headers = {name.lower(): value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
     return _problem(request, Problem(error.status_code, f"{detail} {reasons}".strip(), headers=headers))
 

@@ -41,7 +41,7 @@ class IntakeRoute:
         except Problem as problem:
             await self._refuse(problem, send)
             return
-        except Exception:  # a bug of ours: said in the log, and to the client without details
+        except Exception:  # noqa: BLE001 - a bug of ours: said in the log, and to the client without details
             _log.exception("collect.failed")
             await self._refuse(Problem(500, "The event sink failed; its log says why."), send)
             return
@@ -53,7 +53,7 @@ class IntakeRoute:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         key = authorize(headers, "ingest", self._desk.keys)
         limits = self._desk.settings.collect
-        body = await read_body(receive, headers, limits.max_body)
+        body = await read_body(receive, limits.max_body)
         body = self._inflated(body, headers.get(b"content-encoding", b"").strip().lower())
         intake = await self._read(scope["path"], body, headers)
         self._rate_limit.spend(key.id, key.rate, len(intake.events))
@@ -72,7 +72,7 @@ class IntakeRoute:
             close = nearest(event_type, CATALOGUE)
             hint = f" Did you mean /v1/events/{close.replace('.', '/')}?" if close else ""
             raise Problem(404, f"There is no event type {event_type[:80]!r} in the catalogue.{hint}")
-        return ingest_typed(body, event_type, headers, self._admission, self._desk.settings.collect.source)
+        return await ingest_typed(body, event_type, headers, self._admission, self._desk.settings.collect.source)
 
     async def _publish(self, intake: Intake) -> None:
         try:
@@ -86,9 +86,7 @@ class IntakeRoute:
             return body
         if encoding in (b"gzip", b"x-gzip"):
             return inflate(body, self._desk.settings.collect.max_inflated)
-        raise Problem(
-            415, f"The encoding {encoding.decode('latin-1')[:40]!r} is not read here: send gzip, or none."
-        )
+        raise Problem(415, f"The encoding {encoding.decode('latin-1')[:40]!r} is not read here: send gzip, or none.")
 
     def _answer(self, intake: Intake) -> bytes:
         if not intake.rejected and not intake.warnings:

@@ -14,7 +14,7 @@ PIECE = 4096  # bytes inflated at a time: what follows a member is copied, and a
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
-async def read_body(receive: Receive, headers: dict[bytes, bytes], most: int) -> bytes:
+async def read_body(receive: Receive, most: int) -> bytes:
     """The body of an ASGI request.
 
     A body that is too large is read on for a while and thrown away, because many clients look for the answer only

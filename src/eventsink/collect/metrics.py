@@ -20,7 +20,9 @@ class Metrics:
         self.rejected = Counter("eventsink_events_rejected", "Events not accepted.", registry=registry)
         self.requests = Counter("eventsink_http_requests", "Ingest requests.", ["status"], registry=registry)
         self._delivered = Counter("eventsink_worker_delivered", "Events delivered.", ["worker"], registry=registry)
-        self._failed = Counter("eventsink_worker_failures", "Calls that failed.", ["worker", "outcome"], registry=registry)
+        self._failed = Counter(
+            "eventsink_worker_failures", "Calls that failed.", ["worker", "outcome"], registry=registry
+        )
         self._buried = Counter("eventsink_worker_dead_letters", "Events given up.", ["worker"], registry=registry)
         self._seconds = Histogram(
             "eventsink_worker_deliver_seconds", "Duration of a call that delivered.", ["worker"], registry=registry

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from eventsink.catalogue import CATALOGUE
-from eventsink.collect.ingest import Rejection, Warning
+from eventsink.collect.ingest import Notice, Rejection
 from eventsink.event import Plain
 
 __all__ = ["intake_paths"]
@@ -18,7 +18,7 @@ class Accepted(msgspec.Struct):
 
     accepted: int
     rejected: list[Rejection]
-    warnings: list[Warning] = []
+    warnings: list[Notice] = []
     rejected_total: int = 0
 
 

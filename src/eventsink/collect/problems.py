@@ -20,9 +20,7 @@ class Problem(Exception):
         members: extension members of the problem object.
     """
 
-    def __init__(
-        self, status: int, detail: str, *, headers: dict[str, str] | None = None, **members: Any
-    ) -> None:
+    def __init__(self, status: int, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail

@@ -6,8 +6,8 @@ whatever takes messages from a broker.
 
 from typing import Any
 
-from eventsink.dialects import browser, clowder, clowder_1_15_0, cloudevents, health, shorthand
 from eventsink.catalogue import check_values
+from eventsink.dialects import browser, cloudevents, clowder, clowder_1_15_0, health, shorthand
 from eventsink.errors import InvalidEvent
 from eventsink.event import Draft
 
@@ -28,7 +28,8 @@ def read(item: Any) -> Draft:
     check_values(item, "")
     for dialect in _DIALECTS:
         if dialect.recognises(item):
-            return dialect.read(item)
+            draft: Draft = dialect.read(item)
+            return draft
     raise InvalidEvent(
         "No known form of event: give at least 'type' and 'data'.",
         pointer="",

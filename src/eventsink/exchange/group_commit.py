@@ -65,8 +65,8 @@ class GroupCommit:
 
     async def close(self) -> None:
         """Finish what was asked for, and close the connection."""
-        while self._next is not None or self._busy:
-            await asyncio.sleep(0.001)
+        if self._busy:
+            await self.call(lambda _: None)  # a last group, after all that was asked for before
         if self._thread.is_alive():
             self._work.put(None)
             await asyncio.to_thread(self._thread.join)
@@ -109,7 +109,7 @@ class GroupCommit:
         changes = [change for change, _ in group.calls]
         try:
             return None, self._write(group, changes)
-        except Exception as error:  # whatever it is, it belongs to those who asked
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who asked
             self._undo()
             failed = error if group.lines else None
             if not group.calls:
@@ -122,7 +122,7 @@ class GroupCommit:
     def _alone(self, write: Callable[[], Any]) -> Any:
         try:
             outcome = write()
-        except Exception as error:  # belongs to the one who asked
+        except Exception as error:  # noqa: BLE001 - belongs to the one who asked
             self._undo()
             return error
         return None if isinstance(outcome, list) else outcome

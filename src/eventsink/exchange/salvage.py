@@ -41,7 +41,10 @@ def _copy_log(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
     kept = 0
     for first, count, crc, lines in _read_both_ways(old, "log", "first"):
         if sqlite_log.intact(lines, crc):
-            kept += count * new.execute("INSERT OR IGNORE INTO log VALUES (?, ?, ?, ?)", (first, count, crc, lines)).rowcount
+            kept += (
+                count
+                * new.execute("INSERT OR IGNORE INTO log VALUES (?, ?, ?, ?)", (first, count, crc, lines)).rowcount
+            )
     return kept
 
 

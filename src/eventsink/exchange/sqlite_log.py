@@ -10,12 +10,14 @@ import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-__all__ = ["Row", "connect", "prepare"]
+__all__ = ["Letter", "NumberedLetter", "Row", "connect", "prepare"]
 
 VERSION = 1
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, crc INTEGER NOT NULL, lines BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS log (
+    first INTEGER PRIMARY KEY, count INTEGER NOT NULL, crc INTEGER NOT NULL, lines BLOB NOT NULL
+);
 CREATE TABLE IF NOT EXISTS queues (
     name TEXT PRIMARY KEY, start INTEGER NOT NULL, cursor INTEGER NOT NULL,
     put_back INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0,
@@ -29,6 +31,10 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 );
 CREATE INDEX IF NOT EXISTS dead_letters_queue ON dead_letters (queue, id);
 """
+
+
+Letter = tuple[str, str, int, str, str, str | None, bytes]
+NumberedLetter = tuple[int, str, str, int, str, str, str | None, bytes]
 
 
 class Row:
@@ -94,7 +100,7 @@ def begin_of_new_queue(connection: sqlite3.Connection) -> int:
 
 
 def read(connection: sqlite3.Connection, cursor: int, limit: int) -> list[Row]:
-    """Rows that hold the events from `cursor` on, enough for `limit` events. Rows that the disk changed are left out."""
+    """Rows that hold the events from `cursor` on, enough for `limit` events, without those that the disk changed."""
     rows: list[Row] = []
     start = connection.execute("SELECT max(first) FROM log WHERE first <= ?", (cursor,)).fetchone()[0]
     found = connection.execute("SELECT * FROM log WHERE first >= ? ORDER BY first", (start or cursor,))
@@ -138,6 +144,16 @@ def purge(connection: sqlite3.Connection) -> int:
     return int(freed)
 
 
+def cursor(connection: sqlite3.Connection, name: str) -> int:
+    """The number of the first event that a queue has not settled."""
+    return int(connection.execute("SELECT cursor FROM queues WHERE name = ?", (name,)).fetchone()[0])
+
+
+def count_put_back(connection: sqlite3.Connection, name: str) -> int:
+    """How many events were put back for a queue and wait."""
+    return int(connection.execute("SELECT count(*) FROM put_back WHERE queue = ?", (name,)).fetchone()[0])
+
+
 def put_back(connection: sqlite3.Connection, name: str, lines: Sequence[bytes]) -> None:
     """Put events into one queue alone."""
     connection.executemany("INSERT INTO put_back (queue, line) VALUES (?, ?)", [(name, line) for line in lines])
@@ -156,7 +172,7 @@ def settle_put_back(connection: sqlite3.Connection, name: str, ids: Sequence[int
     connection.execute("UPDATE queues SET delivered = delivered + ? WHERE name = ?", (delivered, name))
 
 
-def bury(connection: sqlite3.Connection, letters: Iterable[tuple[str, str, int, str, str, str | None, bytes]]) -> None:
+def bury(connection: sqlite3.Connection, letters: Iterable[Letter]) -> None:
     """Add dead letters: queue, reason, attempts, first and last seen, traceback, line."""
     connection.executemany(
         "INSERT INTO dead_letters (queue, reason, attempts, first_seen, last_seen, traceback, line)"
@@ -165,9 +181,7 @@ def bury(connection: sqlite3.Connection, letters: Iterable[tuple[str, str, int, 
     )
 
 
-def dead_letters(
-    connection: sqlite3.Connection, worker: str | None, after: int, limit: int
-) -> list[tuple[int, str, str, int, str, str, str | None, bytes]]:
+def dead_letters(connection: sqlite3.Connection, worker: str | None, after: int, limit: int) -> list[NumberedLetter]:
     """Dead letters above a number, of one worker or all, in the order of the table's columns."""
     return connection.execute(
         "SELECT * FROM dead_letters WHERE id > ?1 AND (?2 IS NULL OR queue = ?2) ORDER BY id LIMIT ?3",
@@ -199,7 +213,7 @@ def drop(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
 
 
 def books(connection: sqlite3.Connection) -> list[tuple[str, int, int, int, int, int, int, int, int]]:
-    """For each queue: name, start, cursor, put back ever, delivered, dropped, lost, put back and waiting, dead letters."""
+    """For each queue: name, start, cursor, put back ever, delivered, dropped, lost, put back and waiting, dead."""
     return connection.execute(
         "SELECT name, start, cursor, put_back, delivered, dropped, lost,"
         " (SELECT count(*) FROM put_back p WHERE p.queue = q.name),"

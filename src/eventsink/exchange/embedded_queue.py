@@ -1,0 +1,154 @@
+"""One worker's queue in the embedded exchange: a cursor into the log, and what was read ahead of it."""
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import structlog
+
+from eventsink.errors import MalformedBody
+from eventsink.event import Event, decode, decode_lines, encode
+from eventsink.exchange import sqlite_log
+from eventsink.exchange.contract import Batch, Failure
+from eventsink.exchange.log_file import LogFile
+
+__all__ = ["EmbeddedBatch", "EmbeddedQueue"]
+
+_log = structlog.get_logger(__name__)
+
+
+class EmbeddedBatch(msgspec.Struct, frozen=True):
+    """Events from the log (then `end` is the cursor after them) or of those put back (then `ids` names them)."""
+
+    events: list[Event]
+    end: int = 0
+    lost: int = 0
+    ids: tuple[int, ...] = ()
+
+
+class EmbeddedQueue:
+    """A queue that is there already; `rewind` comes before the first `take`."""
+
+    def __init__(self, file: LogFile, name: str) -> None:
+        self.name = name
+        self.arrived = asyncio.Event()
+        self._file = file
+        self._put_back = 0  # events that wait beside the log
+        self._ahead: deque[tuple[int, list[bytes]]] = deque()  # lines, and the number of the first of them
+        self._ahead_count = 0
+        self._next = 0  # number of the first event that was not read yet
+        self._taken = 0  # number of the first event that was not taken yet
+
+    async def take(self, limit: int, wait: float) -> EmbeddedBatch | None:
+        """Events put back come first, then those of the log; waits until `limit` are there or the time is over."""
+        if self._put_back:
+            return await self._take_put_back(limit)
+        deadline = asyncio.get_running_loop().time() + wait
+        while self._file.head - self._taken < limit and not self._put_back:
+            self.arrived.clear()
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                break
+            try:
+                await asyncio.wait_for(self.arrived.wait(), left)
+            except TimeoutError:  # nothing more came: what is there goes
+                break
+        return await self._take_from_log(limit)
+
+    async def done(self, batch: Batch, failures: Sequence[Failure] = ()) -> None:
+        """Move the cursor and bury the failures in one transaction; remove what every queue is past."""
+        if not isinstance(batch, EmbeddedBatch):
+            raise TypeError(f"a batch of this queue is needed, not {type(batch).__name__}")
+        letters = [_row(self.name, failure) for failure in failures]
+        delivered = len(batch.events) - len(letters)
+
+        def settle(connection: sqlite3.Connection) -> int:
+            sqlite_log.bury(connection, letters)
+            if batch.ids:
+                sqlite_log.settle_put_back(connection, self.name, batch.ids, delivered)
+                return 0
+            sqlite_log.advance(connection, self.name, batch.end, delivered=delivered, lost=batch.lost)
+            return sqlite_log.purge(connection)
+
+        self._file.bytes -= await self._file.change(settle)
+        if batch.ids:
+            await self.count_put_back()
+
+    async def release(self, batch: Batch) -> None:
+        """Forget what was read ahead: the next take begins where the last settled batch ended."""
+        await self.rewind()
+
+    async def rewind(self) -> None:
+        """Begin again at the cursor in the file."""
+        self._ahead.clear()
+        self._ahead_count = 0
+        self._next = self._taken = await self._file.read(lambda c: sqlite_log.cursor(c, self.name))
+        await self.count_put_back()
+
+    async def count_put_back(self) -> None:
+        """See how many events wait beside the log."""
+        self._put_back = await self._file.read(lambda c: sqlite_log.count_put_back(c, self.name))
+
+    async def _take_put_back(self, limit: int) -> EmbeddedBatch | None:
+        rows = await self._file.read(lambda c: sqlite_log.read_put_back(c, self.name, limit))
+        self._put_back = len(rows)
+        if not rows:
+            return None
+        return EmbeddedBatch([decode(line) for _, line in rows], ids=tuple(number for number, _ in rows))
+
+    async def _take_from_log(self, limit: int) -> EmbeddedBatch | None:
+        head = self._file.head
+        if self._ahead_count < limit and self._next < head:
+            await self._read_ahead(limit, head)
+        if not self._ahead and self._next == self._taken:
+            return None
+        begin, lines, end = self._taken, *self._pop(limit)
+        try:
+            events = decode_lines(lines)
+        except MalformedBody:
+            events = list(_decodable(lines))
+        lost = end - begin - len(events)
+        if lost:
+            _log.error("exchange.events_lost", queue=self.name, lost=lost, first=begin, last=end - 1)
+        self._taken = end
+        return EmbeddedBatch(events, end=end, lost=lost)
+
+    def _pop(self, limit: int) -> tuple[list[bytes], int]:
+        """Up to `limit` lines that were read ahead, and the number after the last of them."""
+        lines: list[bytes] = []
+        end = self._next
+        while self._ahead and len(lines) < limit:
+            first, found = self._ahead.popleft()
+            wanted = found[: limit - len(lines)]
+            lines += wanted
+            end = first + len(wanted)
+            if len(wanted) < len(found):
+                self._ahead.appendleft((end, found[len(wanted) :]))
+        self._ahead_count -= len(lines)
+        return lines, end if self._ahead else self._next
+
+    async def _read_ahead(self, limit: int, head: int) -> None:
+        rows = await self._file.read(lambda c: sqlite_log.read(c, self._next, limit))
+        for row in rows:
+            lines = row.lines.split(b"\n")
+            skip = max(self._next - row.first, 0)
+            self._ahead.append((row.first + skip, lines[skip:]))
+            self._ahead_count += len(lines) - skip
+            self._next = row.first + row.count
+        if not rows:  # nothing readable up to the head: pass over it, the loss is counted when it is settled
+            self._next = head
+
+
+def _decodable(lines: Iterable[bytes]) -> Iterable[Event]:
+    for line in lines:
+        try:
+            yield decode(line)
+        except MalformedBody:  # the caller counts and says what is missing
+            continue
+
+
+def _row(name: str, failure: Failure) -> sqlite_log.Letter:
+    first, last = failure.first_seen.isoformat(), failure.last_seen.isoformat()
+    return name, failure.reason, failure.attempts, first, last, failure.traceback, encode(failure.event)

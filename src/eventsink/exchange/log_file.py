@@ -1,0 +1,162 @@
+"""The file of the embedded exchange, opened: one process has it, one thread writes it, another reads it."""
+
+import asyncio
+import errno
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from eventsink.errors import DataDirectoryInUse, ExchangeUnavailable
+from eventsink.exchange import sqlite_log
+from eventsink.exchange.group_commit import GroupCommit
+from eventsink.exchange.salvage import salvage
+
+__all__ = ["LogFile"]
+
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+
+class LogFile:
+    """An open exchange file. Make it with `open`.
+
+    Args:
+        path: of the file.
+        lock: descriptor of the locked file beside it.
+        writing: the connection that the writing thread gets.
+        committed: called on the event loop after each commit that added events.
+    """
+
+    def __init__(self, path: Path, lock: int, writing: sqlite3.Connection, committed: Callable[[], None]) -> None:
+        self.path = path
+        self.bytes = sqlite_log.size(writing)
+        self._lock = lock
+        self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._reading = ThreadPoolExecutor(1, "exchange-reader")
+        self._writer = GroupCommit(writing, sqlite_log.head(writing), committed)
+
+    @classmethod
+    async def open(cls, path: Path, committed: Callable[[], None]) -> "LogFile":
+        """Open a file, or make it. A damaged one is set aside, and what can be read of it is kept.
+
+        Raises:
+            DataDirectoryInUse: another process has it.
+            ExchangeUnavailable: it cannot be made or opened here.
+        """
+        try:
+            lock, writing = await asyncio.to_thread(_open, path)
+            return cls(path, lock, writing, committed)
+        except (OSError, sqlite3.Error) as error:
+            raise ExchangeUnavailable(f"The exchange cannot be opened at {path}: {error}.") from error
+
+    @property
+    def head(self) -> int:
+        """The number that the next event gets."""
+        return self._writer.head
+
+    async def append(self, lines: bytes, count: int) -> None:
+        """Add events; they are durable when this returns.
+
+        Raises:
+            ExchangeUnavailable: none of them was added.
+        """
+        # Shielded: the future is shared, and a request that goes away must not take the others along.
+        await self._settle(asyncio.shield(self._writer.append(lines, count)))
+        self.bytes += len(lines)
+
+    async def change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Make any other change, in one transaction; it is durable when this returns.
+
+        Raises:
+            ExchangeUnavailable: nothing was changed.
+        """
+        return await self._settle(self._writer.call(change))
+
+    async def read(self, look: Callable[[sqlite3.Connection], T]) -> T:
+        """Read at one moment.
+
+        Raises:
+            ExchangeUnavailable: it cannot be read.
+        """
+
+        def in_one_moment() -> T:
+            self._reader.execute("BEGIN")
+            try:
+                return look(self._reader)
+            finally:
+                self._reader.execute("COMMIT")
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reading, in_one_moment)
+        except sqlite3.Error as error:
+            raise ExchangeUnavailable(f"The exchange cannot be read at {self.path}: {error}.") from error
+
+    async def close(self) -> None:
+        """Finish what is under way, close the file and let others have it. Safe to call twice."""
+        await self._writer.close()
+        self._reading.shutdown()
+        self._reader.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
+
+    async def _settle(self, future: "asyncio.Future[T]") -> T:
+        try:
+            return await future
+        except sqlite3.Error as error:
+            raise ExchangeUnavailable(f"The exchange cannot be written at {self.path}: {error}.") from error
+
+
+def _open(path: Path) -> tuple[int, sqlite3.Connection]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _hold(path.with_suffix(".lock"))
+    try:
+        return lock, _connect(path)
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = None
+    try:
+        connection = sqlite_log.connect(path)
+        sqlite_log.prepare(connection)
+    except sqlite3.DatabaseError as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.OperationalError) or "later version" in str(error):
+            raise  # the disk is full, the folder cannot be written, …: the file itself may be sound
+        aside, kept, lost = salvage(path)
+        _log.error("exchange.damaged", reason=str(error), set_aside=str(aside), kept=kept, lost=lost)
+        connection = sqlite_log.connect(path)
+    return connection
+
+
+def _hold(path: Path) -> int:
+    """Lock the file beside the exchange for as long as this process lives.
+
+    Raises:
+        DataDirectoryInUse: another process holds it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
+        os.close(descriptor)
+        if error.errno not in {errno.EAGAIN, errno.EACCES}:
+            raise
+        raise DataDirectoryInUse(
+            f"Process {holder or 'unknown'} already runs an event sink on {path.parent}:"
+            " stop it, or give another --data."
+        ) from None
+    os.truncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())
+    return descriptor
