@@ -1,0 +1,1 @@
+INSERT INTO {month}.pieces BY NAME SELECT seq, field, number::INTEGER AS number, text FROM batch_pieces

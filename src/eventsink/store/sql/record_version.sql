@@ -1,0 +1,1 @@
+INSERT INTO {month}.migrations VALUES ($version)

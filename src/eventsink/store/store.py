@@ -1,0 +1,149 @@
+"""The store: one thread that writes and one that reads, so that questions never hold up appends."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+
+from eventsink.errors import StoreUnavailable
+from eventsink.event import Event
+from eventsink.store.contract import EventQuery, Interval, Stats, StoredEvent, Summary
+from eventsink.store.months import Months, first_line
+from eventsink.store.reader import Reader
+from eventsink.store.writer import Writer
+
+__all__ = ["Store"]
+
+CHECKPOINT_AFTER = 30.0  # seconds after the first append that waits for one
+
+_T = TypeVar("_T")
+
+
+class Store:
+    """Events in DuckDB files of one folder, one a month. Make it with `open`."""
+
+    def __init__(self, path: Path, memory: str, keep_months: int) -> None:
+        self.path = path
+        self._months = Months(path, memory)
+        self._writer = Writer(self._months, keep_months)
+        self._reader = Reader(self._months, lambda: self._writer.committed)
+        self._writing = ThreadPoolExecutor(1, "store-writer")
+        self._reading = ThreadPoolExecutor(1, "store-reader")
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path, memory: str = "64MB", keep_months: int = 0) -> "Store":
+        """Open the folder, or make it. What is damaged in it is set aside, and named in `set_aside`.
+
+        Args:
+            path: the folder; only one process at a time may have it.
+            memory: what DuckDB may use, as "64MB"; large queries go to the folder beyond it.
+            keep_months: whole months to keep before the present one; files of earlier ones are deleted. 0 keeps all.
+
+        Raises:
+            StoreUnavailable: it cannot be opened, is another process's, or was written by a later version.
+        """
+        store = cls(path, memory, keep_months)
+        try:
+            await store._run(store._writing, "opened", store._writer.open)
+        except BaseException:
+            await asyncio.to_thread(store._abandon)
+            raise
+        store._checkpoint_later()
+        return store
+
+    @property
+    def set_aside(self) -> list[str]:
+        """The damaged files that were set aside since the store was opened: what was in them is to be sent again."""
+        return list(self._months.set_aside)
+
+    async def append(self, events: Sequence[Event]) -> int:
+        """Insert each event once, also when it comes again. They are durable when this returns.
+
+        Returns:
+            how many were new.
+
+        Raises:
+            StoreUnavailable: some of them may be in it now, and the others not; append all of them again.
+        """
+        try:
+            return await self._run(self._writing, "written", lambda: self._writer.append(events))
+        finally:
+            self._checkpoint_later()
+
+    async def events(self, query: EventQuery) -> list[StoredEvent]:
+        """The events that match, in the order of their arrival or the newest first.
+
+        Raises:
+            StoreUnavailable: it cannot answer now.
+        """
+        return await self._run(self._reading, "read", lambda: self._reader.events(query))
+
+    async def count(self, query: EventQuery) -> int:
+        """How many events match, whatever the limit of the query.
+
+        Raises:
+            StoreUnavailable: it cannot answer now.
+        """
+        return await self._run(self._reading, "read", lambda: self._reader.count(query))
+
+    async def summary(self, since: datetime | None, until: datetime | None, interval: Interval) -> Summary:
+        """Sums and the series of a span of event time, `until` excluded. Weeks begin on Monday, all in UTC.
+
+        Raises:
+            StoreUnavailable: it cannot answer now.
+        """
+        return await self._run(self._reading, "read", lambda: self._reader.summary(since, until, interval))
+
+    async def stats(self) -> Stats:
+        """What the store holds.
+
+        Raises:
+            StoreUnavailable: it cannot answer now.
+        """
+        return await self._run(self._reading, "read", self._reader.stats)
+
+    async def close(self) -> None:
+        """Finish the append that is under way, write all into the files and close them. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._timer:
+            self._timer.cancel()
+        await asyncio.to_thread(self._close)
+
+    # --- how ---------------------------------------------------------------------------------------------------------
+
+    async def _run(self, thread: ThreadPoolExecutor, verb: str, work: Callable[[], _T]) -> _T:
+        if self._closed:
+            raise StoreUnavailable("The store is closed.")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(thread, work)
+        except (duckdb.Error, OSError) as error:
+            raise StoreUnavailable(f"The store in {self.path} cannot be {verb}: {first_line(error)}") from error
+
+    def _close(self) -> None:
+        self._months.interrupt()
+        self._reading.shutdown()
+        self._writing.submit(self._writer.close).result()
+        self._writing.shutdown()
+
+    def _abandon(self) -> None:
+        self._closed = True
+        self._reading.shutdown()
+        self._writing.submit(self._months.close).result()
+        self._writing.shutdown()
+
+    def _checkpoint_later(self) -> None:
+        if self._timer is None and self._writer.dirty and not self._closed:
+            self._timer = asyncio.get_running_loop().call_later(CHECKPOINT_AFTER, self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        self._timer = None
+        done = asyncio.get_running_loop().run_in_executor(self._writing, self._writer.checkpoint)
+        done.add_done_callback(lambda _: self._checkpoint_later())
