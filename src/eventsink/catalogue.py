@@ -358,7 +358,8 @@ def explain(error: msgspec.ValidationError, item: Any, *, base: str = "", within
     value = _look_up(item, pointer.removeprefix(base))
     plain = _PATH.sub("", text)
     if missing := _MISSING.search(text):
-        names = list(item) if isinstance(item, dict) and pointer == base else []
+        known = CATALOGUE[within].fields if within in CATALOGUE else frozenset()
+        names = [name for name in item if name not in known] if isinstance(item, dict) and pointer == base else []
         close = nearest(missing["name"], names)
         hint = f" Did you mean it by {close!r}?" if close else ""
         return InvalidEvent(

@@ -85,9 +85,7 @@ class KeyFile:
             raise EventSinkError(f"The keys cannot be opened at {path}: {error}.") from error
         self._version = -1
 
-    def create(
-        self, scopes: Sequence[str], *, name: str = "", days: float | None = None, rate: float = 0.0
-    ) -> NewKey:
+    def create(self, scopes: Sequence[str], *, name: str = "", days: float | None = None, rate: float = 0.0) -> NewKey:
         """Make a key.
 
         Args:
@@ -148,8 +146,7 @@ class KeyFile:
 
     def _look_again(self, now: float) -> None:
         self._looked = now
-        with contextlib.suppress(sqlite3.Error):  # a full disk must not shut the door: the note is worth no refusal
-            self._note_use()
+        self._note_use()
         version = self._connection.execute("PRAGMA data_version").fetchone()[0] + self._connection.total_changes
         if version == self._version:
             return
@@ -161,7 +158,8 @@ class KeyFile:
         rows = [(int(when // 60 * 60), key_id) for key_id, when in self._used.items()]
         self._used.clear()
         fresh = "UPDATE keys SET last_used = ?1 WHERE id = ?2 AND coalesce(last_used, 0) < ?1"
-        self._connection.executemany(fresh, rows)
+        with contextlib.suppress(sqlite3.Error):  # a full disk must not shut the door: the note is worth no refusal
+            self._connection.executemany(fresh, rows)
 
     def close(self) -> None:
         """Note what was used last, and close the file."""

@@ -35,7 +35,13 @@ _REFUSED: list[tuple[str, bytes, dict[str, str], int, str]] = [
     ("NaN", _LOGIN % b'{"x":NaN}', {}, 422, "not finite"),
     ("huge float", _LOGIN % b'{"x":1e400}', {}, 422, "not finite"),
     ("2^70", _LOGIN % b'{"x":1180591620717411303424}', {}, 422, "64 bits"),
-    ("2^70 in a known field", b'{"type":"storage.file_uploaded","data":{"bytes":1180591620717411303424}}', {}, 422, "<="),
+    (
+        "2^70 in a known field",
+        b'{"type":"storage.file_uploaded","data":{"bytes":1180591620717411303424}}',
+        {},
+        422,
+        "<=",
+    ),
     ("lone surrogate", _LOGIN % b'{"x":"\\ud800"}', {}, 422, "surrogate"),
     ("NUL in the user", b'{"type":"users.login","user":"a\\u0000b"}', {}, 422, "control characters"),
     ("far future", b'{"type":"users.login","time":"2999-01-01T00:00:00Z"}', {}, 422, "more than a day in the future"),
@@ -51,7 +57,9 @@ _REFUSED: list[tuple[str, bytes, dict[str, str], int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("body", "headers", "status", "says"), [case[1:] for case in _REFUSED], ids=[c[0] for c in _REFUSED])
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "says"), [case[1:] for case in _REFUSED], ids=[c[0] for c in _REFUSED]
+)
 def test_bad_input_gets_a_clear_answer(
     door: SinkProcess, body: bytes, headers: dict[str, str], status: int, says: str
 ) -> None:
@@ -86,14 +94,24 @@ _ACCEPTED: list[tuple[str, bytes, dict[str, str], int]] = [
     ("one", json.dumps(UPLOAD).encode(), {}, 1),
     ("array", json.dumps([UPLOAD] * 3).encode(), {}, 3),
     ("empty array", b"[]", {}, 0),
-    ("lines", json.dumps(UPLOAD).encode() + b"\n\n" + json.dumps(UPLOAD).encode(), {"Content-Type": "application/x-ndjson"}, 2),
+    (
+        "lines",
+        json.dumps(UPLOAD).encode() + b"\n\n" + json.dumps(UPLOAD).encode(),
+        {"Content-Type": "application/x-ndjson"},
+        2,
+    ),
     ("curl's default", json.dumps(UPLOAD).encode(), {"Content-Type": "application/x-www-form-urlencoded"}, 1),
     ("gzip", gzip.compress(json.dumps([UPLOAD] * 2).encode()), {"Content-Encoding": "gzip"}, 2),
     ("two gzip members", gzip.compress(b"[") + gzip.compress(b"]"), {"Content-Encoding": "gzip"}, 0),
     ("NUL in data", b'{"type":"a.b","data":{"x":"a\\u0000b"}}', {}, 1),
     ("key twice", b'{"type":"users.login","type":"users.signup"}', {}, 1),
     ("byte order mark", b"\xef\xbb\xbf" + json.dumps(UPLOAD).encode(), {}, 1),
-    ("structured CloudEvent", b'{"specversion":"1.0","id":"1","source":"s","type":"a.b","traceparent":"00"}', {"Content-Type": "application/cloudevents+json"}, 1),
+    (
+        "structured CloudEvent",
+        b'{"specversion":"1.0","id":"1","source":"s","type":"a.b","traceparent":"00"}',
+        {"Content-Type": "application/cloudevents+json"},
+        1,
+    ),
     ("binary CloudEvent", b'{"a":1}', {"ce-specversion": "1.0", "ce-id": "2", "ce-type": "a.b", "ce-source": "s"}, 1),
     ("Latin-1", '{"type":"a.b","data":{"name":"été"}}'.encode("latin-1"), {}, 1),
 ]

@@ -240,3 +240,20 @@ async def _play(path: Path, acts: list[tuple]) -> None:
     account = (await exchange.accounts())["store"]
     assert (account.waiting, account.lag_seconds) == (0, 0)
     await exchange.close()
+
+
+async def test_no_batch_is_settled_out_of_order_or_twice(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    queue = await exchange.queue("store")
+    events = sample_events(10)
+    await exchange.publish(events)
+    first, second = await queue.take(5, 0), await queue.take(5, 0)
+    assert first is not None and second is not None
+    with pytest.raises(ValueError, match="in their order"):
+        await queue.done(second)
+    await queue.done(first)
+    with pytest.raises(ValueError, match="once"):
+        await queue.done(first)
+    await queue.release(second)
+    assert await drain(queue) == events[5:]
+    await exchange.close()

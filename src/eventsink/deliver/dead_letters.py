@@ -35,7 +35,7 @@ def sentence(error: BaseException) -> str:
     """An error as one line, for a log or a dead letter."""
     try:
         text = str(error)
-    except Exception:  # a stranger's exception may fail at that too
+    except Exception:  # noqa: BLE001 - a stranger's exception may fail at that too
         text = "(its text cannot be read)"
     return hide_secrets(f"{type(error).__name__}: {text}".strip().rstrip(":"))
 

@@ -29,7 +29,8 @@ def load(name: str, section: dict[str, Any]) -> Worker[Any]:
     """
     values = dict(section)
     worker = plugins.find(values.pop("use", name), package=PACKAGE, group=ENTRY_POINTS, base=Worker)
-    return worker(fill(options_type(worker), values, f"workers.{name}"))
+    loaded: Worker[Any] = worker(fill(options_type(worker), values, f"workers.{name}"))
+    return loaded
 
 
 def options_type(worker: type[Worker[Any]]) -> type[Any]:

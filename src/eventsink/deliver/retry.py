@@ -28,4 +28,4 @@ def delay(policy: Policy, attempt: int, after: float | None = None) -> float:
     """Seconds to wait after attempt number `attempt` (from 1), at least `after` if the destination named a time."""
     cap = min(policy.longest, policy.first * 2.0 ** min(attempt - 1, 30))
     floor = float(after) if isinstance(after, int | float) and after > 0 else 0.0  # a worker may say anything
-    return max(random.uniform(0, cap), floor)
+    return max(random.uniform(0, cap), floor)  # noqa: S311 - jitter, no secret

@@ -65,7 +65,7 @@ class Runner:
         try:
             if await self._open():
                 while not self._stop.is_set():
-                    await self._turn()
+                    await self._guarded_turn()
         finally:
             self.state = "stopped"
             await self._close()
@@ -74,7 +74,15 @@ class Runner:
         """Ask it to end after the batch in hand; a batch whose destination is away is given back."""
         self._stop.set()
 
-    # --- one batch -----------------------------------------------------------------------------------------------------
+    # --- one batch ---------------------------------------------------------------------------------------------------
+
+    async def _guarded_turn(self) -> None:
+        try:
+            await self._turn()
+        except Exception:  # noqa: BLE001 - a bug of ours or of the exchange: said, and no reason to deliver nothing any more
+            self.state = "failed, see the log"
+            _log.exception("worker.turn_failed", worker=self.name)
+            await self._pause(self._policy.longest / 10)
 
     async def _turn(self) -> None:
         try:
@@ -86,11 +94,15 @@ class Runner:
         if batch is None:
             self.state = "idle"
             return
-        failures = await self._deliver_all(batch.events)
+        try:
+            failures = await self._deliver_all(batch.events)
+            if failures is not None:
+                await self._settle(batch, failures)
+        except Exception:
+            await self._queue.release(batch)  # or the next batch would be settled over this one
+            raise
         if failures is None:
             await self._queue.release(batch)
-            return
-        await self._settle(batch, failures)
 
     async def _settle(self, batch: Batch, failures: Sequence[Failure]) -> None:
         attempt = 0
@@ -167,7 +179,7 @@ class Runner:
         except TimeoutError:
             self._counters.failed(self.name, "try_later")
             return TryLater(f"No answer within {self._worker.timeout:g} seconds.")
-        except BaseException as error:  # whatever a worker raises must not end the others
+        except BaseException as error:  # noqa: BLE001 - whatever a worker raises must not end the others
             _go_on_unless_cancelled(error)
             self._counters.failed(self.name, "error")
             _log.warning("worker.failed", worker=self.name, events=len(part), reason=sentence(error))
@@ -176,7 +188,7 @@ class Runner:
         self._counters.delivered(self.name, len(part), time.perf_counter() - started)
         return None
 
-    # --- waiting -------------------------------------------------------------------------------------------------------
+    # --- waiting -----------------------------------------------------------------------------------------------------
 
     async def _open(self) -> bool:
         """Open the worker, however often that takes. False: told to stop before."""
@@ -187,7 +199,7 @@ class Runner:
                 async with asyncio.timeout(self._worker.timeout):
                     await self._worker.open()
                 return True
-            except BaseException as error:  # the destination may be away, or the worker broken: the others go on
+            except BaseException as error:  # noqa: BLE001 - the destination may be away, or the worker broken: the others go on
                 _go_on_unless_cancelled(error)
                 self._counters.failed(self.name, "try_later")
                 self.state = f"paused: {sentence(error)}"
@@ -211,7 +223,7 @@ class Runner:
     async def _close(self) -> None:
         try:
             await self._worker.close()
-        except BaseException as error:  # it is over; what was delivered is settled
+        except BaseException as error:  # noqa: BLE001 - it is over; what was delivered is settled
             _go_on_unless_cancelled(error)
             _log.warning("worker.not_closed", worker=self.name, reason=sentence(error))
 

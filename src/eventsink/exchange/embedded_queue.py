@@ -20,9 +20,10 @@ _log = structlog.get_logger(__name__)
 
 
 class EmbeddedBatch(msgspec.Struct, frozen=True):
-    """Events from the log (then `end` is the cursor after them) or of those put back (then `ids` names them)."""
+    """Events from the log (from `begin` to before `end`) or of those put back (then `ids` names them)."""
 
     events: list[Event]
+    begin: int = 0
     end: int = 0
     lost: int = 0
     ids: tuple[int, ...] = ()
@@ -69,7 +70,7 @@ class EmbeddedQueue:
             if batch.ids:
                 sqlite_log.settle_put_back(connection, self.name, batch.ids, delivered)
                 return 0
-            sqlite_log.advance(connection, self.name, batch.end, delivered=delivered, lost=batch.lost)
+            sqlite_log.advance(connection, self.name, batch.begin, batch.end, delivered=delivered, lost=batch.lost)
             return sqlite_log.purge(connection)
 
         self._file.bytes -= await self._file.change(settle)
@@ -113,7 +114,7 @@ class EmbeddedQueue:
         if lost:
             _log.error("exchange.events_lost", queue=self.name, lost=lost, first=begin, last=end - 1)
         self._taken = end
-        return EmbeddedBatch(events, end=end, lost=lost)
+        return EmbeddedBatch(events, begin=begin, end=end, lost=lost)
 
     def _pop(self, limit: int) -> tuple[list[bytes], int]:
         """Up to `limit` lines that were read ahead, and the number after the last of them."""

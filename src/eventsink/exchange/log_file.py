@@ -117,6 +117,7 @@ def _open(path: Path) -> tuple[int, sqlite3.Connection]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = _hold(path.with_suffix(".lock"))
     try:
+        path.touch(mode=0o600)  # events name people: nobody else reads them
         return lock, _connect(path)
     except BaseException:
         os.close(lock)

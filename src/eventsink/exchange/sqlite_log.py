@@ -123,12 +123,20 @@ def add_queue(connection: sqlite3.Connection, name: str, start: int) -> None:
     connection.execute("INSERT OR IGNORE INTO queues (name, start, cursor) VALUES (?, ?, ?)", (name, start, start))
 
 
-def advance(connection: sqlite3.Connection, name: str, cursor: int, *, delivered: int, lost: int) -> None:
-    """Move the cursor of a queue over events that are settled, or lost because the disk changed them."""
-    connection.execute(
-        "UPDATE queues SET cursor = ?, delivered = delivered + ?, lost = lost + ? WHERE name = ?",
-        (cursor, delivered, lost, name),
+def advance(  # noqa: PLR0913 - a statement and its values
+    connection: sqlite3.Connection, name: str, begin: int, end: int, *, delivered: int, lost: int
+) -> None:
+    """Move the cursor of a queue over events that are settled, or lost because the disk changed them.
+
+    Raises:
+        ValueError: the events before them are not settled yet, or these are already: no event is passed over.
+    """
+    moved = connection.execute(
+        "UPDATE queues SET cursor = ?, delivered = delivered + ?, lost = lost + ? WHERE name = ? AND cursor = ?",
+        (end, delivered, lost, name, begin),
     )
+    if moved.rowcount != 1:
+        raise ValueError(f"queue {name} is not at {begin}: batches are settled in their order, and once")
 
 
 def purge(connection: sqlite3.Connection) -> int:

@@ -1,4 +1,4 @@
-"""Writes each event as one line of JSON to standard output or a file: to look at what passes, and as a first example."""
+"""Writes each event as one line of JSON to standard output or a file: to see what passes, and as an example."""
 
 import asyncio
 import sys

@@ -1,0 +1,240 @@
+"""Bounds on what a client may send."""
+
+import gzip
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eventsink.collect.limits import RateLimit, inflate, read_body
+from eventsink.collect.problems import Problem
+
+MEGABYTE = 1 << 20
+
+
+# --- gzip ------------------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary(max_size=20_000), max_size=4))
+def test_a_gzip_body_is_inflated_however_many_members_it_has(parts: list[bytes]) -> None:
+    assert inflate(b"".join(gzip.compress(part) for part in parts), 100_000) == b"".join(parts)
+
+
+def test_a_body_may_inflate_to_the_limit_and_not_beyond() -> None:
+    assert inflate(gzip.compress(b"x" * 1000), 1000) == b"x" * 1000
+    assert _refused(lambda: inflate(gzip.compress(b"x" * 1001), 1000)) == 413
+
+
+def test_the_limit_is_for_all_members_together() -> None:
+    member = gzip.compress(b"x" * 400)
+    assert len(inflate(member * 2, 1000)) == 800
+    assert _refused(lambda: inflate(member * 3, 1000)) == 413
+
+
+@pytest.mark.parametrize("members", [1, 50])
+def test_a_bomb_is_refused_without_using_the_memory(members: int) -> None:
+    bomb = gzip.compress(bytes(100 * MEGABYTE // members), 9) * members
+    tracemalloc.start()
+    try:
+        assert _refused(lambda: inflate(bomb, 2 * MEGABYTE)) == 413
+        assert tracemalloc.get_traced_memory()[1] < 8 * MEGABYTE
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_time_to_inflate_grows_with_the_bytes_and_not_with_their_square() -> None:
+    members = gzip.compress(b"") * 100_000
+    started = time.process_time()
+    assert inflate(members, 1000) == b""
+    assert time.process_time() - started < 1.5, "copying the rest at every member took seconds"
+
+
+@pytest.mark.parametrize("cut", [1, 5, 10, 20, -1, -4, -8])
+def test_a_truncated_body_is_said_to_end_too_early(cut: int) -> None:
+    body = gzip.compress(bytes(range(256)) * 20)
+    with pytest.raises(Problem, match="ends too early") as problem:
+        inflate(body[:cut], MEGABYTE)
+    assert problem.value.status == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"no gzip at all",
+        b"\x1f\x8b" + b"\xff" * 50,
+        gzip.compress(b"hello")[:-8] + bytes(8),
+        gzip.compress(b"hello") + b"rubbish",
+        gzip.compress(b"hello") + bytes(100),
+    ],
+)
+def test_a_damaged_body_is_refused(body: bytes) -> None:
+    with pytest.raises(Problem, match="damaged") as problem:
+        inflate(body, MEGABYTE)
+    assert problem.value.status == 400
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300))
+def test_arbitrary_bytes_are_inflated_or_refused(body: bytes) -> None:
+    try:
+        outcome: bytes | int = inflate(gzip.compress(b"x") + body, 1000)
+    except Problem as problem:
+        outcome = problem.status
+    assert outcome in {b"x", 400, 413}
+
+
+# --- bodies ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parts", [[b"abc"], [b"a", b"b", b"c"], [b"", b"abc", b""], [b"abc", b""]])
+async def test_a_body_is_put_together(parts: list[bytes]) -> None:
+    assert await read_body(_sender(parts), 3) == b"abc"
+
+
+async def test_a_request_without_a_body_has_an_empty_one() -> None:
+    assert await read_body(_messages([{"type": "http.request"}]), 10) == b""
+
+
+@pytest.mark.parametrize("parts", [[b"x" * 11], [b"x" * 10, b"x"], [b"x"] * 11, [b"x" * 1000]])
+async def test_a_body_over_the_limit_is_refused(parts: list[bytes]) -> None:
+    with pytest.raises(Problem) as problem:
+        await read_body(_sender(parts), 10)
+    assert problem.value.status == 413
+    assert "collect.max_body" in problem.value.detail
+
+
+async def test_an_endless_body_is_not_read_to_its_end_nor_kept() -> None:
+    read = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal read
+        read += 1
+        assert read < 1000
+        return {"type": "http.request", "body": b"x" * 1000, "more_body": True}
+
+    with pytest.raises(Problem):
+        await read_body(receive, 10_000)
+    assert read < 100, "it is read for a while, because many clients listen only when they have sent everything"
+
+
+async def test_a_client_that_goes_away_in_the_middle_is_no_event() -> None:
+    gone = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    with pytest.raises(Problem, match="ended before") as problem:
+        await read_body(_messages(gone), 10)
+    assert problem.value.status == 400
+
+
+# --- rates -----------------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_without_a_rate_everything_passes() -> None:
+    RateLimit(0.0, Clock()).spend("a", 0.0, 10**9)
+
+
+def test_a_key_may_send_two_seconds_worth_at_once_and_then_at_its_rate() -> None:
+    clock = Clock()
+    limit = RateLimit(10.0, clock)
+    limit.spend("a", 0.0, 20)
+    assert _refused(lambda: limit.spend("a", 0.0, 1)) == 429
+    clock.now += 0.5
+    limit.spend("a", 0.0, 5)
+    assert _refused(lambda: limit.spend("a", 0.0, 1)) == 429
+
+
+def test_the_bucket_never_holds_more_than_two_seconds_worth() -> None:
+    clock = Clock()
+    limit = RateLimit(10.0, clock)
+    clock.now += 3600
+    limit.spend("a", 0.0, 20)
+    assert _refused(lambda: limit.spend("a", 0.0, 1)) == 429
+
+
+def test_a_refusal_says_when_to_come_back_and_then_it_works() -> None:
+    clock = Clock()
+    limit = RateLimit(10.0, clock)
+    limit.spend("a", 0.0, 20)
+    with pytest.raises(Problem, match="may send 10 events a second") as problem:
+        limit.spend("a", 0.0, 15)
+    clock.now += int(problem.value.headers["retry-after"])
+    limit.spend("a", 0.0, 15)
+
+
+def test_a_request_larger_than_the_bucket_passes_when_it_is_full_and_is_paid_off_later() -> None:
+    clock = Clock()
+    limit = RateLimit(10.0, clock)
+    limit.spend("a", 0.0, 100)
+    clock.now += 7.9
+    assert _refused(lambda: limit.spend("a", 0.0, 1)) == 429
+    clock.now += 0.3
+    limit.spend("a", 0.0, 1)
+
+
+def test_keys_have_buckets_and_rates_of_their_own() -> None:
+    limit = RateLimit(10.0, Clock())
+    limit.spend("a", 0.0, 20)
+    limit.spend("b", 0.0, 20)
+    limit.spend("c", 100.0, 200)
+    assert _refused(lambda: limit.spend("c", 100.0, 1)) == 429
+
+
+def test_a_rate_below_one_a_second_still_lets_one_pass() -> None:
+    clock = Clock()
+    limit = RateLimit(0.1, clock)
+    limit.spend("a", 0.0, 1)
+    assert _refused(lambda: limit.spend("a", 0.0, 1)) == 429
+    clock.now += 10.01
+    limit.spend("a", 0.0, 1)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 3)), max_size=30))
+def test_over_any_time_no_more_passes_than_the_rate_the_bucket_and_one_request(steps: list[tuple[int, float]]) -> None:
+    clock, passed = Clock(), 0
+    limit = RateLimit(10.0, clock)
+    for events, pause in steps:
+        clock.now += pause
+        try:
+            limit.spend("a", 0.0, events)
+        except Problem:
+            continue
+        passed += events
+    assert passed <= 10 * (clock.now - 1000) + 20 + 50
+
+
+# --- how -------------------------------------------------------------------------------------------------------------
+
+
+def _refused(call: Callable[[], Any]) -> int:
+    with pytest.raises(Problem) as problem:
+        call()
+    return problem.value.status
+
+
+def _sender(parts: list[bytes]) -> Any:
+    last = len(parts) - 1
+    bodies = [{"type": "http.request", "body": part, "more_body": n < last} for n, part in enumerate(parts)]
+    return _messages(bodies)
+
+
+def _messages(messages: list[dict[str, Any]]) -> Any:
+    waiting = iter(messages)
+
+    async def receive() -> dict[str, Any]:
+        return next(waiting)
+
+    return receive

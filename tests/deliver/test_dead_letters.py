@@ -1,0 +1,101 @@
+"""Dead letters say why, for a person, and never tell a secret."""
+
+import urllib.error
+from datetime import UTC, datetime
+
+import pytest
+
+from eventsink.deliver.dead_letters import LONGEST, failure, hide_secrets, sentence
+from eventsink.errors import Refused, TryLater
+from eventsink.exchange.contract import Failure
+from eventsink.testing import sample_events
+
+EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Unspeakable(Exception):
+    """Its text cannot be had."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def letter(error: BaseException) -> Failure:
+    """The record of an event that failed with this error, as it was really raised."""
+    try:
+        raise error
+    except BaseException as raised:  # noqa: BLE001
+        return failure(sample_events(1)[0], raised, attempts=4, first_seen=EARLIER)
+
+
+def test_a_refusal_keeps_its_reason_and_needs_no_traceback() -> None:
+    written = letter(Refused("no such field"))
+    assert (written.reason, written.traceback, written.attempts) == ("no such field", None, 4)
+    assert written.first_seen == EARLIER < written.last_seen <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("bad"), "ValueError: bad"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (SystemExit(), "SystemExit"),
+        (ExceptionGroup("several", [ValueError("one")]), "ExceptionGroup: several (1 sub-exception)"),
+        (Unspeakable(), "Unspeakable: (its text cannot be read)"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad start"), "UnicodeDecodeError: 'utf-8' codec can't decode"),
+        (urllib.error.URLError(OSError("unreachable")), "URLError: <urlopen error unreachable>"),
+    ],
+)
+def test_a_bug_keeps_its_name_and_its_traceback(error: BaseException, reason: str) -> None:
+    written = letter(error)
+    assert written.reason.startswith(reason)
+    assert written.traceback is not None
+    assert written.traceback.startswith(("Traceback (most recent call last)", "  + Exception Group Traceback"))
+    assert "raise error" in written.traceback
+
+
+@pytest.mark.parametrize("reason", [None, 5, ["x"]])
+def test_a_reason_that_is_no_text_becomes_one(reason: object) -> None:
+    assert letter(Refused(reason)).reason == str(reason)
+
+
+def test_what_is_very_long_is_cut_and_the_end_of_a_traceback_stays() -> None:
+    written = letter(ValueError("x" * 100_000 + "the end"))
+    assert written.traceback is not None
+    assert len(written.reason) == len(written.traceback) == LONGEST
+    assert written.traceback.endswith("the end\n")
+
+
+SECRETS = [
+    "https://api/2/httpapi?api_key=hush",
+    "https://x/?a=1&token=hush&b=2",
+    '{"api_key": "hush", "events": []}',
+    "{'secretKey': 'hush'}",
+    "Authorization: Bearer hush",
+    "authorization=Token hush",
+    "'Authorization': 'Basic hush'",
+    "X-API-Key: hush",
+    "password = hush",
+    "amqp://guest:hush@rabbitmq:5672/%2f",
+    "mongodb+srv://user:hush@cluster/db",
+]
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_a_secret_is_hidden_in_reason_and_traceback_and_the_rest_stays(text: str) -> None:
+    for written in (letter(ValueError(f"POST failed: {text} (403)")), letter(Refused(f"POST failed: {text} (403)"))):
+        assert "hush" not in written.reason
+        assert "…" in written.reason
+        assert "POST failed" in written.reason
+        assert "hush" not in (written.traceback or "")
+
+
+def test_a_secret_is_hidden_in_the_line_for_the_log() -> None:
+    assert sentence(TryLater("https://x/?key=hush&y=1")) == "TryLater: https://x/?key=…&y=1"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "HTTP 503 from http://influx:8086/write", "the key is missing", "monkey business", "user@example.org"]
+)
+def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
+    assert hide_secrets(text) == text

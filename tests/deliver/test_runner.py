@@ -1,0 +1,466 @@
+"""The runner settles every event, whatever its worker does."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eventsink.deliver.retry import Policy
+from eventsink.deliver.runner import Runner
+from eventsink.deliver.worker import Worker
+from eventsink.errors import ExchangeUnavailable, Refused, TryLater
+from eventsink.event import Event
+from eventsink.exchange.contract import Account
+from eventsink.exchange.embedded_queue import EmbeddedQueue
+from eventsink.testing import sample_events
+from tests.deliver.scripted import SOON, Always, Scripted, bench, raising, refusing, running, until
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+ANYTHING: list[Callable[[], BaseException]] = [
+    lambda: ValueError("a bug"),
+    lambda: SystemExit(1),
+    KeyboardInterrupt,
+    GeneratorExit,
+    StopIteration,
+    StopAsyncIteration,
+    asyncio.CancelledError,
+    MemoryError,
+    RecursionError,
+    lambda: ExceptionGroup("several", [ValueError("one"), TryLater("two")]),
+    lambda: BaseExceptionGroup("several", [SystemExit(1), asyncio.CancelledError()]),
+    lambda: UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad start"),
+    Unspeakable,
+]
+
+
+def named(error: Callable[[], BaseException]) -> str:
+    """The name of an error, for the name of a test."""
+    return type(error()).__name__
+
+
+def books(account: Account) -> tuple[int, int, int]:
+    """Delivered, waiting and dead."""
+    return account.delivered, account.waiting, account.dead
+
+
+# --- delivered -------------------------------------------------------------------------------------------------------
+
+
+async def test_it_delivers_in_order_and_closes_at_the_end(tmp_path: Path) -> None:
+    worker = Scripted()
+    async with running(tmp_path, worker) as made:
+        first, second = await made.publish(3), await made.publish(2)
+        assert books(await made.settled()) == (5, 0, 0)
+    assert worker.delivered == [event.id for event in first + second]
+    assert (worker.opened, worker.closed, made.runner.state, made.tally.deliveries) == (1, 1, "stopped", 5)
+
+
+async def test_a_batch_is_never_larger_than_the_worker_wants(tmp_path: Path) -> None:
+    worker = Scripted()
+    worker.batch_size = 7  # type: ignore[misc]
+    async with running(tmp_path, worker) as made:
+        await made.publish(30)
+        await made.settled()
+    assert max(worker.calls) == 7
+    assert sum(worker.calls) == 30
+
+
+async def test_events_wait_for_company_until_the_batch_is_full_or_the_time_is_over(tmp_path: Path) -> None:
+    worker = Scripted()
+    worker.batch_wait = 0.2  # type: ignore[misc]
+    async with running(tmp_path, worker) as made:
+        for _ in range(10):
+            await made.publish(1)
+        await made.settled()
+    assert worker.calls == [10]
+
+
+async def test_deliver_is_never_called_twice_at_once_nor_before_open_nor_after_close(tmp_path: Path) -> None:
+    inside: list[int] = []
+
+    async def step() -> None:
+        assert not inside
+        assert (worker.opened, worker.closed) == (1, 0)
+        inside.append(1)
+        await asyncio.sleep(0.001)
+        inside.clear()
+
+    worker = Always(lambda _: step())
+    async with running(tmp_path, worker) as made:
+        for _ in range(20):
+            await made.publish(2)
+        assert books(await made.settled()) == (40, 0, 0)
+
+
+# --- try later -------------------------------------------------------------------------------------------------------
+
+
+async def test_try_later_keeps_the_events_and_offers_the_same_again(tmp_path: Path) -> None:
+    worker = Scripted([raising(lambda: TryLater("away"))] * 10)
+    async with running(tmp_path, worker) as made:
+        events = await made.publish(3)
+        assert books(await made.settled()) == (3, 0, 0)
+    assert worker.delivered == [event.id for event in events]
+    assert worker.calls == [3] * 11
+    assert made.tally.outcomes == ["try_later"] * 10
+
+
+async def test_the_time_that_a_destination_names_is_waited(tmp_path: Path) -> None:
+    times: list[float] = []
+
+    def step(_: Sequence[Event]) -> None:
+        times.append(asyncio.get_running_loop().time())
+        if len(times) == 1:
+            raise TryLater("busy", after=0.2)
+
+    async with running(tmp_path, Always(step)) as made:
+        await made.publish(1)
+        await made.settled()
+    assert times[1] - times[0] >= 0.2
+
+
+@pytest.mark.parametrize("after", [-1, 0, float("nan"), "soon", object()])
+async def test_a_senseless_time_to_wait_does_no_harm(tmp_path: Path, after: Any) -> None:
+    async with running(tmp_path, Scripted([raising(lambda: TryLater("away", after=after))])) as made:
+        await made.publish(1)
+        assert books(await made.settled()) == (1, 0, 0)
+
+
+async def test_while_the_destination_is_away_its_state_says_why(tmp_path: Path) -> None:
+    async with running(tmp_path, Always(raising(lambda: TryLater("the disk there is full", after=60)))) as made:
+        await made.publish(1)
+        await until(lambda: made.runner.state == "paused: the disk there is full")
+        assert books(await made.account()) == (0, 1, 0)
+
+
+async def test_a_call_that_hangs_is_cut_off_and_tried_again(tmp_path: Path) -> None:
+    worker = Scripted([lambda _: asyncio.sleep(60)])
+    worker.timeout = 0.05  # type: ignore[misc]
+    async with running(tmp_path, worker) as made:
+        await made.publish(2)
+        assert books(await made.settled()) == (2, 0, 0)
+    assert made.tally.outcomes == ["try_later"]
+
+
+async def test_a_destination_that_was_long_away_has_not_used_up_the_attempts_of_a_bug(tmp_path: Path) -> None:
+    script = [raising(lambda: TryLater("away"))] * 5 + [raising(ValueError)] * 2
+    async with running(tmp_path, Scripted(script)) as made:
+        await made.publish(1)
+        assert books(await made.settled()) == (1, 0, 0)
+
+
+# --- refused ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [[0], [7], [3], [0, 7], [3, 4], [1, 2, 5], range(8)])
+async def test_a_refusal_without_names_is_halved_down_to_the_culprits(tmp_path: Path, bad: list[int]) -> None:
+    async with bench(tmp_path, worker := Scripted()) as made:
+        events = await made.publish(8)
+        culprits = {events[index].id for index in bad}
+        step = refusing(culprits, lambda _: Refused("do not want"))
+        worker.script = [step] * 100
+        await _run_until_settled(made)
+        assert {letter.body["id"] for letter in await made.letters()} == culprits
+        assert set(worker.delivered) == {event.id for event in events} - culprits
+        assert len(worker.delivered) == 8 - len(culprits), "no event that was delivered is delivered again"
+        assert books(await made.account()) == (8 - len(culprits), 0, len(culprits))
+
+
+async def test_one_culprit_among_many_is_found_in_few_calls(tmp_path: Path) -> None:
+    async with bench(tmp_path, worker := Scripted()) as made:
+        events = await made.publish(256)
+        worker.script = [refusing({events[200].id}, lambda _: Refused("do not want"))] * 300
+        await _run_until_settled(made)
+    assert len(worker.calls) == 1 + 2 * 8, "the whole, and both halves at each of eight steps"
+    assert len(worker.delivered) == 255
+
+
+async def test_a_refusal_that_names_events_buries_them_at_once_and_the_rest_goes_on(tmp_path: Path) -> None:
+    async with bench(tmp_path, worker := Scripted()) as made:
+        events = await made.publish(8)
+        culprits = {events[2].id, events[5].id}
+        worker.script = [refusing(culprits, lambda found: Refused("too old", events=found))]
+        await _run_until_settled(made)
+        letters = await made.letters()
+        assert ({letter.body["id"] for letter in letters}, {letter.reason for letter in letters}) == (
+            culprits,
+            {"too old"},
+        )
+        assert worker.calls == [8, 6]
+
+
+@pytest.mark.parametrize("names", [lambda events: [], lambda events: ["x", 5, None], lambda events: [_stranger()]])
+async def test_a_refusal_that_names_none_of_the_events_counts_as_one_without_names(tmp_path: Path, names: Any) -> None:
+    async with running(tmp_path, Always(lambda events: _raise(Refused("no", events=names(events))))) as made:
+        await made.publish(4)
+        assert books(await made.settled()) == (0, 0, 4)
+
+
+async def test_a_dead_letter_tells_reason_attempts_and_times_and_can_be_retried(tmp_path: Path) -> None:
+    async with running(tmp_path, worker := Scripted([raising(lambda: Refused("too old"))])) as made:
+        (event,) = await made.publish(1)
+        await made.settled()
+        (letter,) = await made.letters()
+        assert (letter.worker, letter.reason, letter.attempts, letter.traceback) == ("scripted", "too old", 1, None)
+        assert letter.first_seen <= letter.last_seen
+        assert await made.exchange.retry([letter.id]) == 1
+        await until(lambda: worker.delivered == [event.id])
+        assert books(await made.settled()) == (1, 0, 0)
+        assert await made.letters() == []
+
+
+# --- bugs ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", ANYTHING, ids=named)
+async def test_a_worker_that_raises_anything_once_is_tried_again(
+    tmp_path: Path, error: Callable[[], BaseException]
+) -> None:
+    async with running(tmp_path, worker := Scripted([raising(error)])) as made:
+        events = await made.publish(2)
+        assert books(await made.settled()) == (2, 0, 0)
+    assert worker.delivered == [event.id for event in events]
+    assert made.tally.outcomes == ["error"]
+
+
+@pytest.mark.parametrize("error", ANYTHING, ids=named)
+async def test_an_event_on_which_a_worker_always_fails_ends_with_the_traceback(
+    tmp_path: Path, error: Callable[[], BaseException]
+) -> None:
+    async with bench(tmp_path, worker := Scripted()) as made:
+        events = await made.publish(4)
+        worker.script = [refusing({events[1].id}, lambda _: error())] * 100
+        await _run_until_settled(made)
+        (letter,) = await made.letters()
+        assert letter.body["id"] == events[1].id
+        assert letter.attempts >= SOON.attempts
+        assert "scripted.py" in (letter.traceback or ""), "it shows the way to what failed"
+        assert books(await made.account()) == (3, 0, 1)
+
+
+async def test_a_worker_without_deliver_loses_nothing(tmp_path: Path) -> None:
+    class Idle(Worker[None]):
+        batch_wait = 0.001
+
+    async with running(tmp_path, Idle(None)) as made:
+        await made.publish(3)
+        assert books(await made.settled()) == (0, 0, 3)
+        assert {letter.reason for letter in await made.letters()} == {"Idle has no deliver()."}
+
+
+async def test_a_worker_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
+    async with running(tmp_path, Always(raising(lambda: SystemExit(1)))) as bad:
+        good = Scripted()
+        runner = Runner("good", good, await bad.exchange.queue("good"), bad.tally, SOON)
+        task = asyncio.create_task(runner.run())
+        events = await bad.publish(10)
+        await until(lambda: len(good.delivered) == 10)
+        assert books(await bad.settled()) == (0, 0, 10)
+        runner.stop()
+        await task
+    assert good.delivered == [event.id for event in events]
+
+
+async def test_a_batch_that_the_disk_has_lost_is_passed_over_without_calling_the_worker(tmp_path: Path) -> None:
+    worker = Always(raising(ValueError))
+    async with bench(tmp_path, worker) as made:
+        assert await made.runner._deliver_all([]) == []
+    assert worker.calls == []
+
+
+# --- opening, closing, stopping --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [*ANYTHING, lambda: TryLater("away", after=0.01), TimeoutError], ids=named)
+async def test_a_worker_that_does_not_open_at_first_is_opened_again(
+    tmp_path: Path, error: Callable[[], BaseException]
+) -> None:
+    worker = Scripted(opening=[raising(error)] * 3)
+    async with running(tmp_path, worker) as made:
+        await made.publish(2)
+        assert books(await made.settled()) == (2, 0, 0)
+    assert (worker.opened, worker.closed) == (4, 1)
+
+
+async def test_opening_that_hangs_is_cut_off(tmp_path: Path) -> None:
+    worker = Scripted(opening=[lambda _: asyncio.sleep(60)])
+    worker.timeout = 0.05  # type: ignore[misc]
+    async with running(tmp_path, worker) as made:
+        await made.publish(1)
+        assert books(await made.settled()) == (1, 0, 0)
+
+
+async def test_a_worker_that_never_opens_keeps_its_events_and_stops_when_told(tmp_path: Path) -> None:
+    worker = Scripted(opening=[raising(lambda: TryLater("away", after=60))])
+    async with running(tmp_path, worker) as made:
+        await made.publish(3)
+        await until(lambda: made.runner.state.startswith("paused: TryLater: away"))
+    assert (worker.calls, worker.closed) == ([], 1)
+
+
+@pytest.mark.parametrize("error", ANYTHING, ids=named)
+async def test_closing_may_fail_in_any_way(
+    tmp_path: Path, error: Callable[[], BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Scripted()
+
+    async def close() -> None:
+        raise error()
+
+    monkeypatch.setattr(worker, "close", close)
+    async with running(tmp_path, worker) as made:
+        await made.publish(1)
+        assert books(await made.settled()) == (1, 0, 0)
+    assert made.runner.state == "stopped"
+
+
+async def test_stopping_while_paused_gives_the_batch_back(tmp_path: Path) -> None:
+    async with running(tmp_path, Always(raising(lambda: TryLater("away", after=60)))) as made:
+        events = await made.publish(5)
+        await until(lambda: made.runner.state == "paused: away")
+    second = Scripted()
+    async with running(tmp_path, second) as again:
+        assert books(await again.settled()) == (5, 0, 0)
+    assert second.delivered == [event.id for event in events]
+
+
+async def test_stopping_between_the_attempts_of_a_bug_gives_the_batch_back(tmp_path: Path) -> None:
+    slow = Policy(first=1000.0, longest=1000.0)
+    async with running(tmp_path, worker := Always(raising(ValueError)), slow) as made:
+        await made.publish(5)
+        await until(lambda: worker.calls)
+    async with bench(tmp_path, Scripted()) as again:
+        assert books(await again.account()) == (0, 5, 0)
+
+
+async def test_stopping_settles_the_batch_in_hand(tmp_path: Path) -> None:
+    entered = asyncio.Event()
+
+    async def step() -> None:
+        entered.set()
+        await asyncio.sleep(0.1)
+
+    async with running(tmp_path, Scripted([lambda _: step()])) as made:
+        await made.publish(5)
+        await entered.wait()
+    async with bench(tmp_path, Scripted()) as again:
+        assert books(await again.account()) == (5, 0, 0)
+
+
+async def test_cancelling_ends_the_runner_even_in_a_call_that_hangs(tmp_path: Path) -> None:
+    worker = Always(lambda _: asyncio.sleep(60))
+    async with bench(tmp_path, worker) as made:
+        task = asyncio.create_task(made.runner.run())
+        await made.publish(1)
+        await until(lambda: worker.calls)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert books(await made.account()) == (0, 1, 0)
+    assert worker.closed == 1
+
+
+async def test_an_exchange_that_cannot_settle_for_a_while_loses_no_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [ExchangeUnavailable("the disk is full")] * 3
+    done = EmbeddedQueue.done
+
+    async def sometimes(self: EmbeddedQueue, *given: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await done(self, *given)
+
+    monkeypatch.setattr(EmbeddedQueue, "done", sometimes)
+    async with running(tmp_path, worker := Scripted()) as made:
+        await made.publish(4)
+        assert books(await made.settled()) == (4, 0, 0)
+    assert worker.calls == [4], "it is settled again, and not delivered again"
+
+
+async def test_an_exchange_that_cannot_be_read_for_a_while_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [ExchangeUnavailable("the disk is gone")]
+    take = EmbeddedQueue.take
+
+    async def sometimes(self: EmbeddedQueue, *given: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await take(self, *given)
+
+    monkeypatch.setattr(EmbeddedQueue, "take", sometimes)
+    async with running(tmp_path, Scripted()) as made:
+        await made.publish(4)
+        assert books(await made.settled()) == (4, 0, 0)
+
+
+# --- whatever happens ------------------------------------------------------------------------------------------------
+
+OUTCOMES = ["well", "later", "hang", "refused", "first", "last", "half", "bug", "exit", "cancelled", "stop"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    script=st.lists(st.sampled_from(OUTCOMES), max_size=30), sizes=st.lists(st.integers(1, 9), min_size=1, max_size=5)
+)
+async def test_whatever_a_worker_does_every_event_ends_once_and_the_books_always_add_up(
+    script: list[str], sizes: list[int]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        worker = Scripted([_step(name) for name in script])
+        worker.timeout = 0.01  # type: ignore[misc]
+        worker.batch_size = 8  # type: ignore[misc]
+        published: list[str] = []
+        async with running(Path(folder), worker) as made:
+            for size in sizes:
+                published += [event.id for event in await made.publish(size)]
+                await made.account()
+            account = await made.settled()
+            dead = [letter.body["id"] for letter in await made.letters()]
+    assert (account.accepted, account.lost) == (len(published), 0)
+    assert books(account) == (len(published) - len(dead), 0, len(dead))
+    assert sorted(worker.delivered + dead) == sorted(published), "each is delivered or dead, and exactly once"
+    assert (made.tally.deliveries, made.tally.dead) == (account.delivered, account.dead)
+
+
+def _step(name: str) -> Any:
+    steps: dict[str, Callable[[Sequence[Event]], Any]] = {
+        "well": lambda _: None,
+        "later": raising(lambda: TryLater("away")),
+        "hang": lambda _: asyncio.sleep(60),
+        "refused": raising(lambda: Refused("all")),
+        "first": lambda events: _raise(Refused("the first", events=events[:1])),
+        "last": lambda events: _raise(Refused("the last", events=events[-1:])),
+        "half": lambda events: _raise(Refused("half", events=events[::2])),
+        "bug": raising(ValueError),
+        "exit": raising(SystemExit),
+        "cancelled": raising(asyncio.CancelledError),
+        "stop": raising(StopIteration),
+    }
+    return steps[name]
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+def _stranger() -> Event:
+    return sample_events(1)[0]
+
+
+async def _run_until_settled(made: Any) -> None:
+    task = asyncio.create_task(made.runner.run())
+    await made.settled()
+    made.runner.stop()
+    await task
