@@ -193,9 +193,7 @@ async def _check_accounts(exchange: Exchange) -> None:
 
 def _failure(event: Event) -> Failure:
     now = datetime.now(UTC)
-    return Failure(
-        event=event, reason="no such table", attempts=2, first_seen=now, last_seen=now, traceback="line 1"
-    )
+    return Failure(event=event, reason="no such table", attempts=2, first_seen=now, last_seen=now, traceback="line 1")
 
 
 def _same(got: Sequence[Event], expected: Sequence[Event], promise: str) -> None:

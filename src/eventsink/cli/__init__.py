@@ -1,0 +1,90 @@
+"""The commands of `eventsink`.
+
+In: a command line. Out: what a person or a script asked for. One file a command group, imported when it runs.
+"""
+
+import importlib
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from eventsink import __version__
+from eventsink.errors import EventSinkError
+
+__all__ = ["COMMANDS", "CommandGroup", "app", "main"]
+
+# The name of a command, the module of this package that holds its `app`, and its line in the help.
+COMMANDS = {
+    "up": ("up", "Run the whole event sink in this process."),
+    "send": ("send", "Send events from files, standard input or the command line."),
+    "tail": ("tail", "Show events as they are stored, until Ctrl-C."),
+    "events": ("events", "Show stored events, the newest last."),
+    "types": ("event_types", "Show the catalogue of event types, or the fields of one."),
+    "status": ("status", "Show the accounts of each worker, and what needs attention."),
+    "dead": ("dead", "Look at events that could not be delivered; mend them."),
+    "replay": ("replay", "Deliver stored events to a worker again."),
+    "keys": ("keys", "Make, list and revoke API keys."),
+    "config": ("config", "Show or check the settings."),
+    "doctor": ("doctor", "Check that everything is well configured and reachable."),
+    "try": ("trial", "Try out a worker on three sample events."),
+}
+
+
+class CommandGroup(TyperGroup):
+    """All commands by name and one line each. A command is imported when it is chosen: `--help` stays fast."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, (_, line) in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=line, rich_markup_mode=None))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that the arguments name, loaded."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, _load(name) if name else None, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command; an expected error becomes one line for a person."""
+        try:
+            return super().invoke(ctx)
+        except EventSinkError as error:
+            typer.secho(" ".join(str(error).split()), fg="red", err=True)
+            raise typer.Exit(1) from None
+
+
+def _load(name: str) -> Any:
+    command = get_command(importlib.import_module(f"{__name__}.{COMMANDS[name][0]}").app)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=CommandGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help needs a third of the time, and reads the same in a terminal and in a file
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="A sink on this machine is found by its data directory; name another one with --url and --key.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"eventsink {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _eventsink(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """The Clowder event sink: what users do, and whether the system is well."""
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    app(prog_name="eventsink")

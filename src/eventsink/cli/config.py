@@ -1,0 +1,50 @@
+"""`eventsink config`: the settings as they are, secrets hidden."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import typer
+
+from eventsink.cli.options import Form, Format, configured, new_app
+from eventsink.cli.screen import print_json
+from eventsink.deliver import loading
+from eventsink.settings import Settings, redacted
+
+app = new_app("Show or check the settings.")
+
+
+@app.command()
+@configured
+def show(settings: Settings, format: Format = Form.table) -> None:  # noqa: A002
+    """Print all settings, from the file, the environment and the defaults. Secrets are hidden."""
+    if format is Form.json:
+        print_json(redacted(settings))
+        return
+    for line in _toml(redacted(settings)):
+        typer.echo(line)
+
+
+@app.command()
+@configured
+def check(settings: Settings) -> None:
+    """Check all settings, those of the workers included. Says what is wrong, and starts nothing."""
+    _ = settings.exchange_path
+    for name, section in settings.workers.items():
+        loading.load(name, section)
+    names = ", ".join(settings.workers) or "none but the store"
+    typer.echo(f"The settings are well. Destinations: {names}.")
+
+
+def _toml(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Plain values as TOML, one key a line."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _toml(value, f"{prefix}{_key(name)}.")
+        elif value is not None:
+            yield f"{prefix}{_key(name)} = {msgspec.json.encode(value).decode()}"
+
+
+def _key(name: str) -> str:
+    bare = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
+    return name if bare else msgspec.json.encode(name).decode()

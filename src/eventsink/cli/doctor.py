@@ -1,0 +1,146 @@
+"""`eventsink doctor`: is everything well configured and reachable."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import typer
+from rich.text import Text
+
+from eventsink.cli.locate import connect
+from eventsink.cli.options import Form, Format, Key, Url, configured, new_app
+from eventsink.cli.screen import new_table, output, plain, print_json, size
+from eventsink.cli.sink import Sink
+from eventsink.cli.status import concerns
+from eventsink.deliver import loading
+from eventsink.errors import EventSinkError
+from eventsink.settings import Settings
+
+ROOM = 1 << 30  # bytes that should be free on the disk
+
+app = new_app()
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What one check found; `remedy` says what to do when it is not well."""
+
+    check: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+@app.command()
+@configured
+def doctor(settings: Settings, format: Format = Form.table, url: Url = None, key: Key = None) -> None:  # noqa: A002
+    """Check that everything is well configured and reachable. Exit code 1 if anything is not."""
+    findings = list(examine(settings, url, key))
+    if format is Form.json:
+        for finding in findings:
+            print_json(finding)
+    else:
+        _print_table(findings)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def examine(settings: Settings, url: str | None = None, key: str | None = None) -> Iterator[Finding]:
+    """Everything that can be checked from here, one after the other."""
+    yield _directory(settings.directory)
+    yield _room(settings.directory)
+    yield _database("exchange", settings.exchange_path)
+    yield _database("keys", settings.keys_path)
+    yield _secrecy(settings.keys_path)
+    yield _store(settings.store_path)
+    for name, section in settings.workers.items():
+        yield _worker(name, section)
+    with connect(settings, url, key) as sink:
+        yield from _sink(sink)
+
+
+def _directory(directory: Path) -> Finding:
+    place = _existing(directory)
+    if not os.access(place, os.W_OK | os.X_OK):
+        remedy = f"Let this user write to it (chown, chmod), or name another directory with --data: {place}."
+        return Finding("data directory", False, f"{place} cannot be written", remedy)
+    found = str(directory) if place == directory else f"{directory} is made at the start"
+    return Finding("data directory", True, found)
+
+
+def _room(directory: Path) -> Finding:
+    free = shutil.disk_usage(_existing(directory)).free
+    remedy = "" if free >= ROOM else "Free some space: a full disk stops the sink from accepting events."
+    return Finding("disk space", free >= ROOM, f"{size(free)} free", remedy)
+
+
+def _database(name: str, path: Path) -> Finding:
+    if not path.exists():
+        return Finding(name, True, f"{path} is made at the start")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        remedy = f"Look at {path}: is it this user's file, and on a disk that is well? The next start sets it aside."
+        return Finding(name, False, f"{path} cannot be read: {error}", remedy)
+    return Finding(name, True, f"{path}, {size(path.stat().st_size)}")
+
+
+def _secrecy(path: Path) -> Finding:
+    others = path.exists() and path.stat().st_mode & 0o077
+    remedy = f"chmod 600 {path}" if others else ""
+    return Finding("secrecy of keys", not others, "other users can read them" if others else "only this user", remedy)
+
+
+def _store(path: Path) -> Finding:
+    if not path.exists():
+        return Finding("store", True, f"{path} is made at the start")
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        return Finding("store", False, f"{path} cannot be written", "Let this user write to it (chown, chmod).")
+    total = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return Finding("store", True, f"{path}, {size(total)}")
+
+
+def _worker(name: str, section: dict[str, object]) -> Finding:
+    try:
+        loading.load(name, section)
+    except EventSinkError as error:
+        return Finding(f"worker {name}", False, str(error), f"Mend [workers.{name}] in the settings.")
+    return Finding(f"worker {name}", True, "loads, and its options are right")
+
+
+def _sink(sink: Sink) -> Iterator[Finding]:
+    try:
+        sink.get("/healthz")
+        yield Finding("running sink", True, sink.url)
+        sink.get("/readyz")
+        yield Finding("ready for events", True, "yes")
+    except EventSinkError as error:
+        yield Finding("running sink", False, str(error), "Start one with `eventsink up`, or look at its log.")
+        return
+    try:
+        needs = concerns(sink.get("/v1/status"))
+    except EventSinkError as error:
+        remedy = "Give a key with the scope read: `eventsink keys create --scope read` makes one."
+        yield Finding("status", False, str(error), remedy)
+        return
+    for sentence in needs:
+        yield Finding("status", False, sentence, "See `eventsink status`.")
+    if not needs:
+        yield Finding("status", True, "no worker is paused, late or has dead letters")
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest directory above it that is there."""
+    return path if path.exists() else _existing(path.absolute().parent)
+
+
+def _print_table(findings: list[Finding]) -> None:
+    table = new_table("Check", "", "Found", "What to do")
+    for finding in findings:
+        mark = Text("ok", style="green") if finding.ok else Text("no", style="bold red")
+        table.add_row(finding.check, mark, plain(finding.found), plain(finding.remedy))
+    output().print(table)

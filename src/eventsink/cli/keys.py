@@ -1,0 +1,90 @@
+"""`eventsink keys`: who may do what. Works on the data directory, whether a sink runs on it or not."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from eventsink.cli.options import Form, Format, configured, new_app
+from eventsink.cli.screen import new_table, note, output, plain, print_json
+from eventsink.cli.times import clock
+from eventsink.errors import EventSinkError
+from eventsink.keys import SCOPES, Key, KeyFile
+from eventsink.settings import Settings
+
+app = new_app("Make, list and revoke API keys of a data directory, whether a sink runs on it or not.")
+
+
+@app.command()
+@configured
+def create(
+    settings: Settings,
+    scope: Annotated[
+        list[str], typer.Option(help=f"What it may do: {', '.join(SCOPES)}; admin may all. Can be repeated.")
+    ],
+    name: Annotated[str, typer.Option(help="What it is for.", metavar="TEXT")] = "",
+    days: Annotated[
+        float | None, typer.Option(min=0, help="Days until it expires.  [default: never]", metavar="DAYS")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0, help="Events per second that it may send, 0 as the settings say.")] = 0,
+    format: Format = Form.table,  # noqa: A002
+) -> None:
+    """Make a key. A running sink knows it within a second."""
+    scopes = [part.strip() for text in scope for part in text.split(",")]
+    file = _open(settings)
+    try:
+        made = file.create(scopes, name=name, days=days, rate=rate)
+    finally:
+        file.close()
+    if format is Form.json:
+        print_json(made)
+    else:
+        typer.echo(made.key)
+        note(f"Key {made.id} may {', '.join(made.scopes)}. Keep it well: it is shown this once.", style="dim")
+
+
+@app.command("list")
+@configured
+def list_(settings: Settings, format: Format = Form.table) -> None:  # noqa: A002
+    """List the keys, without their secrets."""
+    file = _open(settings)
+    found = file.list()
+    file.close()
+    if format is Form.json:
+        for key in found:
+            print_json(key)
+    elif found:
+        _print_table(found)
+    else:
+        note(f"There are no keys in {settings.keys_path}.")
+
+
+@app.command()
+@configured
+def revoke(
+    settings: Settings, key: Annotated[str, typer.Argument(help="Its id, as `keys list` shows it.", metavar="ID")]
+) -> None:
+    """End a key. A running sink refuses it within a second."""
+    file = _open(settings)
+    ended = file.revoke(key)
+    file.close()
+    if not ended:
+        raise EventSinkError(f"There is no key {key!r} in {settings.keys_path}: see `eventsink keys list`.")
+    typer.echo(f"Key {key} is revoked.")
+
+
+def _open(settings: Settings) -> KeyFile:
+    return KeyFile(settings.keys_path)
+
+
+def _print_table(found: list[Key]) -> None:
+    table = new_table("Id", "Name", "Scopes", "Rate", "Created (UTC)", "Expires", "Last used", right=("Rate",))
+    for key in found:
+        rate = f"{key.rate:g}" if key.rate else "-"
+        times = [_day(key.created), _day(key.expires) or "never", _day(key.last_used) or "-"]
+        table.add_row(key.id, plain(key.name) or "-", ", ".join(key.scopes), rate, *times)
+    output().print(table)
+
+
+def _day(time: object) -> str:
+    return clock(str(msgspec.to_builtins(time)))[:16] if time else ""

@@ -1,0 +1,86 @@
+"""Options that many commands share: where the sink is, which settings, which output."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from eventsink.cli.locate import connect
+from eventsink.cli.times import moment
+from eventsink.settings import load
+
+__all__ = ["Form", "Format", "Key", "Since", "Until", "Url", "configured", "new_app", "talks"]
+
+
+class Form(StrEnum):
+    """How a command prints what it found."""
+
+    table = "table"
+    json = "json"
+
+
+Format = Annotated[Form, typer.Option("--format", help="A table for people, or JSON for programs.")]
+Since = Annotated[
+    str | None,
+    typer.Option(help="From this time on: 2h, 7d, today, or as 2026-11-23T10:00 (UTC).", parser=moment, metavar="TIME"),
+]
+Until = Annotated[str | None, typer.Option(help="Before this time.", parser=moment, metavar="TIME")]
+
+_Config = Annotated[
+    Path | None, typer.Option("--config", help="Settings file.  [default: eventsink.toml, if there]", metavar="FILE")
+]
+Url = Annotated[str | None, typer.Option("--url", envvar="EVENTSINK_URL", help="Address of the sink.", metavar="URL")]
+Key = Annotated[str | None, typer.Option("--key", envvar="EVENTSINK_KEY", help="API key.", metavar="KEY")]
+
+
+def new_app(help: str = "") -> typer.Typer:  # noqa: A002 - Typer's word
+    """A Typer of the kind that every command file has one of."""
+    return typer.Typer(
+        help=help,
+        no_args_is_help=bool(help),
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+
+
+def configured(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `--data` and `--config`; it gets the settings as its first argument."""
+
+    @functools.wraps(command)
+    def run(*, data_directory: str | None, config: Path | None, **given: Any) -> None:
+        command(load(config, data=data_directory), **given)
+
+    return _with_options(run, command, {"data_directory": _data(command), "config": _Config})
+
+
+def talks(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that name a running sink; it gets the `Sink` as its first argument."""
+
+    @functools.wraps(command)
+    def run(*, url: str | None, key: str | None, data_directory: str | None, config: Path | None, **given: Any) -> None:
+        with connect(load(config, data=data_directory), url, key) as sink:
+            command(sink, **given)
+
+    return _with_options(run, command, {"url": Url, "key": Key, "data_directory": _data(command), "config": _Config})
+
+
+def _data(command: Callable[..., None]) -> Any:
+    # `send` has a --data of its own: what the event says.
+    names = ["--data-dir"] if "data" in inspect.signature(command).parameters else ["--data", "--data-dir"]
+    help_ = "Data directory of a sink on this machine.  [default: var]"
+    return Annotated[str | None, typer.Option(*names, envvar="EVENTSINK_DATA", help=help_, metavar="DIR")]
+
+
+def _with_options(run: Callable[..., None], command: Callable[..., None], more: dict[str, Any]) -> Callable[..., None]:
+    """Show Typer the parameters of `command` but the first, and `more` after them."""
+    own = list(inspect.signature(command).parameters.values())[1:]
+    added = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=a) for n, a in more.items()]
+    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + added
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

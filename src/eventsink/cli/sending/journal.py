@@ -1,0 +1,134 @@
+"""How far each file was sent to each sink, kept in the state directory of the user: an interrupted run can go on."""
+
+import hashlib
+import os
+import time
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+
+from eventsink.cli.sending.source import Mark, Source
+
+__all__ = ["Journal", "Known", "state_directory"]
+
+SAVE_EVERY = 0.5  # seconds; what was answered since is sent once more after kill -9, with the same ids
+
+
+class Known(Enum):
+    """What is known of a file before it is sent."""
+
+    new = "was never sent to this sink"
+    partly = "was sent in part"
+    wholly = "was sent"
+    grown = "was sent, and has grown since"
+    changed = "was sent, and has changed since"
+
+
+class Entry(msgspec.Struct):
+    """What is written.
+
+    Args:
+        token: stands for the file in the ids of its events.
+        before: hash of what lies before `position`, to see later whether the file has only grown.
+    """
+
+    file: str
+    url: str
+    size: int
+    modified: int
+    token: str
+    position: int = 0
+    number: int = 0
+    before: str = ""
+    accepted: int = 0
+    refused: int = 0
+    done: bool = False
+
+
+class Journal:
+    """The entry of one file and sink.
+
+    Args:
+        source: of a file that can be read again.
+        file: what the disk says about it.
+        url: of the sink.
+        again: begin at its start, whatever was sent. Its events keep their ids.
+        home: where entries are kept.
+    """
+
+    def __init__(self, source: Source, file: os.stat_result, url: str, *, again: bool, home: Path) -> None:
+        self._source = source
+        path = os.path.realpath(source.name)
+        place = (path, file.st_dev, file.st_ino)
+        self._path = home / f"{_hash(place, url)[:32]}.json"
+        self._saved = time.monotonic()
+        old = _read(self._path)
+        token = _hash(place, file.st_size, file.st_mtime_ns)[:32]
+        self.known = self._compare(old, file)
+        if old is not None and self.known is not Known.changed:
+            token = old.token
+        self.entry = Entry(path, url, file.st_size, file.st_mtime_ns, token)
+        if old is not None and not again and self.known is not Known.changed:
+            kept = {"position": old.position, "number": old.number, "accepted": old.accepted, "refused": old.refused}
+            self.entry = msgspec.structs.replace(self.entry, **kept, done=self.known is Known.wholly)
+
+    @property
+    def start(self) -> Mark:
+        """Where to go on."""
+        return Mark(self.entry.position, self.entry.number)
+
+    def note(self, mark: Mark, *, accepted: int, refused: int) -> None:
+        """All up to a mark was answered."""
+        self.entry.position, self.entry.number = mark
+        self.entry.accepted += accepted
+        self.entry.refused += refused
+
+    def save(self, *, done: bool, now: bool = False) -> None:
+        """Write it down, if it is time to.
+
+        Args:
+            done: all of the file was answered.
+            now: even if it was written a moment ago.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if not (done or now or time.monotonic() - self._saved > SAVE_EVERY):
+            return
+        self.entry.done = done
+        self.entry.before = _hash_bytes(self._source.before(self.entry.position))
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = self._path.with_suffix(f".{os.getpid()}")
+        draft.write_bytes(msgspec.json.encode(self.entry))
+        draft.replace(self._path)
+        self._saved = time.monotonic()
+
+    def _compare(self, old: Entry | None, now: os.stat_result) -> Known:
+        if old is None:
+            return Known.new
+        if (old.size, old.modified) == (now.st_size, now.st_mtime_ns):
+            return Known.wholly if old.done else Known.partly
+        same = old.before == _hash_bytes(self._source.before(old.position))
+        return Known.grown if self._source.grows and same and now.st_size >= old.position > 0 else Known.changed
+
+
+def state_directory() -> Path:
+    """Where programs of this user keep what they must remember (XDG base directories)."""
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(home).expanduser() / "eventsink" / "send"
+
+
+def _read(path: Path) -> Entry | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Entry)
+    except (OSError, msgspec.MsgspecError):  # none, or not ours: the file is sent from its start, with the same ids
+        return None
+
+
+def _hash(*parts: object) -> str:
+    return _hash_bytes(msgspec.json.encode(parts))
+
+
+def _hash_bytes(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

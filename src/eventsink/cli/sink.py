@@ -1,0 +1,188 @@
+"""A running sink over HTTP, with the standard library alone: one keep-alive connection, JSON in and out."""
+
+import email.utils
+import http.client
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from eventsink import __version__
+from eventsink.errors import EventSinkError
+
+__all__ = ["Refusal", "Sink", "Unreachable"]
+
+LONGEST_WAIT = 3600.0  # that a Retry-After may ask for
+
+
+class Unreachable(EventSinkError):
+    """No answer came: nothing listens, or the connection broke."""
+
+
+class Refusal(EventSinkError):
+    """The sink answered, and said no.
+
+    Args:
+        status: of the HTTP answer.
+        problem: the members of its RFC 9457 problem.
+        retry_after: seconds after which it wants to be asked again, 0 if it did not say.
+    """
+
+    def __init__(self, message: str, *, status: int, problem: Mapping[str, Any], retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.status = status
+        self.problem = problem
+        self.retry_after = retry_after
+
+
+class Sink:
+    """One connection to a sink. Not for two threads at once: `twin` makes another.
+
+    Args:
+        url: address of the sink; a path in it comes before every path that is asked for.
+        key: API key, if there is one.
+        timeout: seconds to wait for an answer.
+        renew: gives another key when this one is refused, if there is another.
+
+    Raises:
+        EventSinkError: the URL or the key cannot be one. From every method that asks: `Unreachable`, `Refusal`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout: float = 60.0,
+        renew: Callable[[str | None], str | None] | None = None,
+    ) -> None:
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise EventSinkError(f"{url!r} is no address of a sink: give one as http://127.0.0.1:8750.")
+        if key and not (key.isascii() and key.isprintable()):
+            raise EventSinkError("The API key has characters that no key has: look for a line break or a quote in it.")
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self.url = url.rstrip("/")
+        self.key = key
+        self._timeout = timeout
+        self._renew = renew
+        self._prefix = parts.path.rstrip("/")
+        self._connection = kind(parts.hostname, port, timeout=timeout)
+        self._headers = {"accept": "application/json", "user-agent": f"eventsink/{__version__}"}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def twin(self) -> "Sink":
+        """Another connection to the same sink."""
+        return Sink(self.url, self.key, timeout=self._timeout, renew=self._renew)
+
+    def close(self) -> None:
+        """Close the connection; the next request opens it again."""
+        self._connection.close()
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        """Ask for something; parameters that are None are left out."""
+        return dict(_decode(self, self._ask("GET", _address(path, query))))
+
+    def post(self, path: str, content: object) -> dict[str, Any]:
+        """Post a value as JSON."""
+        return dict(_decode(self, self._ask("POST", path, msgspec.json.encode(content), "application/json")))
+
+    def post_lines(self, lines: bytes) -> dict[str, Any]:
+        """Post events, one a line."""
+        return dict(_decode(self, self._ask("POST", "/v1/events", lines, "application/x-ndjson")))
+
+    def pages(self, path: str, member: str, *, cursor: str = "after", **query: Any) -> Iterator[list[msgspec.Raw]]:
+        """All pages of a list: the items of each as JSON. `cursor` is the parameter that `next` goes into."""
+        while True:
+            page = _decode(self, self._ask("GET", _address(path, query)), dict[str, msgspec.Raw])
+            yield msgspec.json.decode(page.get(member, b"[]"), type=list[msgspec.Raw])
+            following = msgspec.json.decode(page.get("next", b"null"))
+            if following is None:
+                return
+            query[cursor] = following
+
+    def _ask(self, method: str, path: str, body: bytes | None = None, media: str = "") -> bytes:
+        headers = (
+            self._headers | ({"content-type": media} if media else {}) | ({"x-api-key": self.key} if self.key else {})
+        )
+        reused = self._connection.sock is not None
+        try:
+            answer, content = self._exchange(method, path, body, headers)
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            # A connection that was kept open may have been closed at the other end meanwhile: that is no failure.
+            if not reused or isinstance(error, TimeoutError):
+                raise self._unreachable(error) from error
+            return self._ask(method, path, body, media)
+        if answer.status == 401 and self._renew and (other := self._renew(self.key)):
+            self.key = other
+            return self._ask(method, path, body, media)
+        if answer.status >= 300:
+            raise self._refusal(answer, content)
+        return content
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        self._connection.request(method, self._prefix + path, body, headers)
+        answer = self._connection.getresponse()
+        return answer, answer.read()
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        if isinstance(error, TimeoutError):
+            return Unreachable(f"The event sink at {self.url} did not answer within {self._timeout:g} seconds.")
+        why = "" if isinstance(error, ConnectionError) else f" ({getattr(error, 'strerror', None) or error})"
+        return Unreachable(
+            f"No event sink answers at {self.url}{why}: start one with `eventsink up`, or name another with --url."
+        )
+
+    def _refusal(self, answer: http.client.HTTPResponse, content: bytes) -> EventSinkError:
+        if answer.status < 400:
+            return EventSinkError(f"{self.url} refers to {answer.getheader('location')}: give that as --url.")
+        try:
+            problem = msgspec.json.decode(content, type=dict[str, Any])
+        except (msgspec.MsgspecError, UnicodeDecodeError):  # a proxy in between, or another program altogether
+            problem = {}
+        detail = problem.get("detail") or f"{self.url} answers {answer.status} {answer.reason}."
+        if answer.status == 401:
+            detail += " Give it with --key or EVENTSINK_KEY."
+        wait = _seconds(answer.getheader("retry-after"))
+        return Refusal(str(detail), status=answer.status, problem=problem, retry_after=wait)
+
+
+def _address(path: str, query: dict[str, Any]) -> str:
+    given = {name: value for name, value in query.items() if value is not None}
+    return path + ("?" + urlencode(given, quote_via=quote) if given else "")
+
+
+def _decode(sink: Sink, content: bytes, form: Any = dict[str, Any]) -> Any:
+    try:
+        return msgspec.json.decode(content, type=form)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise EventSinkError(f"What answers at {sink.url} is no event sink: name one with --url.") from None
+
+
+def _seconds(text: str | None) -> float:
+    """Retry-After: seconds, or a date."""
+    if not text:
+        return 0.0
+    try:
+        wait = float(text)
+    except ValueError:
+        parsed = email.utils.parsedate_tz(text)
+        wait = email.utils.mktime_tz(parsed) - datetime.now(UTC).timestamp() if parsed else 0.0
+    return min(max(0.0, wait), LONGEST_WAIT)  # in this order NaN becomes 0

@@ -1,0 +1,109 @@
+"""`eventsink status`: the accounts of each worker."""
+
+import time
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from eventsink.cli.options import Form, Format, new_app, talks
+from eventsink.cli.screen import count, events, new_table, output, plain, print_json, size
+from eventsink.cli.sink import Sink
+from eventsink.cli.times import age, clock
+
+EVERY = 1.0  # seconds between two looks of --watch
+LATE = 60.0  # seconds after which a waiting event is worth a word
+
+app = new_app()
+
+
+@app.command()
+@talks
+def status(
+    sink: Sink,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every second, until Ctrl-C.")] = False,
+    format: Format = Form.table,  # noqa: A002
+) -> None:
+    """Show the accounts of each worker, and whether anything needs attention.
+
+    Accepted is always delivered + waiting + dead.
+    """
+    found = sink.get("/v1/status")
+    try:
+        if format is Form.json:
+            _print_lines(sink, found, again=watch)
+        elif watch:
+            _watch(sink, found)
+        else:
+            output().print(_page(found))
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def _print_lines(sink: Sink, found: dict[str, Any], *, again: bool) -> None:
+    print_json(found)
+    while again:
+        typer.get_text_stream("stdout").flush()
+        time.sleep(EVERY)
+        print_json(sink.get("/v1/status"))
+
+
+def _watch(sink: Sink, found: dict[str, Any]) -> None:
+    with Live(_page(found), console=output(), auto_refresh=False) as live:
+        while True:
+            time.sleep(EVERY)
+            live.update(_page(sink.get("/v1/status")), refresh=True)
+
+
+def _page(found: dict[str, Any]) -> Group:
+    table = new_table(*_COLUMNS, right=_COLUMNS[1:6])
+    for name, account in found["workers"].items():
+        figures = [count(account[column.lower()]) for column in _COLUMNS[1:5]]
+        lag = age(account["lag_seconds"]) if account["waiting"] else "-"
+        table.add_row(plain(name), *figures, lag, Text(plain(account.get("state", "")), overflow="fold"))
+    needs = concerns(found)
+    attention = [Text(f"! {sentence}", style="yellow") for sentence in needs]
+    return Group(table, Text(""), *_lines(found), Text(""), *(attention or [Text("All is well.", style="green")]))
+
+
+_COLUMNS = ("Worker", "Accepted", "Delivered", "Waiting", "Dead", "Lag", "State")
+
+
+def _lines(found: dict[str, Any]) -> list[Text]:
+    spool, store = found["spool"], found.get("store")
+    lines = [f"Spool   {events(spool['events'])}, {size(spool['bytes'])}"]
+    if store:
+        lines.append(f"Store   {events(store['events'])}, {size(store['bytes'])}")
+    lines.append(f"Sink    version {found['version']}, up since {clock(found['started'])} UTC")
+    return [Text(line) for line in lines]
+
+
+def concerns(found: Mapping[str, Any]) -> list[str]:
+    """What needs attention, each with what to do about it."""
+    needs = []
+    if found["spool"]["events"]:
+        needs.append(f"The exchange is away: the spool keeps {events(found['spool']['events'])} for it.")
+    for name, account in found["workers"].items():
+        needs += _concerns_of(plain(name), account)
+    return needs
+
+
+def _concerns_of(name: str, account: Mapping[str, Any]) -> list[str]:
+    needs = []
+    dead = account["dead"] - account.get("dropped", 0)
+    state = plain(account.get("state", ""))
+    if dead:
+        needs.append(f"{name} could not deliver {events(dead)}: see `eventsink dead list --worker {name}`.")
+    if account.get("lost"):
+        needs.append(f"{name} lost {events(account['lost'])} to a damaged disk: see the log, and check the disk.")
+    if state.startswith("paused"):
+        needs.append(f"{name} is {state}")
+    elif account["waiting"] and account["lag_seconds"] > LATE:
+        why = "no process runs it" if state.startswith("not running") else "it does not keep up"
+        needs.append(f"{name} is {age(account['lag_seconds'])} behind: {why}.")
+    if account["accepted"] != account["delivered"] + account["waiting"] + account["dead"]:
+        needs.append(f"The account of {name} does not add up: this is a bug, please report it with this output.")
+    return needs

@@ -1,0 +1,145 @@
+"""`eventsink try`: a worker delivers three sample events, for those who write one."""
+
+import asyncio
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from eventsink.cli.options import Form, Format, configured, new_app
+from eventsink.cli.screen import note, print_json
+from eventsink.deliver import loading
+from eventsink.deliver.dead_letters import hide_secrets, sentence
+from eventsink.deliver.worker import Worker
+from eventsink.errors import Refused, TryLater
+from eventsink.event import Event, new_ids
+from eventsink.settings import Settings
+
+app = new_app()
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of a trial: `delivered`, `try later`, `refused` or `failed`, and why."""
+
+    outcome: str
+    reason: str = ""
+    traceback: str = ""
+
+
+@app.command()
+@configured
+def try_(
+    settings: Settings,
+    worker: Annotated[str, typer.Argument(help="Name of a worker, or a .py file.", metavar="PATH|NAME")],
+    options: Annotated[
+        list[str] | None,
+        typer.Option(help="Its options, over those of the settings. Can be repeated.", metavar="NAME=VALUE"),
+    ] = None,
+    format: Format = Form.table,  # noqa: A002
+) -> None:
+    """Have a worker deliver three sample events, and say what came of it.
+
+    It is opened and closed as the sink does it: try a .py file as it is written.
+    """
+    name = Path(worker).stem if worker.endswith(".py") else worker
+    section = {"use": worker, **settings.workers.get(name, {}), **_values(options or [])}
+    outcome = asyncio.run(_deliver(loading.load(name, section), samples()))
+    if format is Form.json:
+        print_json(outcome)
+    else:
+        _print(name, outcome)
+    if outcome.outcome != "delivered":
+        raise typer.Exit(1)
+
+
+def samples() -> list[Event]:
+    """Three events of different kinds: an upload, a download by nobody we know, and a check that went wrong."""
+    now = datetime.now(UTC)
+    file: dict[str, Any] = {"dataset_id": "64c0000000000000000000d1", "bytes": 1_834_211}
+    about: list[tuple[str, str | None, str | None, dict[str, Any]]] = [
+        (
+            "storage.file_uploaded",
+            "files/64b0000000000000000000f1",
+            "64a0000000000000000000a1",
+            {"file_id": "64b0000000000000000000f1", "file_name": "plot-07 été.png", "mime_type": "image/png", **file},
+        ),
+        (
+            "traffic.resource_downloaded",
+            "files/64b0000000000000000000f1",
+            None,
+            {"resource_type": "file", "resource_id": "64b0000000000000000000f1", **file, "http_status": 200},
+        ),
+        (
+            "health.ping_update",
+            None,
+            None,
+            {"target": "clowder.example.org", "up": False, "region": "urbana", "sent": 10, "loss_percent": 100.0},
+        ),
+    ]
+    return [
+        Event(id=id_, source="try", type=type_, time=now, received=now, data=data, subject=subject, user=user)
+        for id_, (type_, subject, user, data) in zip(new_ids(len(about), now), about, strict=True)
+    ]
+
+
+async def _deliver(worker: Worker[Any], events: Sequence[Event]) -> Outcome:
+    try:
+        await _as_the_sink_does(worker, events)
+    except TryLater as error:
+        return Outcome("try later", hide_secrets(error.reason))
+    except Refused as error:
+        return Outcome("refused", hide_secrets(error.reason))
+    except TimeoutError:
+        return Outcome("try later", f"No answer within {worker.timeout:g} seconds.")
+    except Exception as error:  # noqa: BLE001 - a bug of the worker, which its author wants to see
+        return Outcome("failed", sentence(error), hide_secrets(traceback.format_exc()))
+    return Outcome("delivered")
+
+
+async def _as_the_sink_does(worker: Worker[Any], events: Sequence[Event]) -> None:
+    try:
+        async with asyncio.timeout(worker.timeout):
+            await worker.open()
+            await worker.deliver(events)
+    finally:
+        await worker.close()
+
+
+def _print(name: str, outcome: Outcome) -> None:
+    if outcome.traceback:
+        note(outcome.traceback.rstrip())
+    meaning = {
+        "delivered": ("green", f"{name} delivered three sample events."),
+        "try later": (
+            "yellow",
+            f"{name} says try later: {outcome.reason} The sink would keep the events and try again.",
+        ),
+        "refused": ("red", f"{name} refused the events: {outcome.reason} The sink would make them dead letters."),
+        "failed": ("red", f"{name} failed by a bug: {outcome.reason}. The sink would try three times, then give up."),
+    }
+    style, text = meaning[outcome.outcome]
+    typer.secho(text, fg=style, err=outcome.outcome != "delivered")
+
+
+def _values(options: list[str]) -> dict[str, Any]:
+    """`name=value` of each; a value that is a JSON array or object is read as one."""
+    values: dict[str, Any] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{option!r} is no option: write it as name=value.", param_hint="--options")
+        values[name.strip()] = _value(name, value)
+    return values
+
+
+def _value(name: str, text: str) -> Any:
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise typer.BadParameter(f"The value of {name} is not JSON: {error}.", param_hint="--options") from None

@@ -1,0 +1,105 @@
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from eventsink.cli.sending.journal import Journal, Known
+from eventsink.cli.sending.source import Mark, open_source
+
+LINE = b'{"type":"users.login"}\n'
+URL = "http://sink"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(LINE * 10)
+    return file
+
+
+@contextmanager
+def journal(file: Path, *, url: str = URL, again: bool = False) -> Iterator[Journal]:
+    source = open_source(str(file))
+    assert source.file is not None
+    yield Journal(source, source.file, url, again=again, home=file.parent / "state")
+    source.close()
+
+
+def sent(file: Path, lines: int, *, done: bool) -> str:
+    """Note that so many lines were answered; gives the token of the file."""
+    with journal(file) as first:
+        first.note(Mark(lines * len(LINE), lines), accepted=lines, refused=0)
+        first.save(done=done, now=True)
+    return first.entry.token
+
+
+def look(file: Path, **more) -> tuple[Known, Mark, str]:
+    with journal(file, **more) as found:
+        return found.known, found.start, found.entry.token
+
+
+def test_an_unknown_file_begins_at_its_start(file: Path):
+    assert look(file)[:2] == (Known.new, Mark())
+
+
+def test_an_interrupted_file_goes_on_with_the_same_ids(file: Path):
+    token = sent(file, 4, done=False)
+    assert look(file) == (Known.partly, Mark(4 * len(LINE), 4), token)
+
+
+def test_a_file_that_was_sent_is_known_by_any_of_its_names(file: Path):
+    token = sent(file, 10, done=True)
+    link = file.with_name("link")
+    link.symlink_to(file)
+    assert look(link) == (Known.wholly, Mark(10 * len(LINE), 10), token)
+
+
+def test_another_sink_knows_nothing_of_it(file: Path):
+    sent(file, 10, done=True)
+    assert look(file, url="http://other")[0] is Known.new
+
+
+def test_again_begins_at_the_start_with_the_same_ids(file: Path):
+    token = sent(file, 10, done=True)
+    assert look(file, again=True) == (Known.wholly, Mark(), token)
+
+
+def test_a_file_that_has_grown_goes_on_with_the_same_ids(file: Path):
+    token = sent(file, 10, done=True)
+    with file.open("ab") as more:
+        more.write(LINE)
+    assert look(file) == (Known.grown, Mark(10 * len(LINE), 10), token)
+
+
+def test_a_file_with_other_content_is_another_file(file: Path):
+    token = sent(file, 10, done=True)
+    file.write_bytes(LINE.replace(b"login", b"signup") * 20)
+    known, start, other = look(file)
+    assert (known, start) == (Known.changed, Mark())
+    assert other != token
+
+
+def test_the_token_follows_from_the_file_alone(file: Path):
+    token = look(file)[2]
+    assert look(file)[2] == token
+    os.utime(file, (1, 1))
+    assert look(file)[2] != token
+
+
+def test_a_broken_entry_is_no_entry(file: Path):
+    sent(file, 4, done=False)
+    for entry in (file.parent / "state").iterdir():
+        entry.write_text("{")
+    assert look(file)[:2] == (Known.new, Mark())
+
+
+def test_progress_is_written_now_and_then(file: Path, monkeypatch: pytest.MonkeyPatch):
+    with journal(file) as first:
+        first.note(Mark(len(LINE), 1), accepted=1, refused=0)
+        first.save(done=False)
+        assert look(file)[0] is Known.new
+        monkeypatch.setattr("eventsink.cli.sending.journal.SAVE_EVERY", 0.0)
+        first.save(done=False)
+    assert look(file)[0] is Known.partly

@@ -1,0 +1,42 @@
+import pytest
+
+from eventsink.cli.status import concerns
+
+WELL = {
+    "accepted": 10,
+    "delivered": 8,
+    "waiting": 1,
+    "dead": 1,
+    "dropped": 1,
+    "lost": 0,
+    "lag_seconds": 0.5,
+    "state": "delivering",
+}
+
+
+def found(account: dict, spooled: int = 0) -> list[str]:
+    return concerns({"workers": {"mongodb": WELL | account}, "spool": {"events": spooled, "bytes": 0}})
+
+
+def test_a_worker_that_does_its_work_needs_nothing():
+    assert found({}) == []
+
+
+@pytest.mark.parametrize(
+    ("account", "sentence"),
+    [
+        ({"dead": 2, "delivered": 7}, "could not deliver 1 event: see `eventsink dead list --worker mongodb`."),
+        ({"lost": 3}, "lost 3 events to a damaged disk"),
+        ({"state": "paused: mongodb:27017 refuses connections."}, "mongodb is paused: mongodb:27017 refuses"),
+        ({"lag_seconds": 600.0}, "is 10m behind: it does not keep up."),
+        ({"lag_seconds": 600.0, "state": "not running here"}, "is 10m behind: no process runs it."),
+        ({"accepted": 11}, "does not add up"),
+    ],
+)
+def test_what_needs_attention_is_said_with_what_to_do(account: dict, sentence: str):
+    (said,) = found(account)
+    assert sentence in said
+
+
+def test_events_in_the_spool_say_that_the_exchange_is_away():
+    assert found({}, spooled=1200) == ["The exchange is away: the spool keeps 1,200 events for it."]

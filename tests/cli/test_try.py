@@ -1,0 +1,81 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from eventsink.catalogue import CATALOGUE, validate
+from eventsink.cli.trial import samples
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "custom_worker.py"
+
+WORKER = """
+from dataclasses import dataclass
+from eventsink.deliver.worker import Worker
+from eventsink.errors import Refused, TryLater
+
+@dataclass(frozen=True)
+class Options:
+    password: str = "hidden"
+
+class Trial(Worker[Options]):
+    timeout = 0.1
+    async def deliver(self, events):
+        {body}
+"""
+
+
+def test_the_example_is_a_complete_worker_in_few_lines(run):
+    answer = run("try", EXAMPLE, "--options", "path=out.csv")
+    assert (answer.exit_code, answer.stdout) == (0, "custom_worker delivered three sample events.\n")
+    with Path("out.csv").open() as file:
+        rows = list(csv.reader(file))
+    assert [row[1] for row in rows] == ["storage.file_uploaded", "traffic.resource_downloaded"]
+    assert len(EXAMPLE.read_text().splitlines()) < 40
+
+
+def test_options_that_are_lists_are_written_as_json(run):
+    options = ("--options", "path=out.csv", "--options", 'types=["health.ping_update"]')
+    assert run("try", EXAMPLE, *options, "--format", "json").stdout.startswith('{"outcome":"delivered"')
+    assert Path("out.csv").read_text().count("health.ping_update") == 1
+
+
+def test_options_of_the_settings_are_used(run):
+    Path("eventsink.toml").write_text(f'[workers.traffic]\nuse = "{EXAMPLE}"\npath = "from-settings.csv"\n')
+    assert run("try", "traffic").exit_code == 0
+    assert Path("from-settings.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise TryLater('Down: password=abc123.')", "says try later: Down: password=…"),
+        ("raise Refused('Never.')", "refused the events: Never. The sink would make them dead letters."),
+        ("raise KeyError('colour')", "failed by a bug: KeyError: 'colour'."),
+        ("import asyncio; await asyncio.sleep(5)", "says try later: No answer within 0.1 seconds."),
+    ],
+)
+def test_what_came_of_it_is_said_in_the_words_of_the_sink(run, body, said):
+    Path("worker.py").write_text(WORKER.format(body=body))
+    answer = run("try", "worker.py")
+    assert answer.exit_code == 1
+    assert said in answer.stderr
+    assert ("Traceback" in answer.stderr) == ("KeyError" in body)
+
+
+@pytest.mark.parametrize(
+    ("worker", "said"),
+    [
+        ("ecko", "Did you mean 'echo'?"),
+        ("absent.py", "There is no file absent.py."),
+        (EXAMPLE, "required field `path`"),
+    ],
+)
+def test_a_worker_that_does_not_load_says_why(run, worker, said):
+    answer = run("try", worker)
+    assert (answer.exit_code, said in answer.stderr) == (1, True)
+
+
+def test_the_samples_are_what_the_catalogue_wants():
+    events = samples()
+    assert len({event.id for event in events}) == 3
+    assert [validate(CATALOGUE[event.type], event.data) for event in events] == [[], [], []]
