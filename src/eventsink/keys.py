@@ -76,7 +76,7 @@ class KeyFile:
         self._used: dict[str, float] = {}
         self._looked = 0.0
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA busy_timeout=5000")
@@ -103,7 +103,7 @@ class KeyFile:
         now = time.time()
         expires = now + days * 86400 if days is not None else None
         row = (key_id, _hash(secret), name, " ".join(scopes), rate, now, expires)
-        self._connection.execute(
+        self._execute(
             "INSERT INTO keys (id, hash, name, scopes, rate, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?)", row
         )
         return NewKey(key_id, f"{PREFIX}_{key_id}_{secret}", tuple(scopes))
@@ -117,12 +117,17 @@ class KeyFile:
 
     def list(self) -> list[Key]:
         """All keys, oldest first."""
-        rows = self._connection.execute("SELECT * FROM keys ORDER BY created, id").fetchall()
-        return [_key(row) for row in rows]
+        return [_key(row) for row in self._execute("SELECT * FROM keys ORDER BY created, id").fetchall()]
 
     def revoke(self, key_id: str) -> bool:
         """End a key; False when there is none of this id."""
-        return self._connection.execute("DELETE FROM keys WHERE id = ?", (key_id,)).rowcount > 0
+        return self._execute("DELETE FROM keys WHERE id = ?", (key_id,)).rowcount > 0
+
+    def _execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise EventSinkError(f"The keys at {self.path} cannot be read or changed: {error}.") from error
 
     def check(self, text: str) -> Key | None:
         """The key that was presented, or None when it is unknown, revoked or expired."""

@@ -133,9 +133,11 @@ def redacted(settings: Settings) -> dict[str, Any]:
 def _hide(name: str, value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _hide(key, item) for key, item in value.items()}
-    if name == "url" and "@" in str(value):
-        scheme, _, rest = str(value).rpartition("://")
-        return f"{scheme}://…@{rest.rpartition('@')[2]}"
+    if name == "url":
+        address, query, _ = str(value).partition("?")
+        scheme, _, rest = address.rpartition("://")
+        host = f"…@{rest.rpartition('@')[2]}" if "@" in rest else rest
+        return f"{scheme}://{host}{query}{'…' if query else ''}" if scheme else value
     secret = name != "url" and any(word in name for word in SECRET)
     return "…" if secret and value else value
 

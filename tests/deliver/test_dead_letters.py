@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eventsink.deliver.dead_letters import LONGEST, failure, hide_secrets, sentence
+from eventsink.deliver.dead_letters import LONGEST, failure, sentence
 from eventsink.errors import Refused, TryLater
 from eventsink.exchange.contract import Failure
+from eventsink.redact import hide_secrets
 from eventsink.testing import sample_events
 
 EARLIER = datetime(2026, 1, 1, tzinfo=UTC)

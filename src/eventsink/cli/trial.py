@@ -13,10 +13,11 @@ import typer
 from eventsink.cli.options import Form, Format, configured, new_app
 from eventsink.cli.screen import note, print_json
 from eventsink.deliver import loading
-from eventsink.deliver.dead_letters import hide_secrets, sentence
+from eventsink.deliver.dead_letters import sentence
 from eventsink.deliver.worker import Worker
 from eventsink.errors import Refused, TryLater
 from eventsink.event import Event, new_ids
+from eventsink.redact import hide_secrets
 from eventsink.settings import Settings
 
 app = new_app()

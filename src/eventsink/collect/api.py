@@ -249,11 +249,10 @@ async def _mend(desk: Desk, selection: Selection, mend: Callable[[list[int]], An
         raise Problem(400, "Say which dead letters: `ids`, a `worker`, or `all`: true.")
     if selection.ids:
         return int(await mend(selection.ids))
-    done, after = 0, 0
-    while letters := await desk.exchange.dead_letters(worker=selection.worker, after=after, limit=1000):
-        after = letters[-1].id
-        done += int(await mend([letter.id for letter in letters]))
-    return done
+    found: list[int] = []
+    while letters := await desk.exchange.dead_letters(worker=selection.worker, after=max(found, default=0), limit=1000):
+        found += [letter.id for letter in letters]
+    return int(await mend(found))  # only now: one that fails again at once would be found again for ever
 
 
 def _for_machines(desk: Desk) -> list[BaseRouteHandler]:

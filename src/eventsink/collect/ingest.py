@@ -106,9 +106,15 @@ async def _one(item: dict[str, Any], admission: Admission, stamps: Stamps) -> In
     return intake
 
 
-async def _admit(drafts: Iterable[tuple[int, Plain]], admission: Admission, stamps: Stamps, intake: Intake) -> None:
+async def _admit(
+    drafts: Iterable[tuple[int, Plain | None]], admission: Admission, stamps: Stamps, intake: Intake
+) -> None:
     admit, accept = admission.admit, intake.events.append
     for index, draft in drafts:
+        if index % AT_ONCE == AT_ONCE - 1:
+            await asyncio.sleep(0)
+        if draft is None:  # it could not even be read
+            continue
         try:
             event, notices = admit(draft, stamps)
         except InvalidEvent as error:
@@ -117,8 +123,6 @@ async def _admit(drafts: Iterable[tuple[int, Plain]], admission: Admission, stam
         accept(event)
         if notices:
             intake.warnings += [Notice(index, notice.pointer, notice.message) for notice in notices]
-        if index % AT_ONCE == AT_ONCE - 1:
-            await asyncio.sleep(0)
 
 
 def _fast(body: bytes, media: str) -> Sequence[Plain]:
@@ -130,18 +134,20 @@ def _fast(body: bytes, media: str) -> Sequence[Plain]:
     return [_plain.decode(body)]
 
 
-def _carefully(body: bytes, media: str, intake: Intake) -> Iterator[tuple[int, Plain]]:
-    """One event after the other, in any dialect."""
+def _carefully(body: bytes, media: str, intake: Intake) -> Iterator[tuple[int, Plain | None]]:
+    """One event after the other, in any dialect; None for one that was refused here."""
     pieces = _split(body, media)
     for index, piece in enumerate(pieces):
+        draft = None
         try:
-            yield index, dialects.read(_decode(bytes(piece)) if isinstance(piece, bytes | msgspec.Raw) else piece)
+            draft = dialects.read(_decode(bytes(piece)) if isinstance(piece, bytes | msgspec.Raw) else piece)
         except InvalidEvent as error:
             intake.reject(index, error)
         except Problem as problem:
             if len(pieces) == 1:
                 raise
             intake.reject(index, InvalidEvent(problem.detail, expected="JSON"))
+        yield index, draft
 
 
 def _split(body: bytes, media: str) -> list[Any]:

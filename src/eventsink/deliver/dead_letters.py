@@ -1,20 +1,16 @@
 """Why an event could not be delivered, written down so that a person can mend it."""
 
-import re
 import traceback
 from datetime import UTC, datetime
 
 from eventsink.errors import Refused, TryLater
 from eventsink.event import Event
 from eventsink.exchange.contract import Failure
+from eventsink.redact import hide_secrets
 
 __all__ = ["failure", "sentence"]
 
 LONGEST = 20_000
-_SECRETS = re.compile(
-    r"(?i)((?:key|token|secret|password|authorization)[\"']?\s*[=:]\s*[\"']?(?:(?:basic|bearer|token)\s+)?)[^\s\"'&,;}]+"
-)
-_CREDENTIALS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 
 def failure(event: Event, error: BaseException, *, attempts: int, first_seen: datetime) -> Failure:
@@ -38,8 +34,3 @@ def sentence(error: BaseException) -> str:
     except Exception:  # noqa: BLE001 - a stranger's exception may fail at that too
         text = "(its text cannot be read)"
     return hide_secrets(f"{type(error).__name__}: {text}".strip().rstrip(":"))
-
-
-def hide_secrets(text: str) -> str:
-    """The text without the values of keys, tokens and passwords."""
-    return _CREDENTIALS.sub(r"\1…@", _SECRETS.sub(r"\1…", text))

@@ -28,6 +28,8 @@ def load(name: str, section: dict[str, Any]) -> Worker[Any]:
         SettingsError: an option is missing, unknown or wrong; the message names it.
     """
     values = dict(section)
+    if not isinstance(values.get("use", ""), str):
+        raise SettingsError(f"workers.{name}.use must be the name or path of a worker.")
     worker = plugins.find(values.pop("use", name), package=PACKAGE, group=ENTRY_POINTS, base=Worker)
     loaded: Worker[Any] = worker(fill(options_type(worker), values, f"workers.{name}"))
     return loaded

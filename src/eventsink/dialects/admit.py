@@ -1,5 +1,6 @@
 """Admission: a draft becomes an event, or a reason why not. The last check before an event is made durable."""
 
+import functools
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -132,7 +133,7 @@ class Admission:
         return [_unknown_field(name, entry.name, entry.fields) for name in unknown]
 
     def _check_custom(self, draft: Plain) -> list[Notice]:
-        close = nearest(draft.type, CATALOGUE)
+        close = _nearest_type(draft.type)
         hint = f" Did you mean {close!r}?" if close else ""
         if len(draft.type) > 200 or not _TYPE.fullmatch(draft.type):
             raise InvalidEvent(
@@ -150,6 +151,11 @@ class Admission:
             )
         check_values(draft.data, "/data")
         return [Notice("/type", f"{draft.type!r} is kept as a custom event.{hint}")] if close else []
+
+
+@functools.lru_cache(maxsize=1024)  # looking for likeness is dear, and custom events come in thousands of one type
+def _nearest_type(name: str) -> str | None:
+    return nearest(name, CATALOGUE)
 
 
 def _check_attribute(name: str, value: str) -> None:

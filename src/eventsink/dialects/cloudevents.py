@@ -15,7 +15,7 @@ from eventsink.dialects import shorthand
 from eventsink.errors import InvalidEvent
 from eventsink.event import Draft
 
-_STANDARD = frozenset({"datacontenttype", "dataschema"})
+_OURS = frozenset({"received", "seq", "dialect"})  # what an event that we give out has besides
 
 
 def recognises(item: dict[str, Any]) -> bool:
@@ -24,7 +24,10 @@ def recognises(item: dict[str, Any]) -> bool:
 
 
 def read(item: dict[str, Any]) -> Draft:
-    """Read a CloudEvent; its extension attributes are kept."""
+    """Read a CloudEvent; its extension attributes are kept.
+
+    An event that another sink gave out is read as it was before it came there: it arrives here anew.
+    """
     if item["specversion"] != "1.0":
         raise InvalidEvent(
             "Only CloudEvents 1.0 is read.", pointer="/specversion", expected="1.0", got=repr(item["specversion"])[:60]
@@ -32,7 +35,10 @@ def read(item: dict[str, Any]) -> Draft:
     if item.get("data_base64") is not None:
         item = item | {"data": _unpack(item["data_base64"])}
         del item["data_base64"]
-    return shorthand.read(item)
+    draft = shorthand.read({name: value for name, value in item.items() if name not in _OURS})
+    if isinstance(item.get("dialect"), str):
+        draft.dialect = item["dialect"][:100]
+    return draft
 
 
 def from_headers(headers: Mapping[str, str], data: Any) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def read(item: dict[str, Any]) -> Draft:
             got=repr(category)[:60],
         )
     event_type, data = reader(item)
+    data |= {name: value for name, value in item.items() if name not in _KNOWN}  # later versions may say more
     time = parse_time(item["created"], "/created") if item.get("created") is not None else None
     return Draft(
         type=event_type,
@@ -136,6 +137,23 @@ def _extraction(item: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "extractions.extraction_event", {"status": "queued", "extractor": text(item, "extractor_name"), **data}
 
 
+_KNOWN = frozenset(
+    {
+        "category",
+        "type",
+        "created",
+        "size",
+        "user_id",
+        "user_name",
+        "author_id",
+        "author_name",
+        "resource_id",
+        "resource_name",
+        "dataset_id",
+        "dataset_name",
+        "extractor_name",
+    }
+)
 _READERS: dict[str, Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]] = {
     "user_activity": _activity,
     "view_resource": lambda item: ("traffic.resource_viewed", _resource(item)),

@@ -12,6 +12,27 @@ from eventsink.event import Draft, content_id
 NAME = "clowder-1.15.0"
 
 
+_OLD_NAMES = frozenset(
+    {
+        "viewer_id",
+        "viewer_name",
+        "submitter_id",
+        "submitter_name",
+        "downloader_id",
+        "downloader_name",
+        "uploader_id",
+        "uploader_name",
+        "filename",
+        "length",
+        "files_length",
+        "folder_length",
+        "dataset_author_id",
+        "dataset_author_name",
+        "view",
+    }
+)
+
+
 def recognises(item: dict[str, Any]) -> bool:
     """It names its actor as only this version does, or is a bare login or signup."""
     actors = ("viewer_id", "submitter_id", "downloader_id", "uploader_id")
@@ -20,7 +41,8 @@ def recognises(item: dict[str, Any]) -> bool:
 
 def read(item: dict[str, Any]) -> Draft:
     """Read one message by way of the later dialect."""
-    draft = clowder.read(_modern(item))
+    modern = _modern(item)
+    draft = clowder.read({name: value for name, value in modern.items() if name not in _OLD_NAMES})
     draft.id = content_id(item, None)
     draft.dialect = NAME
     return draft

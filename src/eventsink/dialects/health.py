@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from eventsink.dialects.clowder import text
 from eventsink.errors import InvalidEvent
 from eventsink.event import Draft, content_id, parse_time
+from eventsink.redact import hide_secrets
 
 NAME = "healthmonitor"
 
@@ -28,7 +29,7 @@ def read(item: dict[str, Any]) -> Draft:
     common = {
         "check": text(item, "label"),
         "up": item.get("status") == "success",
-        "message": text(item, "message"),
+        "message": hide_secrets(text(item, "message") or "") or None,
         "elapsed_ms": _scaled(measurement.get("elapsed"), 1e-6),
     }
     event_type, data = _measured(str(item["check"]), measurement, config)
