@@ -150,14 +150,18 @@ class KeyFile:
         return key
 
     def _look_again(self, now: float) -> None:
-        self._looked = now
         self._note_use()
-        version = self._connection.execute("PRAGMA data_version").fetchone()[0] + self._connection.total_changes
-        if version == self._version:
-            return
-        rows = self._connection.execute("SELECT * FROM keys").fetchall()
-        self._known = {row[0]: (row[1], _key(row)) for row in rows}
-        self._version = self._connection.execute("PRAGMA data_version").fetchone()[0] + self._connection.total_changes
+        with contextlib.suppress(sqlite3.Error):  # locked for a moment: the keys known so far go on, the next look sees
+            if self._changes() != self._version:
+                rows = self._connection.execute("SELECT * FROM keys").fetchall()
+                self._known = {row[0]: (row[1], _key(row)) for row in rows}
+                self._version = self._changes()
+        self._looked = now
+
+    def _changes(self) -> int:
+        """A number that is another one after every change of the file, by this process or others."""
+        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        return version + self._connection.total_changes
 
     def _note_use(self) -> None:
         rows = [(int(when // 60 * 60), key_id) for key_id, when in self._used.items()]

@@ -1,6 +1,6 @@
 """The typed routes: questions about events, workers and dead letters, and what mends them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -62,10 +62,10 @@ def routes(desk: Desk) -> list[BaseRouteHandler]:
     ]
 
 
-def needs(scope: str, desk: Desk) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
-    """A Litestar guard that lets keys of a scope pass."""
+def needs(scope: str, desk: Desk) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
+    """A Litestar guard that lets keys of a scope pass; asynchronous, for keys are looked up on the event loop alone."""
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         authorize(dict(connection.scope["headers"]), scope, desk.keys)
 
     return guard

@@ -1,0 +1,111 @@
+// The accounts of each worker, and what needs attention: the same sentences as those of `eventsink status`.
+
+import { element, one, write } from "./elements.js";
+import { age, bytes, count, moment } from "./format.js";
+
+const LATE = 60; // seconds after which a waiting event is worth a word
+
+/** Shows an answer of /v1/status. */
+export function showAccounts(status) {
+  const workers = Object.entries(status.workers);
+  const concerns = workers.flatMap(([name, account]) => concernsOf(name, account));
+  if (status.spool.events) {
+    concerns.unshift(["warn", `The exchange is away: ${count(status.spool.events)} events wait in the spool for it.`]);
+  }
+  showNotices(concerns);
+  write(one("#books"), workers.every(([, account]) => balances(account)) ? "Accepted = delivered + waiting + dead" : "");
+  showRows(workers);
+  showFacts(status);
+}
+
+const balances = (account) => account.accepted === account.delivered + account.waiting + account.dead;
+
+function concernsOf(name, account) {
+  const found = [];
+  const { lag_seconds: lag, lost, state, waiting } = account;
+  const dead = account.dead - account.dropped;
+  if (!balances(account)) {
+    found.push(["bad", `The account of ${name} does not add up: this is a bug, please report it.`]);
+  }
+  if (dead) {
+    const command = `eventsink dead list --worker ${name}`;
+    found.push(["bad", `${name} could not deliver ${dead === 1 ? "one event" : `${count(dead)} events`}: see `, command]);
+  }
+  if (lost) found.push(["bad", `${name} lost ${count(lost)} events to a damaged disk: see the log, and check the disk.`]);
+  if (state.startsWith("paused")) {
+    found.push(["warn", `${name} is ${state}`]);
+  } else if (waiting && lag > LATE) {
+    const why = state.startsWith("not running") ? "no process runs it" : "it does not keep up";
+    found.push(["warn", `${name} is ${age(lag)} behind: ${why}.`]);
+  }
+  return found;
+}
+
+function showNotices(concerns) {
+  const list = one("#notices");
+  const said = JSON.stringify(concerns);
+  if (list.dataset.said === said) return;
+  list.dataset.said = said;
+  list.replaceChildren(
+    ...concerns.map(([kind, sentence, command]) =>
+      element("li", { class: `notice ${kind}` }, sentence, ...(command ? [element("code", {}, command)] : [])),
+    ),
+  );
+}
+
+function showRows(workers) {
+  const body = one("#accounts tbody");
+  const rows = new Map([...body.rows].map((row) => [row.dataset.worker, row]));
+  workers.forEach(([name, account], place) => {
+    const row = rows.get(name) ?? newRow(name);
+    rows.delete(name);
+    if (body.rows[place] !== row) body.insertBefore(row, body.rows[place] ?? null);
+    fillRow(row, account);
+  });
+  for (const row of rows.values()) row.remove();
+}
+
+const FIGURES = ["accepted", "delivered", "waiting", "dead", "lag"];
+
+function newRow(name) {
+  const figures = FIGURES.map((figure) => {
+    return element("td", { role: "cell", class: "figure", "data-figure": figure, "data-label": figure });
+  });
+  const state = element("td", { role: "cell", class: "state" }, element("i", { "aria-hidden": "true" }), element("span"));
+  return element(
+    "tr",
+    { role: "row", "data-worker": name },
+    element("th", { scope: "row", role: "rowheader" }, name),
+    state,
+    ...figures,
+  );
+}
+
+function fillRow(row, account) {
+  const { accepted, delivered, waiting, dead, lag_seconds: lag, state } = account;
+  const texts = [accepted, delivered, waiting, dead].map(count);
+  texts.push(waiting ? age(lag) : "–");
+  FIGURES.forEach((figure, place) => write(one(`[data-figure=${figure}]`, row), texts[place]));
+  one("[data-figure=dead]", row).classList.toggle("bad", dead > account.dropped);
+  one("[data-figure=lag]", row).classList.toggle("warn", waiting > 0 && lag > LATE);
+  write(one(".state span", row), state.split(":", 1)[0]); // why it pauses stands in the notices
+  row.dataset.mood = mood(state);
+}
+
+function mood(state) {
+  if (state === "idle" || state === "delivering") return "good";
+  if (state.startsWith("paused")) return "warn";
+  return state === "stopped" ? "bad" : "calm"; // a worker that does not run here may run elsewhere
+}
+
+function showFacts({ version, started, store }) {
+  const facts = [`Event sink ${version}, running since ${moment(new Date(started))}`];
+  if (store) {
+    const since = store.first ? ` since ${moment(new Date(store.first))}` : "";
+    facts.push(`Store: ${count(store.events)} events${since}, ${bytes(store.bytes)} on disk`);
+  }
+  const list = one("#facts");
+  if (list.dataset.said === facts.join()) return;
+  list.dataset.said = facts.join();
+  list.replaceChildren(...facts.map((fact) => element("span", {}, fact)));
+}
