@@ -78,28 +78,32 @@ def single_posts() -> list[Result]:
 
 
 def batches() -> list[Result]:
-    """Batches of 100 on one core, against a handler that does nothing with the same bodies."""
-    with _noop(core=0) as noop:
-        base = post(noop, "none", batch=100, connections=16, seconds=SECONDS, seed=1, core=1)
-    with _sink(core=0) as sink:
-        ours = post(f"{sink.url}/v1/events", sink.key, batch=100, connections=16, seconds=SECONDS, seed=1, core=1)
-        waiting = sink.accounts()["store"]["waiting"]
-        sink.settle(120)
+    """Batches of 100, on one core and on all, against a handler that does nothing with the same bodies."""
     limit = (
-        f"p99 {ours.p99_ms:.1f} ms. The one core also runs the store's worker and DuckDB ({waiting:,} events waited"
-        " at the end); decoding and checking an event takes most of the front door's time."
+        "Whatever is accepted is also delivered: the store's worker and DuckDB take their share of the same cores"
+        " ({waiting:,} events waited at the end). p99 {p99:.1f} ms."
     )
-    return [
-        Result(
-            name="batches of 100, one core",
-            value=100 * ours.rate,
-            unit="events/s",
-            baseline=100 * base.rate,
-            ratio=ours.rate / base.rate,
-            aim=">= 150,000",
-            limit=limit,
+    results = []
+    for name, sink_core, load_core, aim in (("one core", 0, 1, ">= 150,000"), ("all cores", None, None, "")):
+        with _noop(core=sink_core) as noop:
+            base = post(noop, "none", batch=100, connections=16, seconds=SECONDS, seed=1, core=load_core)
+        with _sink(core=sink_core) as sink:
+            url = f"{sink.url}/v1/events"
+            ours = post(url, sink.key, batch=100, connections=16, seconds=SECONDS, seed=1, core=load_core)
+            waiting = sink.accounts()["store"]["waiting"]
+            sink.settle(120)
+        results.append(
+            Result(
+                name=f"batches of 100, {name}",
+                value=100 * ours.rate,
+                unit="events/s",
+                baseline=100 * base.rate,
+                ratio=ours.rate / base.rate,
+                aim=aim,
+                limit=limit.format(waiting=waiting, p99=ours.p99_ms),
+            )
         )
-    ]
+    return results
 
 
 def to_the_store() -> list[Result]:

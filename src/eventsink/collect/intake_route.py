@@ -53,7 +53,7 @@ class IntakeRoute:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         key = authorize(headers, "ingest", self._desk.keys)
         limits = self._desk.settings.collect
-        body = await read_body(receive, limits.max_body)
+        body = await read_body(receive, limits.max_body, headers.get(b"content-length", b""))
         body = self._inflated(body, headers.get(b"content-encoding", b"").strip().lower())
         intake = await self._read(scope["path"], body, headers)
         self._rate_limit.spend(key.id, key.rate, len(intake.events))

@@ -14,20 +14,23 @@ PIECE = 4096  # bytes inflated at a time: what follows a member is copied, and a
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
-async def read_body(receive: Receive, most: int) -> bytes:
+async def read_body(receive: Receive, most: int, announced: bytes = b"") -> bytes:
     """The body of an ASGI request.
 
     A body that is too large is read on for a while and thrown away, because many clients look for the answer only
     when they have sent everything.
 
+    Args:
+        most: bytes that it may have.
+        announced: the Content-Length, if there is one: a body that is all there needs no further message.
+
     Raises:
         Problem: 413 when it is larger than `most` bytes; 400 when the client went away in the middle.
     """
     message = await receive()
-    if not message.get("more_body", False) and message["type"] == "http.request":
-        body: bytes = message.get("body", b"")
-        if len(body) <= most:
-            return body
+    body: bytes = message.get("body", b"")
+    if announced and len(body) <= most and announced == b"%d" % len(body):
+        return body
     parts, size = [], 0
     while message["type"] == "http.request":
         part = message.get("body", b"")

@@ -106,7 +106,7 @@ class EmbeddedExchange:
 
 def _wake(queues: dict[str, EmbeddedQueue]) -> None:
     for queue in queues.values():
-        queue.arrived.set()
+        queue.look()
 
 
 def _accounts(connection: sqlite3.Connection) -> dict[str, Account]:

@@ -34,7 +34,8 @@ class EmbeddedQueue:
 
     def __init__(self, file: LogFile, name: str) -> None:
         self.name = name
-        self.arrived = asyncio.Event()
+        self._enough = asyncio.Event()
+        self._wanted = 0  # the head at which as many events wait as a take asked for
         self._file = file
         self._put_back = 0  # events that wait beside the log
         self._ahead: deque[tuple[int, list[bytes]]] = deque()  # lines, and the number of the first of them
@@ -47,16 +48,22 @@ class EmbeddedQueue:
         if self._put_back:
             return await self._take_put_back(limit)
         deadline = asyncio.get_running_loop().time() + wait
-        while self._file.head - self._taken < limit and not self._put_back:
-            self.arrived.clear()
+        self._wanted = self._taken + limit
+        while self._file.head < self._wanted and not self._put_back:
+            self._enough.clear()
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
                 break
             try:
-                await asyncio.wait_for(self.arrived.wait(), left)
+                await asyncio.wait_for(self._enough.wait(), left)
             except TimeoutError:  # nothing more came: what is there goes
                 break
         return await self._take_from_log(limit)
+
+    def look(self) -> None:
+        """Wake a take up if what it waits for has come; not for less, for under load something comes all the time."""
+        if self._put_back or self._file.head >= self._wanted:
+            self._enough.set()
 
     async def done(self, batch: Batch, failures: Sequence[Failure] = ()) -> None:
         """Move the cursor and bury the failures in one transaction; remove what every queue is past."""

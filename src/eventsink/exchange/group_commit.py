@@ -1,7 +1,6 @@
 """The thread that writes the embedded exchange: what arrives while one commit is on its way shares the next.
 
-That is what makes a durable answer cheap: one fsync, one wake-up of a thread and one future serve all requests that
-wait for it.
+That is what makes a durable answer cheap: one fsync and one wake-up of a thread serve all requests that wait for it.
 """
 
 import asyncio
@@ -23,10 +22,10 @@ Change = Callable[[sqlite3.Connection], Any]
 class _Group:
     """What goes into one transaction."""
 
-    def __init__(self, durable: "asyncio.Future[None]") -> None:
+    def __init__(self) -> None:
         self.lines: list[bytes] = []
         self.counts: list[int] = []
-        self.durable = durable
+        self.waiters: list[asyncio.Future[None]] = []
         self.calls: list[tuple[Change, asyncio.Future[Any]]] = []
 
 
@@ -51,11 +50,13 @@ class GroupCommit:
         self._thread.start()
 
     def append(self, lines: bytes, count: int) -> "asyncio.Future[None]":
-        """Add events; the future, shared by all who add to the same commit, is done when they are durable."""
+        """Add events; the future is done when they are durable."""
         group = self._join()
         group.lines.append(lines)
         group.counts.append(count)
-        return group.durable
+        durable: asyncio.Future[None] = self._loop.create_future()
+        group.waiters.append(durable)
+        return durable
 
     def call(self, change: Change) -> "asyncio.Future[Any]":
         """Make any other change; the future has its result when it is durable."""
@@ -75,7 +76,7 @@ class GroupCommit:
 
     def _join(self) -> _Group:
         if self._next is None:
-            self._next = _Group(self._loop.create_future())
+            self._next = _Group()
             if not self._busy:
                 self._busy = True
                 self._loop.call_soon(self._hand_over)  # after all requests of this turn of the loop have joined
@@ -91,7 +92,8 @@ class GroupCommit:
     def _resolve(self, group: _Group, failed: Exception | None, outcomes: list[Any]) -> None:
         for (_, done), outcome in zip(group.calls, outcomes, strict=True):
             _settle(done, outcome)
-        _settle(group.durable, failed)
+        for durable in group.waiters:
+            _settle(durable, failed)
         if group.lines and failed is None:
             self._committed()
         self._hand_over()
@@ -116,7 +118,7 @@ class GroupCommit:
                 return error, []
         if group.lines:
             failed = self._alone(lambda: self._write(group, []))
-        nothing = _Group(group.durable)
+        nothing = _Group()
         return failed, [self._alone(lambda change=change: self._write(nothing, [change])[0]) for change in changes]  # type: ignore[misc]
 
     def _alone(self, write: Callable[[], Any]) -> Any:
@@ -169,6 +171,5 @@ def _settle(done: "asyncio.Future[Any]", outcome: Any) -> None:
         return
     if isinstance(outcome, Exception):
         done.set_exception(outcome)
-        done.exception()  # marks it as seen: a group whose requests have all gone away is no error of its own
     else:
         done.set_result(outcome)

@@ -66,8 +66,7 @@ class LogFile:
         Raises:
             ExchangeUnavailable: none of them was added.
         """
-        # Shielded: the future is shared, and a request that goes away must not take the others along.
-        await self._settle(asyncio.shield(self._writer.append(lines, count)))
+        await self._settle(self._writer.append(lines, count))
         self.bytes += len(lines)
 
     async def change(self, change: Callable[[sqlite3.Connection], T]) -> T:

@@ -24,7 +24,7 @@ class StoreWorker(Worker[Options]):
     """Delivers by appending. The store keeps one of each event, however often it comes."""
 
     batch_size = 5000
-    batch_wait = 0.1
+    batch_wait = 0.2
 
     store: Store | None = None
 
