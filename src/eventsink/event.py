@@ -121,7 +121,7 @@ def time_of_id(event_id: str) -> datetime | None:
     return _time_of_prefix(event_id[:13])
 
 
-@functools.lru_cache(maxsize=256)  # many ids are made in one millisecond
+@functools.lru_cache(maxsize=4096)  # many ids are made in one millisecond
 def _time_of_prefix(prefix: str) -> datetime | None:
     digits = prefix[:8] + prefix[9:]
     if not _HEX.fullmatch(digits):
