@@ -2,6 +2,7 @@
 
 import asyncio
 import codecs
+import functools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -206,17 +207,22 @@ def _plain_utf8(content_type: str, body: bytes) -> tuple[str, bytes]:
     Raises:
         Problem: 415 for a media type or charset that is not read here.
     """
-    media, _, parameters = content_type.partition(";")
-    media = media.strip().lower()
+    media, charset = _media_type(content_type)
     if media not in _JSON and media not in _LINES and media not in _EITHER:
         raise Problem(415, f"{media[:80]!r} is not read here: send application/json or application/x-ndjson.")
-    charset = parameters.lower().partition("charset=")[2].partition(";")[0].strip().strip('"')
     if charset and charset not in ("utf-8", "utf8"):
         recoded = _recoded(body, charset)
         if recoded is None:
             raise Problem(415, f"The body is not in the charset {charset[:40]!r}, or that is not known.")
         body = recoded
     return media, body.removeprefix(b"\xef\xbb\xbf")
+
+
+@functools.lru_cache(maxsize=256)  # clients send few different ones, and all the time
+def _media_type(content_type: str) -> tuple[str, str]:
+    """The media type and the charset of a Content-Type, in small letters."""
+    media, _, parameters = content_type.lower().partition(";")
+    return media.strip(), parameters.partition("charset=")[2].partition(";")[0].strip().strip('"')
 
 
 def _recoded(body: bytes, charset: str) -> bytes | None:

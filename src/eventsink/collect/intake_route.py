@@ -32,7 +32,7 @@ class IntakeRoute:
         self._desk = desk
         self._admission = Admission(strict=desk.settings.collect.strict, largest=desk.settings.collect.max_event)
         self._rate_limit = RateLimit(desk.settings.collect.rate)
-        self._ok = desk.metrics.requests.labels("202")
+        self._counts = desk.metrics.intake
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -45,7 +45,7 @@ class IntakeRoute:
             _log.exception("collect.failed")
             await self._refuse(Problem(500, "The event sink failed; its log says why."), send)
             return
-        self._ok.inc()
+        self._counts.answered(202)
         await send({"type": "http.response.start", "status": 202, "headers": _JSON})
         await send({"type": "http.response.body", "body": answer})
 
@@ -60,7 +60,7 @@ class IntakeRoute:
         if intake.events:
             await self._publish(intake)
         if intake.rejected:
-            self._desk.metrics.rejected.inc(len(intake.rejected))
+            self._counts.rejected += len(intake.rejected)
         return self._answer(intake)
 
     async def _read(self, path: str, body: bytes, headers: dict[bytes, bytes]) -> Intake:
@@ -79,7 +79,7 @@ class IntakeRoute:
             await self._desk.exchange.publish(intake.events)
         except ExchangeUnavailable as error:
             raise Problem(503, f"{error} Nothing of this request was stored.", headers={"retry-after": "5"}) from error
-        self._desk.metrics.accepted.inc(len(intake.events))
+        self._counts.accepted += len(intake.events)
 
     def _inflated(self, body: bytes, encoding: bytes) -> bytes:
         if encoding in (b"", b"identity"):
@@ -106,7 +106,7 @@ class IntakeRoute:
         return msgspec.json.encode(answer)
 
     async def _refuse(self, problem: Problem, send: Send) -> None:
-        self._desk.metrics.requests.labels(str(problem.status)).inc()
+        self._counts.answered(problem.status)
         headers = [(b"content-type", MEDIA_TYPE.encode())]
         headers += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         await send({"type": "http.response.start", "status": problem.status, "headers": headers})
