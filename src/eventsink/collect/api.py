@@ -55,6 +55,7 @@ class Replay(msgspec.Struct, forbid_unknown_fields=True):
 def routes(desk: Desk) -> list[BaseRouteHandler]:
     """All typed routes of one front door."""
     return [
+        _stored_events(desk),
         *_about_events(desk),
         *_about_workers(desk),
         *_about_dead_letters(desk),
@@ -87,9 +88,11 @@ def _security(scope: str) -> list[dict[str, list[str]]]:
     return [{"key": [scope]}, {"bearer": [scope]}]
 
 
-def _about_events(desk: Desk) -> list[BaseRouteHandler]:
-    read: dict[str, Any] = {"guards": [needs("read", desk)], "security": _security("read"), "tags": ["look"]}
+def _reading(desk: Desk) -> dict[str, Any]:
+    return {"guards": [needs("read", desk)], "security": _security("read"), "tags": ["look"]}
 
+
+def _stored_events(desk: Desk) -> BaseRouteHandler:
     found_events = ResponseSpec(
         dict[str, Any], generate_examples=False, description="Events, and where the next page is."
     )
@@ -99,7 +102,7 @@ def _about_events(desk: Desk) -> list[BaseRouteHandler]:
         operation_id="getEvents",
         summary="Stored events",
         responses={200: found_events, **answers(503)},
-        **read,
+        **_reading(desk),
     )
     async def get_events(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
         limit: Limit = 100,
@@ -132,6 +135,12 @@ def _about_events(desk: Desk) -> list[BaseRouteHandler]:
         following = b"%d" % found[-1].seq if len(found) == limit else b"null"
         return Response(b'{"events":%b,"next":%b}' % (encode_list(found), following), media_type="application/json")
 
+    return get_events
+
+
+def _about_events(desk: Desk) -> list[BaseRouteHandler]:
+    read = _reading(desk)
+
     @get("/v1/summary", operation_id="getSummary", summary="Totals and series", responses=answers(503), **read)
     async def get_summary(
         since: Name = None,
@@ -149,7 +158,7 @@ def _about_events(desk: Desk) -> list[BaseRouteHandler]:
         entries = CATALOGUE.values()
         return {"types": [{"type": e.name, "summary": e.summary, "schema": described[e.name]} for e in entries]}
 
-    return [get_events, get_summary, get_types]
+    return [get_summary, get_types]
 
 
 def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
@@ -157,10 +166,8 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
         "/v1/status",
         operation_id="getStatus",
         summary="The accounts of each worker",
-        guards=[needs("read", desk)],
-        security=_security("read"),
-        tags=["look"],
         responses=answers(503),
+        **_reading(desk),
     )
     async def get_status() -> dict[str, Any]:
         """Accepted = delivered + waiting + dead, for each worker; the spool; the store."""
