@@ -5,7 +5,6 @@
     EventSinkError
     ├── InvalidEvent          one event cannot be accepted; says where and what was expected
     ├── MalformedBody         a whole body cannot be read as JSON; says at which byte
-    ├── BodyTooLarge          a body is over the limit, compressed or inflated
     ├── SettingsError         a wrong setting; names it
     ├── PluginError           a worker cannot be found or loaded; says what to install or mend
     ├── DataDirectoryInUse    another process owns the data directory
@@ -44,10 +43,6 @@ class InvalidEvent(EventSinkError):
 
 class MalformedBody(EventSinkError):
     """A body is not JSON (or not the JSON that its content type promises)."""
-
-
-class BodyTooLarge(EventSinkError):
-    """A body is larger than allowed, before or after inflating it."""
 
 
 class SettingsError(EventSinkError):
