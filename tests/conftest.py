@@ -1,11 +1,15 @@
 """Fixtures that several rooms share."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.servers.influxdb import InfluxDB
+from tests.servers.mongodb import MongoDB
+from tests.servers.rabbitmq import RabbitMQ
 from tests.sink_process import SinkProcess
 
 
@@ -27,3 +31,39 @@ def make_sink(tmp_path: Path) -> Iterator[Callable[..., SinkProcess]]:
 def sink(make_sink: Callable[..., SinkProcess]) -> SinkProcess:
     """A running sink with nothing in it."""
     return make_sink().start()
+
+
+# Servers of others are started once for all tests, which keep to a place of their own. Who kills one starts his own.
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    """A RabbitMQ that all tests share."""
+    with RabbitMQ(tmp_path_factory.mktemp("rabbitmq")).running() as server:
+        yield server
+
+
+@pytest.fixture
+def vhost() -> str:
+    """A name that no other test uses: for a virtual host or a database."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def broker(rabbitmq: RabbitMQ, vhost: str) -> str:
+    """The address of an empty virtual host."""
+    return rabbitmq.vhost(vhost)
+
+
+@pytest.fixture(scope="session")
+def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDB]:
+    """An InfluxDB that all tests share."""
+    with InfluxDB(tmp_path_factory.mktemp("influxdb")).running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoDB]:
+    """A server with MongoDB's protocol that all tests share."""
+    with MongoDB(tmp_path_factory.mktemp("mongodb")).running() as server:
+        yield server

@@ -1,0 +1,128 @@
+"""A private RabbitMQ, with its management API; also several of them as a cluster."""
+
+import http.client
+import json
+import os
+import subprocess
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tests.servers.process import Server, eventually, free_ports, required
+
+__all__ = ["RabbitMQ"]
+
+# Erlang's distribution listens on loopback alone, and small: two cores are shared with what is tested.
+_ERLANG = "-kernel inet_dist_use_interface {127,0,0,1}"
+_SMALL = "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none"
+
+
+class RabbitMQ(Server):
+    """One node.
+
+    Args:
+        folder: its own, or for a cluster the one that all nodes share: there lies the cookie.
+        node: its name, which is also that of its folder.
+        config: lines of rabbitmq.conf.
+    """
+
+    def __init__(self, folder: Path, *, node: str = "rabbit", config: str = "") -> None:
+        super().__init__(node, folder / node)
+        self.home = folder
+        self.port, self.management, distribution = free_ports(3)
+        self.node = f"{node}-{self.port}@localhost"
+        self._distribution = distribution
+        (self.folder / "plugins").write_text("[rabbitmq_management].\n")
+        (self.folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}\n"
+            f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self.management}\n"
+            "log.file.level = warning\nloopback_users = none\ndisk_free_limit.absolute = 50MB\n"
+            "collect_statistics_interval = 1000\n" + config
+        )
+
+    @property
+    def url(self) -> str:
+        """Address of its default virtual host."""
+        return self.at("/")
+
+    def at(self, vhost: str) -> str:
+        """Address of a virtual host."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/{quote(vhost, safe='')}"
+
+    def command(self) -> tuple[Sequence[str], Mapping[str, str]]:
+        """rabbitmq-server in the foreground."""
+        return [required("rabbitmq-server", "rabbitmq-server")], self._environment() | {
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        }
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "HOME": str(self.home),
+            "RABBITMQ_NODENAME": self.node,
+            "RABBITMQ_DIST_PORT": str(self._distribution),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "none"),
+            "RABBITMQ_SERVER_START_ARGS": _ERLANG,
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _SMALL,
+            "RABBITMQ_USE_LONGNAME": "false",
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "LC_ALL": "C.UTF-8",
+        }
+
+    def answers(self) -> bool:
+        """Whether the management API, which starts last, answers."""
+        try:
+            return self.manage("GET", "/api/aliveness-test/%2F")[0] == 200
+        except OSError:
+            return False
+
+    def manage(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Ask the management API."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.management, timeout=10)
+        credentials = b64encode(b"guest:guest").decode()
+        headers = {"authorization": f"Basic {credentials}", "content-type": "application/json"}
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            content = answer.read()
+            return answer.status, json.loads(content) if content else None
+        finally:
+            connection.close()
+
+    def vhost(self, name: str) -> str:
+        """Make an empty virtual host; gives its address."""
+        path = f"/api/vhosts/{quote(name, safe='')}"
+        self.manage("DELETE", path)
+        assert self.manage("PUT", path)[0] in (201, 204)
+        assert self.manage("PUT", f"/api/permissions/{quote(name, safe='')}/guest", _EVERYTHING)[0] in (201, 204)
+        return self.at(name)
+
+    def control(self, *arguments: str) -> str:
+        """Run rabbitmqctl on this node."""
+        command = [required("rabbitmqctl", "rabbitmq-server"), "--quiet", *arguments]
+        environment = {**os.environ, **self._environment()}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def depth(self, vhost: str, queue: str) -> int:
+        """Messages ready and unacknowledged in a queue, as the management API has them: up to a second old."""
+        status, found = self.manage("GET", f"/api/queues/{quote(vhost, safe='')}/{quote(queue, safe='')}")
+        assert status == 200, found
+        return int(found.get("messages", 0))
+
+    def join(self, other: "RabbitMQ") -> None:
+        """Become a node of the cluster of another one."""
+        self.control("stop_app")
+        self.control("join_cluster", other.node)
+        self.control("start_app")
+        eventually(self.answers, f"{self.node} answers in the cluster")
+
+
+_EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
