@@ -5,11 +5,16 @@
     EventSinkError
     ├── InvalidEvent          one event cannot be accepted; says where and what was expected
     ├── MalformedBody         a whole body cannot be read as JSON; says at which byte
+    │   └── UnreadableBody    its media type or charset is not read here
     ├── SettingsError         a wrong setting; names it
     ├── PluginError           a worker cannot be found or loaded; says what to install or mend
     ├── DataDirectoryInUse    another process owns the data directory
     ├── ExchangeUnavailable   events cannot be stored now; try again
-    │   └── ExchangeFull      the size cap of the exchange is reached
+    │   ├── ExchangeFull      the size cap of the exchange is reached
+    │   ├── NotKeptHere       accounts and dead letters are kept by another process
+    │   ├── Unroutable        RabbitMQ has no queue that takes these messages
+    │   └── BrokerUnavailable RabbitMQ does not answer now
+    │       └── BrokerRefuses RabbitMQ says no: a person must change something
     ├── StoreUnavailable      the store cannot be read or written now
     ├── TryLater              (raised by workers) the destination is away: keep the events
     └── Refused               (raised by workers) the destination will never take these events
@@ -45,6 +50,10 @@ class MalformedBody(EventSinkError):
     """A body is not JSON (or not the JSON that its content type promises)."""
 
 
+class UnreadableBody(MalformedBody):
+    """A body has a media type, encoding or charset that is not read here."""
+
+
 class SettingsError(EventSinkError):
     """A setting is wrong; the message names the setting, its value and what is allowed."""
 
@@ -63,6 +72,38 @@ class ExchangeUnavailable(EventSinkError):
 
 class ExchangeFull(ExchangeUnavailable):
     """The size cap of the exchange is reached: a destination does not keep up or is away."""
+
+
+class BrokerUnavailable(ExchangeUnavailable):
+    """RabbitMQ cannot be reached, or does not answer in time. It is asked again by and by."""
+
+
+class BrokerRefuses(BrokerUnavailable):
+    """RabbitMQ says no, and will until a person has changed something; the message says what.
+
+    Args:
+        code: the reply code of AMQP 0-9-1, as 404 or 406.
+    """
+
+    def __init__(self, message: str, *, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotKeptHere(ExchangeUnavailable):
+    """Accounts and dead letters are kept by another process of the installation."""
+
+
+class Unroutable(ExchangeUnavailable):
+    """No queue takes some messages.
+
+    Args:
+        returned: those, or what they were made of; the others were taken.
+    """
+
+    def __init__(self, message: str, *, returned: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.returned = tuple(returned)
 
 
 class StoreUnavailable(EventSinkError):
