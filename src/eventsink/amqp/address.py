@@ -1,0 +1,74 @@
+"""Where a broker is: an AMQP URL, which may name several nodes of a cluster."""
+
+from urllib.parse import quote, unquote, urlsplit
+
+import msgspec
+
+from eventsink.errors import SettingsError
+
+__all__ = ["Address"]
+
+PORTS = {"amqp": 5672, "amqps": 5671}
+_EXAMPLE = "amqp://user:password@host:5672/vhost, or with several nodes amqp://user:password@one,two,three/vhost"
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """A broker, and who asks it.
+
+    Args:
+        nodes: host and port of each node; the first that answers is taken.
+        tls: whether to speak TLS.
+    """
+
+    nodes: tuple[tuple[str, int], ...]
+    user: str
+    password: str
+    vhost: str
+    tls: bool = False
+
+    @classmethod
+    def parse(cls, url: str) -> "Address":
+        """Read `amqp://user:password@host:port/vhost`; hosts may be several with commas between them.
+
+        Without a vhost it is "/", without credentials RabbitMQ's own guest.
+
+        Raises:
+            SettingsError: it is no such URL; the message does not repeat it, for it may hold a password.
+        """
+        scheme, _, rest = url.partition("://")
+        place, slash, vhost = rest.partition("/")
+        credentials, _, hosts = place.rpartition("@")
+        user, _, password = credentials.partition(":")
+        if scheme not in PORTS or not hosts:
+            raise SettingsError(f"This is no address of RabbitMQ: give {_EXAMPLE}.")
+        return cls(
+            nodes=tuple(_node(host, PORTS[scheme]) for host in hosts.split(",")),
+            user=unquote(user) or "guest",
+            password=unquote(password) if credentials else "guest",
+            vhost=unquote(vhost.partition("?")[0]) if slash and vhost else "/",
+            tls=scheme == "amqps",
+        )
+
+    def urls(self) -> list[str]:
+        """A URL for each node, password included."""
+        scheme = "amqps" if self.tls else "amqp"
+        who = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
+        return [f"{scheme}://{who}@{_bracketed(host)}:{port}/{quote(self.vhost, safe='')}" for host, port in self.nodes]
+
+    def __str__(self) -> str:
+        """Where it is, for a person: without credentials."""
+        return ", ".join(f"{_bracketed(host)}:{port}" for host, port in self.nodes)
+
+
+def _node(text: str, port: int) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{text.strip()}")
+        if parts.hostname:
+            return parts.hostname, parts.port or port
+    except ValueError:  # a port that is no number, brackets that do not close
+        pass
+    raise SettingsError(f"{text!r} is no host of a RabbitMQ node: give {_EXAMPLE}.")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

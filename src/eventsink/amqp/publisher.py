@@ -1,0 +1,161 @@
+"""Publishing with confirms in flight: a message is done when the broker has it durably in every queue it went to."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pika
+
+from eventsink.amqp.connection import Channel, Connection
+from eventsink.amqp.message import Message
+from eventsink.amqp.refusals import explain
+from eventsink.errors import BrokerUnavailable, Unroutable
+
+__all__ = ["Publisher"]
+
+TIMEOUT = 5.0  # seconds to wait for a confirm: a broker under alarm reads nothing, and says so late or never
+IN_FLIGHT = 4000  # messages that wait for their confirm at most; more only fill the broker's memory
+
+
+class Publisher:
+    """Publishes on a channel of its own, which is made anew when it broke.
+
+    Args:
+        connection: used for publishing alone, for the broker holds it up as a whole when it runs short of memory.
+        timeout: seconds to wait for a confirm.
+    """
+
+    def __init__(self, connection: Connection, timeout: float = TIMEOUT) -> None:
+        self._connection = connection
+        self._timeout = timeout
+        self._confirms: _Confirms | None = None
+        self._opening = asyncio.Lock()
+        self._room = asyncio.Semaphore(IN_FLIGHT)
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Publish messages, and wait until the broker has confirmed all of them.
+
+        Raises:
+            Unroutable: no queue takes some of them, which it names; the broker has the others.
+            BrokerUnavailable: some of them may be in their queues, and others not. Publish all of them again.
+        """
+        self._check_blocked()
+        confirms = await self._open()
+        taken = 0
+        outcomes: list[BaseException | None] = []
+        try:
+            async with asyncio.timeout(self._timeout):
+                confirmed = []
+                for message in messages:
+                    await self._room.acquire()
+                    taken += 1
+                    confirmed.append(confirms.send(message))
+                outcomes = await asyncio.gather(*confirmed, return_exceptions=True)
+        except TimeoutError:
+            await self._give_up(confirms)
+            self._check_blocked()
+            raise BrokerUnavailable(f"RabbitMQ confirmed nothing within {self._timeout:g} seconds.") from None
+        finally:
+            for _ in range(taken):
+                self._room.release()
+        _raise_worst(messages, outcomes)
+
+    def _check_blocked(self) -> None:
+        if self._connection.blocked is not None:
+            raise BrokerUnavailable(f"RabbitMQ has blocked publishing: {self._connection.blocked}.")
+
+    async def _open(self) -> "_Confirms":
+        async with self._opening:
+            if self._confirms is None or not self._confirms.channel.open:
+                confirms = _Confirms(await self._connection.channel())
+                await confirms.begin()
+                self._confirms = confirms
+            return self._confirms
+
+    async def _give_up(self, confirms: "_Confirms") -> None:
+        """A broker that is blocked says so and is asked again later; one that says nothing is left."""
+        if self._connection.blocked is None and confirms is self._confirms:
+            self._confirms = None
+            await self._connection.drop()
+
+
+class _Confirms:
+    """What one channel has published and the broker not confirmed yet."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self._sent = 0
+        self._waiting: dict[int, tuple[asyncio.Future[None], str | None]] = {}
+        self._returned: set[str | None] = set()
+        channel.raw.add_on_return_callback(self._on_return)
+        channel.ended.add_done_callback(lambda ended: self._on_end(ended.result()))
+
+    async def begin(self) -> None:
+        """Ask the broker to confirm."""
+        await self.channel.call("confirm_delivery", self._on_confirm)
+
+    def send(self, message: Message) -> "asyncio.Future[None]":
+        """Hand a message to the socket; the future is done when it is confirmed."""
+        confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sent += 1
+        self._waiting[self._sent] = confirmed, message.message_id
+        try:
+            self.channel.raw.basic_publish(
+                message.exchange, message.routing_key, message.body, _properties(message), message.mandatory
+            )
+        except pika.exceptions.AMQPError as error:
+            del self._waiting[self._sent]
+            raise explain(error, self.channel.connection.address) from error
+        return confirmed
+
+    def _on_confirm(self, frame: Any) -> None:
+        method = frame.method
+        accepted = isinstance(method, pika.spec.Basic.Ack)
+        if not method.multiple:
+            self._confirm(method.delivery_tag, accepted=accepted)
+            return
+        for tag in [tag for tag in self._waiting if tag <= method.delivery_tag]:
+            self._confirm(tag, accepted=accepted)
+
+    def _confirm(self, tag: int, *, accepted: bool) -> None:
+        confirmed, message_id = self._waiting.pop(tag, (None, None))
+        if confirmed is None or confirmed.done():
+            return
+        if not accepted:
+            confirmed.set_exception(BrokerUnavailable("RabbitMQ did not take a message: a queue is full or failing."))
+        elif message_id in self._returned:  # a return always comes before its confirm
+            self._returned.discard(message_id)
+            confirmed.set_exception(Unroutable("No queue takes this message: no worker has made its queue yet."))
+        else:
+            confirmed.set_result(None)
+
+    def _on_return(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        self._returned.add(properties.message_id)
+
+    def _on_end(self, reason: Exception) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for confirmed, _ in waiting.values():
+            if not confirmed.done():
+                confirmed.set_exception(reason)
+
+
+def _raise_worst(messages: Sequence[Message], outcomes: Sequence[BaseException | None]) -> None:
+    for outcome in outcomes:
+        if outcome is not None and not isinstance(outcome, Unroutable):
+            raise outcome
+    returned = [message for message, outcome in zip(messages, outcomes, strict=True) if outcome is not None]
+    if returned:
+        raise Unroutable("No queue takes these messages: no worker has made its queue yet.", returned=returned)
+
+
+def _properties(message: Message) -> Any:
+    return pika.BasicProperties(
+        content_type=message.content_type,
+        content_encoding=message.content_encoding,
+        headers=message.headers,
+        delivery_mode=2 if message.persistent else None,
+        correlation_id=message.correlation_id,
+        reply_to=message.reply_to,
+        message_id=message.message_id,
+        app_id=message.app_id,
+    )
