@@ -72,10 +72,15 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spool(msgspec.Struct, frozen=True):
-    """What waits for an exchange that is away: count and bytes."""
+    """What waits for an exchange that is away.
+
+    Args:
+        away: whether events go there now.
+    """
 
     events: int
     bytes: int
+    away: bool = False
 
 
 class Batch(Protocol):
@@ -118,8 +123,13 @@ class Exchange(Protocol):
             ExchangeUnavailable: none of them was stored.
         """
 
-    async def queue(self, name: str) -> Queue:
-        """The queue of a worker, made when it is not there. It gets what is published from then on."""
+    async def queue(self, name: str, types: Sequence[str] = ()) -> Queue:
+        """The queue of a worker, made when it is not there. It gets what is published from then on.
+
+        Args:
+            types: those that the worker wants, as `storage.*`; all if empty. Where a broker can, it sends no others;
+                where not, others may come all the same.
+        """
 
     async def put_back(self, worker: str, events: Sequence[Event]) -> None:
         """Put events into one worker's queue alone: a replay.

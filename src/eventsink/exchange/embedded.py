@@ -58,8 +58,8 @@ class EmbeddedExchange:
         if events:
             await self.file.append(lines, len(events))
 
-    async def queue(self, name: str) -> EmbeddedQueue:
-        """The queue of a worker; a new one gets what is published from now on."""
+    async def queue(self, name: str, types: Sequence[str] = ()) -> EmbeddedQueue:
+        """The queue of a worker; a new one gets what is published from now on, of whatever type."""
         if name not in self._queues:
             await self.file.change(lambda c: sqlite_log.add_queue(c, name, sqlite_log.begin_of_new_queue(c)))
             self._queues[name] = EmbeddedQueue(self.file, name)

@@ -1,8 +1,6 @@
 """The file of the embedded exchange, opened: one process has it, one thread writes it, another reads it."""
 
 import asyncio
-import errno
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable
@@ -12,8 +10,9 @@ from typing import TypeVar
 
 import structlog
 
-from eventsink.errors import DataDirectoryInUse, ExchangeUnavailable
+from eventsink.errors import ExchangeUnavailable
 from eventsink.exchange import sqlite_log
+from eventsink.exchange.file_lock import hold
 from eventsink.exchange.group_commit import GroupCommit
 from eventsink.exchange.salvage import salvage
 
@@ -114,7 +113,7 @@ class LogFile:
 
 def _open(path: Path) -> tuple[int, sqlite3.Connection]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = _hold(path.with_suffix(".lock"))
+    lock = hold(path.with_suffix(".lock"))
     try:
         path.touch(mode=0o600)  # events name people: nobody else reads them
         return lock, _connect(path)
@@ -137,26 +136,3 @@ def _connect(path: Path) -> sqlite3.Connection:
         _log.error("exchange.damaged", reason=str(error), set_aside=str(aside), kept=kept, lost=lost)
         connection = sqlite_log.connect(path)
     return connection
-
-
-def _hold(path: Path) -> int:
-    """Lock the file beside the exchange for as long as this process lives.
-
-    Raises:
-        DataDirectoryInUse: another process holds it.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
-        os.close(descriptor)
-        if error.errno not in {errno.EAGAIN, errno.EACCES}:
-            raise
-        raise DataDirectoryInUse(
-            f"Process {holder or 'unknown'} already runs an event sink on {path.parent}:"
-            " stop it, or give another --data."
-        ) from None
-    os.truncate(descriptor, 0)
-    os.write(descriptor, str(os.getpid()).encode())
-    return descriptor

@@ -8,7 +8,7 @@ from typing import Any
 
 from eventsink.exchange import sqlite_log
 
-__all__ = ["salvage"]
+__all__ = ["read_both_ways", "salvage"]
 
 
 def salvage(path: Path) -> tuple[Path, int, int]:
@@ -39,7 +39,7 @@ def salvage(path: Path) -> tuple[Path, int, int]:
 
 def _copy_log(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
     kept = 0
-    for first, count, crc, lines in _read_both_ways(old, "log", "first"):
+    for first, count, crc, lines in read_both_ways(old, "log", "first"):
         if sqlite_log.intact(lines, crc):
             kept += (
                 count
@@ -50,13 +50,13 @@ def _copy_log(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
 
 def _copy_table(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
     copied = 0
-    for row in _read_both_ways(old, table, "rowid"):
+    for row in read_both_ways(old, table, "rowid"):
         places = ", ".join("?" * len(row))
         copied += new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row).rowcount
     return copied
 
 
-def _read_both_ways(connection: sqlite3.Connection, table: str, key: str) -> Iterator[tuple[Any, ...]]:
+def read_both_ways(connection: sqlite3.Connection, table: str, key: str) -> Iterator[tuple[Any, ...]]:
     """Rows from the front up to the first damage, then from the back down to the last."""
     for direction in ("ASC", "DESC"):
         try:

@@ -1,0 +1,50 @@
+"""What RabbitMQ itself gave up: messages that it dead-lettered by a policy, as a limit of deliveries or of length."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from eventsink.amqp import Delivery
+from eventsink.event import encode
+from eventsink.exchange.ledger import Letter, Record, Settlement
+from eventsink.exchange.wire import SINGLE, key_of, unpack
+
+__all__ = ["PREFIX", "as_record"]
+
+PREFIX = "events."
+
+_REASONS = {
+    "delivery_limit": "RabbitMQ delivered it {count} times, and no worker settled it: it may be what ended its worker.",
+    "rejected": "It was rejected by a program that consumed the queue.",
+    "expired": "It waited longer than a policy of RabbitMQ allows.",
+    "maxlen": "The queue was longer than a policy of RabbitMQ allows.",
+}
+
+
+def as_record(delivery: Delivery) -> Record:
+    """The record of a message that the broker gave up: each event in it a dead letter of the queue that it was in."""
+    death = _last_death(delivery.properties.headers or {})
+    reason = str(death.get("reason", "rejected"))
+    text = _REASONS.get(reason, f"RabbitMQ dead-lettered it: {reason}.").format(count=_count(delivery))
+    parcel = unpack(delivery, "unknown")
+    now = datetime.now(UTC)
+    letters = [Letter(text, _count(delivery), now, now, None, SINGLE, encode(event)) for event in parcel.events]
+    content_type = delivery.properties.content_type
+    letters += [
+        Letter(f"{text} {error.message}", _count(delivery), now, now, None, content_type, delivery.body)
+        for error in parcel.broken
+    ]
+    kind = parcel.events[0].type if parcel.events else ""
+    alone = not death.get("exchange")
+    settlement = Settlement(key_of(delivery), kind, alone, len(letters), letters)
+    return Record(str(death.get("queue", "events.unknown")).removeprefix(PREFIX), None, [settlement])
+
+
+def _last_death(headers: Mapping[str, Any]) -> Mapping[str, Any]:
+    deaths = headers.get("x-death") or [{}]
+    return deaths[0] if isinstance(deaths[0], dict) else {}
+
+
+def _count(delivery: Delivery) -> int:
+    count = (delivery.properties.headers or {}).get("x-delivery-count", 1)
+    return count if isinstance(count, int) else 1

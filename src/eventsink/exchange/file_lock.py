@@ -1,0 +1,33 @@
+"""A file that one process at a time may have."""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+from eventsink.errors import DataDirectoryInUse
+
+__all__ = ["hold"]
+
+
+def hold(path: Path) -> int:
+    """Lock a file for as long as this process lives, or until the descriptor that is returned is closed.
+
+    Raises:
+        DataDirectoryInUse: another process holds it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
+        os.close(descriptor)
+        if error.errno not in {errno.EAGAIN, errno.EACCES}:
+            raise
+        raise DataDirectoryInUse(
+            f"Process {holder or 'unknown'} already runs an event sink on {path.parent}:"
+            " stop it, or give another --data."
+        ) from None
+    os.truncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())
+    return descriptor

@@ -1,0 +1,246 @@
+"""The office: keeps the books of all workers, wherever they run, and the dead letters of all of them.
+
+One process of an installation has it, the one that runs `eventsink serve`. It reads the ledger, in which workers record
+what they settle, into a file, each message once. What waits it asks the broker.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from eventsink.amqp import Connection, Consumer, Delivery
+from eventsink.errors import BrokerUnavailable, ExchangeUnavailable
+from eventsink.exchange import office_file
+from eventsink.exchange.contract import DeadLetter
+from eventsink.exchange.dead_queue import as_record
+from eventsink.exchange.file_lock import hold
+from eventsink.exchange.ledger import LEDGER, Record, Settlement
+from eventsink.exchange.office_file import Books, Stored
+
+__all__ = ["Office"]
+
+DEAD = "events.dead"
+PATIENCE = 1.0  # seconds between two attempts to read the ledger while the broker is away
+FORGET_EVERY = 1000  # records
+
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+_records = msgspec.msgpack.Decoder(Record)
+
+
+class Office:
+    """Reads the ledger as long as it is open. Make it with `open`.
+
+    Args:
+        connection: that it consumes with.
+        database: open, for the thread of this object alone.
+        lock: descriptor of the locked file beside it.
+    """
+
+    def __init__(self, connection: Connection, database: sqlite3.Connection, lock: int) -> None:
+        self._database = database
+        self._lock = lock
+        self._thread = ThreadPoolExecutor(1, "office")
+        self._seen = office_file.seen(database)
+        self._recent: deque[tuple[int, int]] = deque(maxlen=50)  # messages and events of the last records
+        self._filed = 0
+        self._reading = [
+            asyncio.create_task(self._read(Consumer(connection, LEDGER, 200), _decode), name="office-ledger"),
+            asyncio.create_task(self._read(Consumer(connection, DEAD, 200), as_record), name="office-dead"),
+        ]
+        self._busy: set[str] = set()
+
+    @classmethod
+    async def open(cls, connection: Connection, path: Path) -> "Office":
+        """Open the file, or make it, and begin to read.
+
+        Raises:
+            DataDirectoryInUse: another process has it.
+            ExchangeUnavailable: it cannot be opened.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = hold(path.with_suffix(".lock"))
+            return cls(connection, office_file.connect(path), lock)
+        except (OSError, sqlite3.Error) as error:
+            raise ExchangeUnavailable(f"The accounts cannot be opened at {path}: {error}.") from error
+
+    @property
+    def busy(self) -> bool:
+        """Whether records have come that are not filed yet."""
+        return bool(self._busy)
+
+    @property
+    def events_per_message(self) -> float:
+        """How many events a message held lately."""
+        messages = sum(count for count, _ in self._recent)
+        return sum(events for _, events in self._recent) / messages if messages else 1.0
+
+    async def books(self) -> dict[str, Books]:
+        """The counts of every worker, of one moment."""
+        return await self._run(office_file.books)
+
+    async def set_even(self, zeros: Mapping[str, int]) -> None:
+        """Note which workers wait for nothing, and what their surplus lacks."""
+        if zeros:
+            await self._change(lambda c: office_file.set_even(c, zeros))
+
+    async def note_put(self, worker: str, surplus: int) -> None:
+        """Note what was put into a worker's queue alone."""
+        await self._change(lambda c: office_file.note_put(c, worker, surplus))
+
+    async def register(self, worker: str, types: Sequence[str]) -> None:
+        """Know a worker before it has settled anything."""
+        await self._change(lambda c: office_file.file(c, Record(worker, list(types)), ()))
+
+    async def dead_letters(self, worker: str | None, after: int, limit: int) -> list[DeadLetter]:
+        """Dead letters above a number, in order."""
+        return [
+            _dead_letter(row) for row in await self._run(lambda c: office_file.dead_letters(c, worker, after, limit))
+        ]
+
+    async def find(self, ids: Sequence[int]) -> list[Stored]:
+        """The dead letters of these numbers, as they are kept."""
+        return await self._run(lambda c: office_file.find(c, ids))
+
+    async def remove(self, ids: Sequence[int], *, dropped: bool) -> int:
+        """Remove dead letters. Returns how many there were."""
+        return await self._change(lambda c: office_file.remove(c, ids, dropped=dropped))
+
+    async def close(self) -> None:
+        """Stop reading and close the file. Safe to call twice."""
+        for task in self._reading:
+            task.cancel()
+        await asyncio.gather(*self._reading, return_exceptions=True)
+        self._reading = []
+        await asyncio.to_thread(self._thread.shutdown)
+        self._database.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
+
+    # --- reading the ledger ------------------------------------------------------------------------------------------
+
+    async def _read(self, consumer: Consumer, decode: Callable[[Delivery], Record | None]) -> None:
+        try:
+            while True:
+                try:
+                    await self._read_some(consumer, decode)
+                except BrokerUnavailable:  # the exchange itself says so
+                    await asyncio.sleep(PATIENCE)
+                except ExchangeUnavailable as error:  # the disk is full: the ledger keeps the records
+                    _log.error("office.not_filed", reason=str(error))
+                    consumer.end()
+                    await asyncio.sleep(PATIENCE)
+        finally:
+            consumer.end()
+
+    async def _read_some(self, consumer: Consumer, decode: Callable[[Delivery], Record | None]) -> None:
+        await consumer.begin()
+        if not consumer.waiting:
+            self._busy.discard(consumer.queue)
+            await consumer.wait(60.0)
+        if not consumer.waiting:
+            return
+        self._busy.add(consumer.queue)
+        generation, deliveries = consumer.generation, [consumer.take() for _ in range(len(consumer.waiting))]
+        records = [record for record in map(decode, deliveries) if record is not None]
+        await self._file(records)
+        consumer.acknowledge(deliveries[-1].tag, generation)
+
+    async def _file(self, records: Sequence[Record]) -> None:
+        """Count what was not counted before, in one transaction."""
+        fresh = [(record, self._unseen(record)) for record in records]
+
+        def write(connection: sqlite3.Connection) -> None:
+            for record, settlements in fresh:
+                office_file.file(connection, record, settlements)
+            self._filed += len(records)
+            if self._filed >= FORGET_EVERY:
+                self._filed = 0
+                office_file.forget(connection)
+
+        try:
+            await self._change(write)
+        except ExchangeUnavailable:
+            for record, settlements in fresh:
+                for settlement in settlements:
+                    self._seen[record.worker].pop(settlement.key, None)
+            raise
+        for _, settlements in fresh:
+            if settlements:
+                self._recent.append((len(settlements), sum(settlement.events for settlement in settlements)))
+
+    def _unseen(self, record: Record) -> list[Settlement]:
+        """The settlements of messages that were not counted before, which are known from now on."""
+        seen = self._seen.setdefault(record.worker, {})
+        unseen = []
+        for settlement in record.settled:
+            if settlement.key not in seen:
+                seen[settlement.key] = None
+                unseen.append(settlement)
+        while len(seen) > office_file.REMEMBERED:
+            del seen[next(iter(seen))]
+        return unseen
+
+    # --- on the thread -----------------------------------------------------------------------------------------------
+
+    async def _change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        def in_one_transaction(connection: sqlite3.Connection) -> T:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                outcome = change(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.rollback()
+                raise
+            return outcome
+
+        return await self._run(in_one_transaction)
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._database)
+        except sqlite3.Error as error:
+            raise ExchangeUnavailable(f"The accounts cannot be read or written: {error}.") from error
+
+
+def _decode(delivery: Delivery) -> Record | None:
+    try:
+        return _records.decode(delivery.body)
+    except msgspec.MsgspecError as error:
+        _log.error("office.no_record", reason=str(error), bytes=len(delivery.body))
+        return None
+
+
+def _dead_letter(row: Stored) -> DeadLetter:
+    number, worker, reason, attempts, first_seen, last_seen, traceback, _, body = row
+    return DeadLetter(
+        id=number,
+        worker=worker,
+        reason=reason,
+        attempts=attempts,
+        first_seen=datetime.fromisoformat(first_seen),
+        last_seen=datetime.fromisoformat(last_seen),
+        traceback=traceback,
+        body=_readable(body),
+    )
+
+
+def _readable(body: bytes) -> dict[str, object]:
+    """The event as an object; what is no JSON object stands as text under `raw`."""
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        found = body.decode("utf-8", "replace")
+    return found if isinstance(found, dict) else {"raw": found}

@@ -1,0 +1,132 @@
+"""What the workers of all processes are doing right now: said once a second, kept by whoever listens, never stored."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from eventsink.amqp import Connection, Consumer, Delivery, Message, Publisher
+from eventsink.errors import BrokerUnavailable, Unroutable
+
+__all__ = ["PULSE", "Pulse", "Pulses", "oldest", "summary"]
+
+PULSE = "events.pulse"
+EVERY = 1.0  # seconds
+GONE = 5.0  # seconds after which a process that says nothing is no longer there
+
+_log = structlog.get_logger(__name__)
+
+
+class Pulse(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker in one process.
+
+    Args:
+        state: as its runner says it.
+        messages: taken from the broker and not settled.
+        oldest: when the first event of these was accepted.
+    """
+
+    worker: str
+    process: str
+    state: str
+    messages: int
+    oldest: datetime | None = None
+
+
+class Pulses:
+    """Says what our workers do, and listens to all.
+
+    Args:
+        connection: to listen with.
+        publisher: to speak with.
+        listen: whether anybody here wants to know.
+    """
+
+    def __init__(self, connection: Connection, publisher: Publisher, *, listen: bool) -> None:
+        self._publisher = publisher
+        self._known: dict[tuple[str, str], tuple[float, Pulse]] = {}
+        self._gather: Callable[[], Sequence[Pulse]] = list
+        self._tasks = [asyncio.create_task(self._speak())]
+        if listen:
+            self._tasks.append(asyncio.create_task(self._listen(Consumer(connection, "", 100, tap=PULSE))))
+
+    def tell(self, gather: Callable[[], Sequence[Pulse]]) -> None:
+        """Say from now on what this function gives."""
+        self._gather = gather
+
+    def of_others(self) -> dict[str, list[Pulse]]:
+        """What the workers of other processes said lately, by worker."""
+        now, own = asyncio.get_running_loop().time(), {(pulse.worker, pulse.process) for pulse in self._gather()}
+        self._known = {who: (at, pulse) for who, (at, pulse) in self._known.items() if now - at < GONE}
+        found: dict[str, list[Pulse]] = {}
+        for who, (_, pulse) in self._known.items():
+            if who not in own:
+                found.setdefault(pulse.worker, []).append(pulse)
+        return found
+
+    async def close(self) -> None:
+        """Be silent."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _speak(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            body = msgspec.json.encode(self._gather())
+            if body == b"[]":
+                continue
+            with contextlib.suppress(BrokerUnavailable, Unroutable, TimeoutError):  # the next one says more
+                await self._publisher.publish(
+                    [
+                        Message(
+                            body=body,
+                            exchange=PULSE,
+                            persistent=False,
+                            mandatory=False,
+                            content_type="application/json",
+                        )
+                    ]
+                )
+
+    async def _listen(self, consumer: Consumer) -> None:
+        try:
+            while True:
+                try:
+                    await consumer.begin()
+                    await consumer.wait(60.0)
+                except BrokerUnavailable:  # the exchange itself says so
+                    await asyncio.sleep(EVERY)
+                while consumer.waiting:
+                    self._hear(consumer.take())
+        finally:
+            consumer.end()
+
+    def _hear(self, delivery: Delivery) -> None:
+        try:
+            pulses = msgspec.json.decode(delivery.body, type=list[Pulse])
+        except msgspec.MsgspecError as error:
+            _log.warning("pulse.not_understood", reason=str(error))
+            return
+        now = asyncio.get_running_loop().time()
+        for pulse in pulses:
+            self._known[pulse.worker, pulse.process] = now, pulse
+
+
+def summary(pulses: Sequence[Pulse]) -> str:
+    """What the processes of one worker are doing, in one line."""
+    counts: dict[str, int] = {}
+    for pulse in pulses:
+        counts[pulse.state] = counts.get(pulse.state, 0) + 1
+    if len(pulses) == 1:
+        return pulses[0].state
+    return "; ".join(f"{state} ({count} processes)" if count > 1 else state for state, count in counts.items())
+
+
+def oldest(pulses: Sequence[Pulse]) -> datetime | None:
+    """When the oldest event in the hands of these was accepted."""
+    return min((pulse.oldest for pulse in pulses if pulse.oldest), default=None)

@@ -1,0 +1,261 @@
+"""One worker's queue on RabbitMQ: messages opened into events, settled in order, acknowledged in groups."""
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+import structlog
+
+from eventsink.amqp import Consumer, Delivery
+from eventsink.errors import InvalidEvent
+from eventsink.event import Event, encode
+from eventsink.exchange.contract import Batch, Failure
+from eventsink.exchange.ledger import Ledger, Letter, Record, Settlement
+from eventsink.exchange.wire import SINGLE, key_of, unpack
+
+__all__ = ["InHand", "RabbitQueue"]
+
+FIRST_PREFETCH = 200  # messages
+MOST_PREFETCH = 2000  # of a quorum queue in RabbitMQ 4
+LEAST_PREFETCH = 20
+AHEAD = 24 << 20  # bytes of messages to hold ahead at most
+HOLD = 20 * 60.0  # seconds; RabbitMQ closes the channel of a consumer that acknowledges nothing for 30 minutes
+
+_log = structlog.get_logger(__name__)
+
+
+class InHand(msgspec.Struct, frozen=True):
+    """What a worker has taken from the broker and not settled.
+
+    Args:
+        messages: how many.
+        oldest: when the first event of them was accepted.
+    """
+
+    messages: int
+    oldest: datetime | None
+
+
+class _Opened:
+    """A message whose events are being delivered."""
+
+    def __init__(self, delivery: Delivery, generation: int, source: str) -> None:
+        self.tag = delivery.tag
+        self.generation = generation
+        self.parcel = unpack(delivery, source)
+        self.left = len(self.parcel.events)
+        self.letters = [_unreadable(error, delivery) for error in self.parcel.broken]
+        self._key = key_of(delivery)
+        self._alone = not delivery.exchange
+
+    def settlement(self, more: Sequence[Letter]) -> Settlement:
+        """What becomes of it with these letters besides, when nothing is left."""
+        events = self.parcel.events
+        kind = events[0].type if events else ""
+        held = len(events) + len(self.parcel.broken)
+        return Settlement(self._key, kind, self._alone, held, [*self.letters, *more])
+
+
+class RabbitBatch(msgspec.Struct, frozen=True):
+    """Events of one or more messages: for each message, which of its events."""
+
+    slices: list[tuple[_Opened, Sequence[Event]]]
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """The events, decoded."""
+        if len(self.slices) == 1:
+            return self.slices[0][1]
+        return [event for _, events in self.slices for event in events]
+
+
+class RabbitQueue:
+    """A queue that one runner takes from.
+
+    Args:
+        name: of the worker.
+        types: that the worker wants; they stand in its records.
+        consumer: of its queue.
+        declare: makes sure that the queue is there.
+        ledger: where settlements are recorded.
+        source: of events that name none.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what it is made of
+        self,
+        name: str,
+        types: Sequence[str],
+        consumer: Consumer,
+        declare: Callable[[], Awaitable[None]],
+        ledger: Ledger,
+        source: str,
+    ) -> None:
+        self.name = name
+        self._types = list(types)
+        self._consumer = consumer
+        self._declare = declare
+        self._ledger = ledger
+        self._source = source
+        self._ready: deque[tuple[_Opened, Sequence[Event]]] = deque()  # opened or given back, to be taken next
+        self._opened: deque[_Opened] = deque()  # all that is not settled, in the order of their tags
+        self._held: asyncio.TimerHandle | None = None
+        consumer.prefetch = FIRST_PREFETCH
+
+    async def take(self, limit: int, wait: float) -> RabbitBatch | None:
+        """Up to `limit` events as soon as they are there, or what has come when the time is over.
+
+        Raises:
+            BrokerUnavailable: the broker does not answer.
+        """
+        if not self._consumer.open:
+            self._forget()
+            await self._declare()
+            await self._consumer.begin()
+        deadline = asyncio.get_running_loop().time() + wait
+        while not self._open_enough(limit):
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                break
+            await self._consumer.wait(left)
+        await self._fit_prefetch(limit)
+        slices = self._pop(limit)
+        if not slices:
+            await self._settle(())  # messages that hold no event at all
+            return None
+        self._held = self._held or asyncio.get_running_loop().call_later(HOLD, self._let_go)
+        return RabbitBatch(slices)
+
+    async def done(self, batch: Batch, failures: Sequence[Failure] = ()) -> None:
+        """Record what became of the messages that are complete now, and acknowledge them.
+
+        A batch whose channel has ended is not settled: the broker offers its messages again.
+
+        Raises:
+            BrokerUnavailable: nothing was settled; the batch may be settled again.
+        """
+        if not isinstance(batch, RabbitBatch):
+            raise TypeError(f"a batch of this queue is needed, not {type(batch).__name__}")
+        self._hold_no_more()
+        if self._is_over(batch):
+            _log.info("queue.offered_again", queue=self.name, events=len(batch.events))
+            return
+        await self._settle(batch.slices, failures)
+
+    async def release(self, batch: Batch) -> None:
+        """Give a batch back: its events are the next to be taken."""
+        if not isinstance(batch, RabbitBatch):
+            raise TypeError(f"a batch of this queue is needed, not {type(batch).__name__}")
+        self._hold_no_more()
+        if not self._is_over(batch):
+            self._ready.extendleft(reversed(batch.slices))
+
+    def in_hand(self) -> InHand:
+        """What was taken from the broker and is not settled."""
+        received = [event.received for opened in list(self._opened)[:1] for event in opened.parcel.events[:1]]
+        waiting = len(self._consumer.waiting) if self._consumer.open else 0
+        return InHand(len(self._opened) + waiting, received[0] if received else None)
+
+    def end(self) -> None:
+        """Take no more; what is not settled goes back to the queue."""
+        self._hold_no_more()
+        self._consumer.end()
+        self._forget()
+
+    # --- how ---------------------------------------------------------------------------------------------------------
+
+    def _open_enough(self, limit: int) -> bool:
+        """Open messages that have come, until they hold `limit` events. False: more are needed."""
+        events = sum(len(part) for _, part in self._ready)
+        while events < limit and self._consumer.waiting:
+            opened = _Opened(self._consumer.take(), self._consumer.generation, self._source)
+            self._opened.append(opened)
+            if opened.left:
+                self._ready.append((opened, opened.parcel.events))
+            events += opened.left
+        return events >= limit
+
+    def _pop(self, limit: int) -> list[tuple[_Opened, Sequence[Event]]]:
+        slices: list[tuple[_Opened, Sequence[Event]]] = []
+        while self._ready and limit > 0:
+            opened, events = self._ready.popleft()
+            slices.append((opened, events[:limit]))
+            if len(events) > limit:
+                self._ready.appendleft((opened, events[limit:]))
+            limit -= len(slices[-1][1])
+        return slices
+
+    async def _settle(
+        self, slices: Sequence[tuple[_Opened, Sequence[Event]]], failures: Sequence[Failure] = ()
+    ) -> None:
+        """Record and acknowledge all messages, from the oldest on, of which nothing is left after these events."""
+        failed = {failure.event.id: failure for failure in failures}
+        settled: dict[int, int] = {}
+        letters: dict[int, list[Letter]] = {}
+        for opened, events in slices:
+            settled[id(opened)] = settled.get(id(opened), 0) + len(events)
+            found = [_letter(failed[event.id]) for event in events if event.id in failed] if failed else []
+            letters.setdefault(id(opened), []).extend(found)
+        complete = [*itertools.takewhile(lambda opened: opened.left == settled.get(id(opened), 0), self._opened)]
+        if complete:
+            settlements = [opened.settlement(letters.get(id(opened), ())) for opened in complete]
+            await self._ledger.write(Record(self.name, self._types, settlements))
+        for opened, events in slices:
+            opened.left -= len(events)
+            opened.letters += letters.pop(id(opened), [])
+        for _ in complete:
+            self._opened.popleft()
+        if complete:
+            self._consumer.acknowledge(complete[-1].tag, complete[-1].generation)
+
+    def _is_over(self, batch: RabbitBatch) -> bool:
+        """Whether the channel that a batch came on has ended."""
+        generation = self._consumer.generation if self._consumer.open else -1
+        return any(opened.generation != generation for opened, _ in batch.slices)
+
+    async def _fit_prefetch(self, limit: int) -> None:
+        """Hold more small messages ahead than large ones: enough for the next batches, and never too many bytes."""
+        waiting = len(self._consumer.waiting)
+        if not waiting:
+            return
+        fitting = AHEAD // max(self._consumer.bytes // waiting, 1)
+        wanted = min(max(2 * limit, LEAST_PREFETCH), max(fitting, LEAST_PREFETCH), MOST_PREFETCH)
+        if wanted >= 2 * self._consumer.prefetch or wanted <= self._consumer.prefetch // 2:
+            await self._consumer.resize(wanted)
+
+    def _let_go(self) -> None:
+        """The destination is away for long: the messages go back, before RabbitMQ takes the consumer for dead."""
+        self._held = None
+        _log.warning("queue.let_go", queue=self.name, messages=len(self._opened), after_seconds=HOLD)
+        self._consumer.end()
+        self._forget()
+
+    def _hold_no_more(self) -> None:
+        if self._held:
+            self._held.cancel()
+        self._held = None
+
+    def _forget(self) -> None:
+        self._ready.clear()
+        self._opened.clear()
+
+
+def _letter(failure: Failure) -> Letter:
+    return Letter(
+        failure.reason,
+        failure.attempts,
+        failure.first_seen,
+        failure.last_seen,
+        failure.traceback,
+        SINGLE,
+        encode(failure.event),
+    )
+
+
+def _unreadable(error: InvalidEvent, delivery: Delivery) -> Letter:
+    """A letter for what is no event: the message as it came, to be read again once a newer version knows it."""
+    now = datetime.now(UTC)
+    where = f" ({error.pointer})" if error.pointer else ""
+    return Letter(f"{error.message}{where}", 1, now, now, None, delivery.properties.content_type, delivery.body)

@@ -1,0 +1,192 @@
+"""The file of the spool: groups of events in the order in which they came, until the exchange has them."""
+
+import os
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from eventsink.errors import ExchangeUnavailable
+from eventsink.event import Event, decode_lines, encode
+from eventsink.exchange.file_lock import hold
+from eventsink.exchange.group_commit import GroupCommit
+from eventsink.exchange.salvage import read_both_ways
+
+__all__ = ["SpoolFile", "Spooled"]
+
+AT_ONCE = 4 << 20  # bytes to read at a time
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS spool (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, count INTEGER NOT NULL, crc INTEGER NOT NULL, lines BLOB NOT NULL
+)
+"""
+
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+
+class Spooled(msgspec.Struct, frozen=True):
+    """Events that were to be published together.
+
+    Args:
+        id: grows with every group.
+        lost: how many of it the disk has destroyed.
+    """
+
+    id: int
+    count: int
+    size: int
+    lines: list[bytes]
+    lost: int = 0
+
+    def events(self) -> list[Event]:
+        """The events, decoded."""
+        return decode_lines(self.lines)
+
+
+class SpoolFile:
+    """An open spool. All that changes it goes to one thread, and shares its commits.
+
+    Args:
+        path: of the file; only one process at a time has it.
+
+    Raises:
+        DataDirectoryInUse: another process has it.
+        ExchangeUnavailable: it cannot be made or opened here.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = -1
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = hold(path.with_suffix(".lock"))
+            path.touch(mode=0o600)  # events name people: nobody else reads them
+            connection = _open(path)
+            totals = connection.execute("SELECT coalesce(sum(count), 0), coalesce(sum(length(lines)), 0) FROM spool")
+            self.events, self.bytes = totals.fetchone()
+        except (OSError, sqlite3.Error) as error:
+            self._let_go()
+            raise ExchangeUnavailable(f"The spool cannot be opened at {path}: {error}.") from error
+        self._commits = GroupCommit(connection, 1, lambda: None)
+
+    async def append(self, groups: Sequence[Sequence[Event]]) -> None:
+        """Add groups; they are durable when this returns.
+
+        Raises:
+            ExchangeUnavailable: the disk does not take them.
+        """
+        rows = [(len(group), b"\n".join([encode(event) for event in group])) for group in groups if group]
+        await self._change(
+            lambda c: c.executemany(
+                "INSERT INTO spool (count, crc, lines) VALUES (?, ?, ?)",
+                [(count, zlib.crc32(lines), lines) for count, lines in rows],
+            )
+        )
+        self.events += sum(count for count, _ in rows)
+        self.bytes += sum(len(lines) for _, lines in rows)
+
+    async def last(self) -> int:
+        """The number of the last group."""
+        return await self._change(lambda c: int(c.execute("SELECT coalesce(max(id), 0) FROM spool").fetchone()[0]))
+
+    async def read(self, after: int, last: int) -> list[Spooled]:
+        """The next groups above one number and up to another, some megabytes of them."""
+        return await self._change(lambda c: _read(c, after, last))
+
+    async def remove(self, groups: Sequence[Spooled], left: Sequence[Sequence[Event]] = ()) -> None:
+        """Remove groups that the exchange has now, and keep in their place what it did not take."""
+        if not groups:
+            return
+        ids = [(group.id,) for group in groups]
+        await self._change(lambda c: c.executemany("DELETE FROM spool WHERE id = ?", ids))
+        self.events -= sum(group.count for group in groups)
+        self.bytes -= sum(group.size for group in groups)
+        if any(left):
+            await self.append(left)
+
+    async def close(self) -> None:
+        """Finish what is under way, and let others have the file. Safe to call twice."""
+        await self._commits.close()
+        self._let_go()
+
+    async def _change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            outcome: T = await self._commits.call(change)
+        except sqlite3.Error as error:
+            raise ExchangeUnavailable(f"The spool cannot be written at {self.path}: {error}.") from error
+        return outcome
+
+    def _let_go(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = _connect(path)
+    try:
+        connection.execute(_SCHEMA)
+        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":
+            return connection
+        reason = "its check found damage"
+    except sqlite3.OperationalError:
+        raise  # the disk is full, the folder cannot be written, …: the file itself may be sound
+    except sqlite3.DatabaseError as error:
+        reason = str(error)
+    connection.close()
+    return _salvage(path, reason)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA busy_timeout=5000")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.DatabaseError as error:  # damaged: found again, and said, by who asked
+        _log.warning("spool.no_wal", reason=str(error))
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def _salvage(path: Path, reason: str) -> sqlite3.Connection:
+    """Set a damaged file aside, and keep what can be read of it."""
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    path.touch(mode=0o600)
+    new = _connect(path)
+    new.execute(_SCHEMA)
+    old = sqlite3.connect(f"file:{aside}?mode=ro", uri=True)
+    kept = 0
+    new.execute("BEGIN")
+    for row in read_both_ways(old, "spool", "id"):
+        kept += new.execute("INSERT OR IGNORE INTO spool VALUES (?, ?, ?, ?)", row).rowcount
+    new.execute("COMMIT")
+    old.close()
+    _log.error("spool.damaged", reason=reason, set_aside=str(aside), groups_kept=kept)
+    return new
+
+
+def _read(connection: sqlite3.Connection, after: int, last: int) -> list[Spooled]:
+    groups: list[Spooled] = []
+    size = 0
+    found = connection.execute("SELECT * FROM spool WHERE id > ? AND id <= ? ORDER BY id", (after, last))
+    for number, count, crc, lines in found:
+        if isinstance(lines, bytes) and zlib.crc32(lines) == crc:
+            groups.append(Spooled(number, count, len(lines), lines.split(b"\n")))
+        else:
+            _log.error("spool.events_lost", lost=count, group=number)
+            groups.append(Spooled(number, count, len(lines), [], lost=count))
+        size += len(lines)
+        if size > AT_ONCE:
+            break
+    return groups
