@@ -5,6 +5,7 @@ Try it, then switch it on in eventsink.toml:
     eventsink try examples/custom_worker.py --options path=/tmp/traffic.csv
     [workers.traffic]
     use = "examples/custom_worker.py"
+    types = ["storage.file_uploaded", "traffic.resource_downloaded"]
     path = "/srv/traffic.csv"
 """
 
@@ -23,12 +24,11 @@ from eventsink.event import Event
 @dataclass(frozen=True)
 class Options:
     path: Annotated[str, "The file to append to."]
-    types: Annotated[tuple[str, ...], "Types to write."] = ("storage.file_uploaded", "traffic.resource_downloaded")
 
 
 class Traffic(Worker[Options]):
     async def deliver(self, events: Sequence[Event]) -> None:
-        rows = [(e.time, e.type, e.user, e.data.get("bytes"), e.id) for e in events if e.type in self.options.types]
+        rows = [(e.time, e.type, e.user, e.data.get("bytes"), e.id) for e in events]
         try:
             await asyncio.to_thread(self.append, rows)
         except OSError as error:  # the sink keeps the events and tries again

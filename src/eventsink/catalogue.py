@@ -7,7 +7,7 @@ its description. Bytes and item counts never share a field.
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from eventsink.errors import InvalidEvent
 
-__all__ = ["CATALOGUE", "EventType", "nearest", "schemas", "validate"]
+__all__ = ["CATALOGUE", "EventType", "matches", "nearest", "schemas", "validate"]
 
 MOST_INTEGER = 2**63 - 1
 DEEPEST = 32
@@ -335,6 +335,13 @@ def check_values(value: Any, pointer: str, depth: int = 1) -> None:
 def nearest(name: str, names: Mapping[str, Any] | frozenset[str] | list[str]) -> str | None:
     """The known name that looks most like `name`, if any looks like it at all."""
     return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.7)), None)
+
+
+def matches(kind: str, patterns: Sequence[str]) -> bool:
+    """Whether a type is one of these; a pattern that ends with a star stands for all that begin so. None: any is."""
+    return not patterns or any(
+        kind.startswith(pattern[:-1]) if pattern.endswith("*") else kind == pattern for pattern in patterns
+    )
 
 
 def schemas() -> dict[str, Any]:

@@ -10,6 +10,7 @@ __all__ = ["configure"]
 
 def configure() -> None:
     """Set up structlog for this process."""
+    logging.getLogger("pika").setLevel(logging.CRITICAL + 1)  # each failure is our own line, as a sentence, once
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

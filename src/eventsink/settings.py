@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -28,9 +28,27 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Exchange(_Section, frozen=True, kw_only=True):
     """Where events wait."""
 
-    url: Annotated[str, Meta(description="sqlite:///FILE, or empty for exchange.db in the data directory.")] = ""
+    url: Annotated[
+        str,
+        Meta(
+            description="amqp://user:password@host:5672/vhost for RabbitMQ, several hosts with commas between them;"
+            " sqlite:///FILE for the embedded one; empty for exchange.db in the data directory."
+        ),
+    ] = ""
     name: Annotated[str, Meta(description="Name of the fanout exchange.", min_length=1)] = "clowder.metrics"
+    format: Annotated[
+        Literal["batch", "single"],
+        Meta(description="On RabbitMQ: events of one type share a message, or each has its own."),
+    ] = "batch"
+    management: Annotated[
+        str, Meta(description="RabbitMQ's management API; empty for port 15672 of the first host.")
+    ] = ""
     max_bytes: Annotated[int, Meta(description="Waiting events beyond this size are refused.", ge=1 << 16)] = 10 << 30
+
+    @property
+    def on_rabbitmq(self) -> bool:
+        """Whether events wait in RabbitMQ."""
+        return self.url.startswith(("amqp://", "amqps://"))
 
 
 class Collect(_Section, frozen=True, kw_only=True):
@@ -80,9 +98,20 @@ class Settings(_Section, frozen=True, kw_only=True):
         scheme, _, rest = self.exchange.url.partition("://")
         if scheme != "sqlite" or not rest.startswith("/"):
             raise SettingsError(
-                f"exchange.url begins with {scheme!r}: give sqlite:///FILE, the only kind of exchange there is here."
+                f"exchange.url begins with {scheme[:20]!r}: give amqp://user:password@host/vhost for RabbitMQ, or"
+                " sqlite:///FILE."
             )
         return Path(rest[1:])
+
+    @property
+    def accounts_path(self) -> Path:
+        """The file of the accounts of workers on RabbitMQ."""
+        return self.directory / "accounts.db"
+
+    @property
+    def spool_path(self) -> Path:
+        """The file of the spool; one for each port, for several front doors of a machine may share a directory."""
+        return self.directory / f"spool-{self.collect.port}.db"
 
     @property
     def store_path(self) -> Path:

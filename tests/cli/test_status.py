@@ -14,8 +14,9 @@ WELL = {
 }
 
 
-def found(account: dict, spooled: int = 0) -> list[str]:
-    return concerns({"workers": {"mongodb": WELL | account}, "spool": {"events": spooled, "bytes": 0}})
+def found(account: dict, spooled: int = 0, exchange: str = "ready") -> list[str]:
+    spool = {"events": spooled, "bytes": 0}
+    return concerns({"workers": {"mongodb": WELL | account}, "exchange": exchange, "spool": spool})
 
 
 def test_a_worker_that_does_its_work_needs_nothing():
@@ -29,7 +30,7 @@ def test_a_worker_that_does_its_work_needs_nothing():
         ({"lost": 3}, "lost 3 events to a damaged disk"),
         ({"state": "paused: mongodb:27017 refuses connections."}, "mongodb is paused: mongodb:27017 refuses"),
         ({"lag_seconds": 600.0}, "is 10m behind: it does not keep up."),
-        ({"lag_seconds": 600.0, "state": "not running here"}, "is 10m behind: no process runs it."),
+        ({"lag_seconds": 600.0, "state": "not running"}, "is 10m behind: no process runs it."),
         ({"accepted": 11}, "does not add up"),
     ],
 )
@@ -39,4 +40,5 @@ def test_what_needs_attention_is_said_with_what_to_do(account: dict, sentence: s
 
 
 def test_events_in_the_spool_say_that_the_exchange_is_away():
-    assert found({}, spooled=1200) == ["The exchange is away: the spool keeps 1,200 events for it."]
+    assert found({}, spooled=1200, exchange="away") == ["The exchange is away: the spool keeps 1,200 events for it."]
+    assert "Start the worker that wants them." in found({}, spooled=1)[0]

@@ -29,7 +29,14 @@ def test_the_example_is_a_complete_worker_in_few_lines(run):
     assert (answer.exit_code, answer.stdout) == (0, "custom_worker delivered three sample events.\n")
     with Path("out.csv").open() as file:
         rows = list(csv.reader(file))
-    assert [row[1] for row in rows] == ["storage.file_uploaded", "traffic.resource_downloaded"]
+    assert [row[1] for row in rows] == ["storage.file_uploaded", "traffic.resource_downloaded", "health.ping_update"]
+
+
+def test_a_worker_gets_the_types_that_its_section_asks_for(run):
+    options = ("--options", "path=out.csv", "--options", 'types=["storage.*", "health.ping_update"]')
+    answer = run("try", EXAMPLE, *options)
+    assert (answer.exit_code, answer.stdout) == (0, "custom_worker delivered two sample events.\n")
+    assert run("try", EXAMPLE, "--options", "path=out.csv", "--options", "types=[1]").exit_code == 1
     assert len(EXAMPLE.read_text().splitlines()) < 40
 
 

@@ -140,7 +140,7 @@ async def bench(path: Path, worker: Worker[Any], policy: Policy = SOON) -> Async
     """An exchange with the queue of a worker, whose runner is not started yet."""
     exchange = await EmbeddedExchange.open(path / "exchange.db")
     tally = Tally()
-    runner = Runner("scripted", worker, await exchange.queue("scripted"), tally, policy)
+    runner = Runner("scripted", worker, await exchange.queue("scripted"), tally, policy=policy)
     try:
         yield Bench(exchange, worker, runner, tally)
     finally:

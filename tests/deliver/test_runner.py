@@ -261,7 +261,7 @@ async def test_a_worker_without_deliver_loses_nothing(tmp_path: Path) -> None:
 async def test_a_worker_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
     async with running(tmp_path, Always(raising(lambda: SystemExit(1)))) as bad:
         good = Scripted()
-        runner = Runner("good", good, await bad.exchange.queue("good"), bad.tally, SOON)
+        runner = Runner("good", good, await bad.exchange.queue("good"), bad.tally, policy=SOON)
         task = asyncio.create_task(runner.run())
         events = await bad.publish(10)
         await until(lambda: len(good.delivered) == 10)

@@ -129,6 +129,7 @@ def test_workers_and_what_is_wrong_with_them(make_sink: Callable[..., SinkProces
     status["workers"]["store"] = broken | {"state": "delivering"}
     status["workers"]["chat"] = broken | {"waiting": 6, "lost": 0, "state": "paused: it answers 503."}
     status["spool"] = {"events": 1200, "bytes": 1}
+    status["exchange"] = "away"
     page.route("**/v1/status*", lambda route: route.fulfill(json=status))
     later(page, 2)
     expect(notices).to_have_text(

@@ -18,6 +18,9 @@ __all__ = ["COMMANDS", "CommandGroup", "app", "main"]
 # The name of a command, the module of this package that holds its `app`, and its line in the help.
 COMMANDS = {
     "up": ("up", "Run the whole event sink in this process."),
+    "serve": ("serve", "Run API, store and pages, with the workers in processes of their own."),
+    "api": ("api", "Run the HTTP API alone."),
+    "worker": ("worker", "Deliver to destinations, in a process of its own."),
     "send": ("send", "Send events from files, standard input or the command line."),
     "tail": ("tail", "Show events as they are stored, until Ctrl-C."),
     "events": ("events", "Show stored events, the newest last."),

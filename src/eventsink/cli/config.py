@@ -29,9 +29,15 @@ def show(settings: Settings, format: Format = Form.table) -> None:  # noqa: A002
 @configured
 def check(settings: Settings) -> None:
     """Check all settings, those of the workers included. Says what is wrong, and starts nothing."""
-    _ = settings.exchange_path
+    if settings.exchange.on_rabbitmq:
+        from eventsink.amqp import Address  # noqa: PLC0415 - needs RabbitMQ's client, which else is not needed
+
+        Address.parse(settings.exchange.url)
+    else:
+        _ = settings.exchange_path
     for name, section in settings.workers.items():
         loading.load(name, section)
+        loading.types(name, section)
     names = ", ".join(settings.workers) or "none but the store"
     typer.echo(f"The settings are well. Destinations: {names}.")
 

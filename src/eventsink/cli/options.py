@@ -7,13 +7,27 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from eventsink.cli.locate import connect
 from eventsink.cli.times import moment
-from eventsink.settings import load
+from eventsink.settings import Settings, load
 
-__all__ = ["Form", "Format", "Key", "Since", "Until", "Url", "configured", "new_app", "talks"]
+__all__ = [
+    "Form",
+    "Format",
+    "Host",
+    "Key",
+    "Port",
+    "Since",
+    "Until",
+    "Url",
+    "configured",
+    "listening",
+    "new_app",
+    "talks",
+]
 
 
 class Form(StrEnum):
@@ -35,6 +49,18 @@ _Config = Annotated[
 ]
 Url = Annotated[str | None, typer.Option("--url", envvar="EVENTSINK_URL", help="Address of the sink.", metavar="URL")]
 Key = Annotated[str | None, typer.Option("--key", envvar="EVENTSINK_KEY", help="API key.", metavar="KEY")]
+
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Port to listen on, 0 for a free one.  [default: 8750]")
+]
+
+
+def listening(settings: Settings, host: str | None, port: int | None) -> Settings:
+    """The settings with the address to listen on, where one is given."""
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    return msgspec.structs.replace(settings, collect=msgspec.structs.replace(settings.collect, **given))
 
 
 def new_app(help: str = "") -> typer.Typer:  # noqa: A002 - Typer's word

@@ -84,8 +84,11 @@ def _lines(found: dict[str, Any]) -> list[Text]:
 def concerns(found: Mapping[str, Any]) -> list[str]:
     """What needs attention, each with what to do about it."""
     needs = []
-    if found["spool"]["events"]:
-        needs.append(f"The exchange is away: the spool keeps {events(found['spool']['events'])} for it.")
+    kept = f"the spool keeps {events(found['spool']['events'])} for it"
+    if found.get("exchange") == "away":
+        needs.append(f"The exchange is away: {kept}.")
+    elif found["spool"]["events"]:
+        needs.append(f"No queue of the exchange takes some events: {kept}. Start the worker that wants them.")
     for name, account in found["workers"].items():
         needs += _concerns_of(plain(name), account)
     return needs

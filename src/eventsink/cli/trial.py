@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from eventsink.catalogue import matches
 from eventsink.cli.options import Form, Format, configured, new_app
 from eventsink.cli.screen import note, print_json
 from eventsink.deliver import loading
@@ -21,6 +22,9 @@ from eventsink.redact import hide_secrets
 from eventsink.settings import Settings
 
 app = new_app()
+
+
+_COUNTS = ("none of the sample events", "one sample event", "two sample events", "three sample events")
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -48,11 +52,13 @@ def try_(
     """
     name = Path(worker).stem if worker.endswith(".py") else worker
     section = {"use": worker, **settings.workers.get(name, {}), **_values(options or [])}
-    outcome = asyncio.run(_deliver(loading.load(name, section), samples()))
+    wanted = loading.types(name, section)
+    events = [event for event in samples() if matches(event.type, wanted)]
+    outcome = asyncio.run(_deliver(loading.load(name, section), events))
     if format is Form.json:
         print_json(outcome)
     else:
-        _print(name, outcome)
+        _print(name, outcome, _COUNTS[len(events)])
     if outcome.outcome != "delivered":
         raise typer.Exit(1)
 
@@ -110,11 +116,11 @@ async def _as_the_sink_does(worker: Worker[Any], events: Sequence[Event]) -> Non
         await worker.close()
 
 
-def _print(name: str, outcome: Outcome) -> None:
+def _print(name: str, outcome: Outcome, count: str) -> None:
     if outcome.traceback:
         note(outcome.traceback.rstrip())
     meaning = {
-        "delivered": ("green", f"{name} delivered three sample events."),
+        "delivered": ("green", f"{name} delivered {count}."),
         "try later": (
             "yellow",
             f"{name} says try later: {outcome.reason} The sink would keep the events and try again.",

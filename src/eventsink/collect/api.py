@@ -18,9 +18,9 @@ from eventsink.collect.access import authorize
 from eventsink.collect.desk import Desk
 from eventsink.collect.openapi import ProblemDetails
 from eventsink.collect.problems import Problem
-from eventsink.errors import InvalidEvent
+from eventsink.errors import InvalidEvent, NotKeptHere
 from eventsink.event import parse_time
-from eventsink.exchange.contract import DeadLetter
+from eventsink.exchange.contract import Account, DeadLetter, Spool
 from eventsink.store import EventQuery, encode_list
 
 __all__ = ["routes"]
@@ -173,13 +173,17 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
         """Accepted = delivered + waiting + dead, for each worker; the spool; the store."""
         accounts, states = await desk.exchange.accounts(), desk.states()
         workers = {
-            name: msgspec.to_builtins(account) | {"state": states.get(name, "not running here")}
+            name: msgspec.to_builtins(account) | {"state": states.get(name, "not running")}
             for name, account in accounts.items()
         }
         store = msgspec.to_builtins(await desk.store.stats()) if desk.store else None
-        spool = msgspec.to_builtins(await desk.exchange.spool())
-        version = eventsink.__version__
-        return {"version": version, "started": desk.started, "workers": workers, "spool": spool, "store": store}
+        return {
+            "version": eventsink.__version__,
+            "started": desk.started,
+            "workers": workers,
+            **_exchange(await desk.exchange.spool()),
+            "store": store,
+        }
 
     @post(
         "/v1/replay",
@@ -272,11 +276,11 @@ def _for_machines(desk: Desk) -> list[BaseRouteHandler]:
     async def get_readyz() -> dict[str, Any]:
         """Events can be made durable, and the workers of this process are not held up; 503 when they cannot."""
         await desk.exchange.publish([])
-        accounts, spool = await desk.exchange.accounts(), await desk.exchange.spool()
+        accounts, spool = await _accounts(desk), await desk.exchange.spool()
         return {
             "status": "ready",
-            "workers": {name: desk.states().get(name, "not running here") for name in accounts},
-            "spool": {"events": spool.events, "bytes": spool.bytes},
+            "workers": {name: desk.states().get(name, "not running") for name in accounts},
+            **_exchange(spool),
         }
 
     @get(
@@ -289,10 +293,22 @@ def _for_machines(desk: Desk) -> list[BaseRouteHandler]:
     )
     async def get_metrics() -> Response[bytes]:
         """Counters of the sink itself."""
-        text = desk.metrics.render(await desk.exchange.accounts(), await desk.exchange.spool())
+        text = desk.metrics.render(await _accounts(desk), await desk.exchange.spool())
         return Response(text, media_type="text/plain; version=0.0.4")
 
     return [get_healthz, get_readyz, get_metrics]
+
+
+def _exchange(spool: Spool) -> dict[str, Any]:
+    return {"exchange": "away" if spool.away else "ready", "spool": {"events": spool.events, "bytes": spool.bytes}}
+
+
+async def _accounts(desk: Desk) -> dict[str, Account]:
+    """The books of every worker; none where another process keeps them."""
+    try:
+        return await desk.exchange.accounts()
+    except NotKeptHere:
+        return {}
 
 
 def _store(desk: Desk) -> Any:

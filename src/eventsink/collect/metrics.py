@@ -57,6 +57,7 @@ class Metrics:
         }
         self._spool_events = Gauge("eventsink_spool_events", "Events in the spool.", registry=registry)
         self._spool_bytes = Gauge("eventsink_spool_bytes", "Bytes in the spool.", registry=registry)
+        self._away = Gauge("eventsink_exchange_away", "1 while events go to the spool.", registry=registry)
 
     def delivered(self, worker: str, events: int, seconds: float) -> None:
         """A call of a worker went well."""
@@ -78,4 +79,5 @@ class Metrics:
                 gauge.labels(worker).set(getattr(account, name))
         self._spool_events.set(spool.events)
         self._spool_bytes.set(spool.bytes)
+        self._away.set(spool.away)
         return generate_latest(self.registry)

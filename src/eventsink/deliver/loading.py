@@ -1,6 +1,7 @@
 """From the settings of a worker to the worker: its class found, its options checked and filled."""
 
 import inspect
+import re
 import sys
 from typing import Any
 
@@ -10,9 +11,10 @@ from eventsink import plugins
 from eventsink.deliver.worker import ENTRY_POINTS, Worker
 from eventsink.errors import PluginError, SettingsError
 
-__all__ = ["known", "load", "options_type"]
+__all__ = ["known", "load", "options_type", "types"]
 
 PACKAGE = "eventsink.deliver.workers"
+_PATTERN = re.compile(r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?")
 
 
 def known() -> list[str]:
@@ -23,6 +25,8 @@ def known() -> list[str]:
 def load(name: str, section: dict[str, Any]) -> Worker[Any]:
     """The worker of a section of the settings. `use` in it names the worker when the section has a name of its own.
 
+    `types` in it says which events it wants; see `types`.
+
     Raises:
         PluginError: no such worker.
         SettingsError: an option is missing, unknown or wrong; the message names it.
@@ -30,9 +34,25 @@ def load(name: str, section: dict[str, Any]) -> Worker[Any]:
     values = dict(section)
     if not isinstance(values.get("use", ""), str):
         raise SettingsError(f"workers.{name}.use must be the name or path of a worker.")
+    values.pop("types", None)
     worker = plugins.find(values.pop("use", name), package=PACKAGE, group=ENTRY_POINTS, base=Worker)
     loaded: Worker[Any] = worker(fill(options_type(worker), values, f"workers.{name}"))
     return loaded
+
+
+def types(name: str, section: dict[str, Any]) -> list[str]:
+    """The types that a section asks for, as `["storage.*", "users.login"]`; none is all.
+
+    Raises:
+        SettingsError: they are no list of types.
+    """
+    found = section.get("types", [])
+    found = found.split(",") if isinstance(found, str) else found
+    wanted = [pattern.strip() for pattern in found if isinstance(pattern, str)] if isinstance(found, list) else []
+    wrong = [pattern for pattern in wanted if not _PATTERN.fullmatch(pattern)]
+    if not isinstance(found, list) or len(wanted) != len(found) or wrong:
+        raise SettingsError(f'workers.{name}.types must be a list of types, as ["storage.*", "users.login"].')
+    return wanted
 
 
 def options_type(worker: type[Worker[Any]]) -> type[Any]:

@@ -12,12 +12,14 @@ from typing import Any, Protocol
 
 import structlog
 
+from eventsink.catalogue import matches
 from eventsink.deliver.dead_letters import failure, sentence
 from eventsink.deliver.retry import Policy, delay
 from eventsink.deliver.worker import Worker
 from eventsink.errors import ExchangeUnavailable, Refused, TryLater
 from eventsink.event import Event
 from eventsink.exchange.contract import Batch, Failure, Queue
+from eventsink.redact import hide_secrets
 
 __all__ = ["Counters", "Runner"]
 
@@ -46,19 +48,29 @@ class Runner:
         worker: opened and closed by the runner.
         queue: that nobody else takes from in this process.
         counters: told of every outcome.
+        types: that the worker wants, as `storage.*`; all if empty. Others are passed over.
         policy: delays and attempts.
     """
 
-    def __init__(
-        self, name: str, worker: Worker[Any], queue: Queue, counters: Counters, policy: Policy = Policy()
+    def __init__(  # noqa: PLR0913 - what it brings together
+        self,
+        name: str,
+        worker: Worker[Any],
+        queue: Queue,
+        counters: Counters,
+        *,
+        types: Sequence[str] = (),
+        policy: Policy = Policy(),
     ) -> None:
         self.name = name
         self.state = "starting"
         self._worker = worker
         self._queue = queue
         self._counters = counters
+        self._types = types
         self._policy = policy
         self._stop = asyncio.Event()
+        self._away = 0  # turns in a row in which the exchange did not answer
 
     async def run(self) -> None:
         """Deliver until `stop` was called and the batch in hand is settled."""
@@ -88,14 +100,16 @@ class Runner:
         try:
             batch = await self._queue.take(self._worker.batch_size, self._worker.batch_wait)
         except ExchangeUnavailable as error:
-            _log.warning("worker.exchange_unavailable", worker=self.name, reason=str(error))
+            self._away += 1
+            self._say_paused("worker.exchange_away", self._away, str(error))
             await self._pause(1.0)
             return
+        self._away = 0
         if batch is None:
             self.state = "idle"
             return
         try:
-            failures = await self._deliver_all(batch.events)
+            failures = await self._deliver_all(self._wanted(batch.events))
             if failures is not None:
                 await self._settle(batch, failures)
         except Exception:
@@ -103,6 +117,10 @@ class Runner:
             raise
         if failures is None:
             await self._queue.release(batch)
+
+    def _wanted(self, events: Sequence[Event]) -> Sequence[Event]:
+        """The events of the types that the worker wants: an exchange may send others all the same."""
+        return [event for event in events if matches(event.type, self._types)] if self._types else events
 
     async def _settle(self, batch: Batch, failures: Sequence[Failure]) -> None:
         attempt = 0
@@ -209,10 +227,14 @@ class Runner:
 
     async def _wait_for_destination(self, error: TryLater, times: int) -> None:
         seconds = delay(self._policy, times, error.after)
-        self.state = f"paused: {error.reason}"
-        if times in (1, 5) or times % 20 == 0:  # say it, and do not repeat it at every attempt
-            _log.warning("worker.paused", worker=self.name, times=times, seconds=round(seconds, 1), reason=error.reason)
+        self._say_paused("worker.paused", times, error.reason)
         await self._pause(seconds)
+
+    def _say_paused(self, what: str, times: int, reason: str) -> None:
+        """Say it, and do not repeat it at every attempt."""
+        self.state = f"paused: {reason}"
+        if times in (1, 5) or times % 20 == 0:
+            _log.warning(what, worker=self.name, times=times, reason=hide_secrets(reason))
 
     async def _pause(self, seconds: float) -> None:
         try:

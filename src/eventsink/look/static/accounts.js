@@ -9,8 +9,11 @@ const LATE = 60; // seconds after which a waiting event is worth a word
 export function showAccounts(status) {
   const workers = Object.entries(status.workers);
   const concerns = workers.flatMap(([name, account]) => concernsOf(name, account));
-  if (status.spool.events) {
-    concerns.unshift(["warn", `The exchange is away: ${count(status.spool.events)} events wait in the spool for it.`]);
+  const kept = `${count(status.spool.events)} events wait in the spool for it`;
+  if (status.exchange === "away") {
+    concerns.unshift(["warn", `The exchange is away: ${kept}.`]);
+  } else if (status.spool.events) {
+    concerns.unshift(["warn", `No queue of the exchange takes some events: ${kept}. Start the worker that wants them.`]);
   }
   showNotices(concerns);
   write(one("#books"), workers.every(([, account]) => balances(account)) ? "Accepted = delivered + waiting + dead" : "");

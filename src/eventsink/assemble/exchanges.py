@@ -1,0 +1,67 @@
+"""The exchange that the settings name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from eventsink.exchange.contract import Exchange
+from eventsink.exchange.embedded import EmbeddedExchange
+from eventsink.settings import Settings
+
+__all__ = ["Opened", "open_exchange"]
+
+States = Callable[[], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An exchange, and what is known of workers in other processes.
+
+    Args:
+        where: for a person.
+        announce: tells other processes what the workers of this one are doing.
+        states: what those of other processes are doing, by worker.
+    """
+
+    exchange: Exchange
+    where: str
+    announce: Callable[[States], None] = lambda _: None
+    states: States = dict
+
+
+async def open_exchange(settings: Settings, *, office: bool, spool: bool) -> Opened:
+    """Open it.
+
+    Args:
+        office: whether this process keeps the accounts and dead letters of all workers.
+        spool: whether events that come in are kept here while RabbitMQ is away.
+
+    Raises:
+        EventSinkError: it cannot be opened; a sentence says why.
+    """
+    if not settings.exchange.on_rabbitmq:
+        embedded = await EmbeddedExchange.open(settings.exchange_path, settings.exchange.max_bytes)
+        return Opened(embedded, f"embedded, {settings.exchange_path}")
+    return await _open_rabbitmq(settings, office=office, spool=spool)
+
+
+async def _open_rabbitmq(settings: Settings, *, office: bool, spool: bool) -> Opened:
+    # Imported where they are needed: `up` starts without them, and without RabbitMQ's client.
+    from eventsink.amqp import Address  # noqa: PLC0415
+    from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions  # noqa: PLC0415
+    from eventsink.exchange.spool_file import SpoolFile  # noqa: PLC0415
+    from eventsink.exchange.spooled import SpooledExchange  # noqa: PLC0415
+
+    address = Address.parse(settings.exchange.url)
+    options = RabbitOptions(
+        name=settings.exchange.name, source=settings.collect.source, single=settings.exchange.format == "single"
+    )
+    file = SpoolFile(settings.spool_path) if spool else None
+    try:
+        rabbit = await RabbitExchange.open(address, options, settings.accounts_path if office else None)
+    except BaseException:
+        if file:
+            await file.close()
+        raise
+    exchange = SpooledExchange(rabbit, file, settings.exchange.max_bytes) if file else rabbit
+    where = f"RabbitMQ at {address}, virtual host {address.vhost}, {settings.exchange.name}"
+    return Opened(exchange, where, rabbit.announce, rabbit.states)

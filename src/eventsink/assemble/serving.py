@@ -1,0 +1,74 @@
+"""The HTTP server in our process: where it listens, and how the commands of this machine find it."""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from eventsink.collect.app import App
+from eventsink.errors import EventSinkError, SettingsError
+from eventsink.keys import NewKey
+from eventsink.settings import Settings
+
+__all__ = ["announced", "serving"]
+
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
+
+
+@contextlib.asynccontextmanager
+async def serving(app: App, settings: Settings) -> AsyncIterator[str]:
+    """Serve the application while in the context; gives its address."""
+    host, port = settings.collect.host, _free_port(settings.collect.host, settings.collect.port)
+    server = Server(
+        app, address=host, port=port, interface=Interfaces.ASGI, backlog=1024, log_enabled=False, websockets=False
+    )
+    serving = asyncio.create_task(server.serve())
+    try:
+        await _answering(host, port, serving)
+        yield f"http://{'127.0.0.1' if host in _EVERYWHERE else host}:{port}"
+    finally:
+        server.stop()  # type: ignore[no-untyped-call]
+        await asyncio.wait([serving], timeout=5)
+
+
+def _free_port(host: str, port: int) -> int:
+    """The port to listen on; says so when it is taken, before anything else is started."""
+    try:
+        with socket.create_server((host, port)) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Give another --port, or end what uses it."
+        ) from error
+
+
+async def _answering(host: str, port: int, serving: "asyncio.Task[None]") -> None:
+    while True:
+        if serving.done():
+            raise EventSinkError(f"The HTTP server did not start on {host}:{port}: {serving.exception()}.")
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            return
+
+
+@contextlib.contextmanager
+def announced(path: Path, url: str, key: NewKey) -> Iterator[None]:
+    """A file that lets the commands of this user on this machine find the running sink, without asking for a key."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump({"url": url, "key": key.key, "pid": os.getpid()}, file)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
