@@ -1,4 +1,4 @@
-"""A real event sink in a process of its own, to be talked to over HTTP, killed and started again."""
+"""Real processes of the event sink, to be talked to over HTTP, killed and started again."""
 
 import http.client
 import json
@@ -7,59 +7,51 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["SinkProcess"]
+__all__ = ["Process", "SinkProcess"]
 
 PATIENCE = 30.0  # seconds; a loaded machine is slow, a broken sink is slower
 
 
-class SinkProcess:
-    """Starts and stops `eventsink up` on one data directory.
+class Process:
+    """One `eventsink` command.
 
     Args:
-        data: the data directory, kept over restarts.
+        words: of the command line.
+        log: file for what it prints.
         environment: settings, as EVENTSINK_SECTION__KEY.
-        prefix: a command that runs the sink, as one that gives it a small disk.
+        prefix: a command that runs it, as one that gives it a small disk.
     """
 
-    def __init__(self, data: Path, *, environment: dict[str, str] | None = None, prefix: tuple[str, ...] = ()) -> None:
-        self.data = data
-        self.log = data.with_name(data.name + ".log")
+    def __init__(
+        self, *words: str, log: Path, environment: dict[str, str] | None = None, prefix: tuple[str, ...] = ()
+    ) -> None:
+        self.log = log
+        self._words = words
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("EVENTSINK_")}
         self._environment |= environment or {}
         self._prefix = prefix
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = self.key = ""
 
-    def start(self) -> "SinkProcess":
-        """Start it and wait until it answers."""
-        (self.data / "running.json").unlink(missing_ok=True)  # left behind by kill -9
-        command = [*self._prefix, sys.executable, "-m", "eventsink", "up", "--data", str(self.data), "--port", "0"]
+    def launch(self) -> None:
+        """Start it, and do not wait."""
+        command = [*self._prefix, sys.executable, "-m", "eventsink", *self._words]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=self._environment, start_new_session=True
             )
+
+    def wait_for(self, true: Callable[[], bool]) -> None:
+        """Wait until something is so while it runs."""
+        assert self._process is not None
         deadline = time.monotonic() + PATIENCE
-        while not self._announced():
+        while not true():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"the sink did not start:\n{self.log.read_text()[-3000:]}")
+                raise AssertionError(f"{self._words[0]} did not start:\n{self.log.read_text()[-3000:]}")
             time.sleep(0.02)
-        return self
-
-    def _announced(self) -> bool:
-        try:
-            running = json.loads((self.data / "running.json").read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return False
-        self.url, self.key = running["url"], running["key"]
-        return True
-
-    @property
-    def pid(self) -> int:
-        """Of the sink itself, also when a prefix runs it."""
-        return int(json.loads((self.data / "running.json").read_text())["pid"])
 
     def kill(self) -> None:
         """End it with SIGKILL."""
@@ -78,6 +70,51 @@ class SinkProcess:
         """Make sure that it is gone."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
+
+
+class SinkProcess(Process):
+    """Starts and stops `eventsink up`, or a command like it, on one data directory.
+
+    Args:
+        data: the data directory, kept over restarts.
+        command: `up` or `serve`.
+        port: to listen on; 0 is a free one each time.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        command: str = "up",
+        port: int = 0,
+        environment: dict[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
+    ) -> None:
+        words = (command, "--data", str(data), "--port", str(port))
+        log = data.with_name(data.name + ".log")
+        super().__init__(*words, log=log, environment=environment, prefix=prefix)
+        self.data = data
+        self.url = self.key = ""
+
+    def start(self) -> "SinkProcess":
+        """Start it and wait until it answers."""
+        (self.data / "running.json").unlink(missing_ok=True)  # left behind by kill -9
+        self.launch()
+        self.wait_for(self._announced)
+        return self
+
+    def _announced(self) -> bool:
+        try:
+            running = json.loads((self.data / "running.json").read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return False
+        self.url, self.key = running["url"], running["key"]
+        return True
+
+    @property
+    def pid(self) -> int:
+        """Of the sink itself, also when a prefix runs it."""
+        return int(json.loads((self.data / "running.json").read_text())["pid"])
 
     # --- talking to it -----------------------------------------------------------------------------------------------
 

@@ -6,32 +6,42 @@ import random
 import threading
 import time
 import uuid
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from tests.sink_process import SinkProcess
+__all__ = ["Door", "Flood"]
 
-__all__ = ["Flood"]
+
+class Door(Protocol):
+    """Where events are posted to: a sink, or an API process."""
+
+    key: str
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection of one's own."""
 
 
 class Flood:
     """Posts single events and batches until told to stop.
 
     Args:
-        sink: may be killed and started again under it.
+        doors: may be killed and started again under it; the clients are spread over them.
         clients: threads, each with a connection of its own.
         broken: share of the events that are not valid.
+        pause: seconds that each client rests between two posts.
     """
 
-    def __init__(self, sink: SinkProcess, *, clients: int = 6, broken: float = 0.0, seed: int = 1) -> None:
+    def __init__(self, *doors: Door, clients: int = 6, broken: float = 0.0, seed: int = 1, pause: float = 0.0) -> None:
         self.accepted: list[str] = []
         self.attempted: set[str] = set()
         self.rejected: list[str] = []
         self.statuses: dict[int, int] = {}
-        self._sink = sink
+        self._pause = pause
         self._broken = broken
         self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._run, args=(random.Random(seed * 100 + number),), daemon=True)
+            threading.Thread(
+                target=self._run, args=(doors[number % len(doors)], random.Random(seed * 100 + number)), daemon=True
+            )
             for number in range(clients)
         ]
 
@@ -45,23 +55,24 @@ class Flood:
         for thread in self._threads:
             thread.join(60)
 
-    def _run(self, chance: random.Random) -> None:
+    def _run(self, door: Door, chance: random.Random) -> None:
         connection: http.client.HTTPConnection | None = None
         while not self._stop.is_set():
             events = [_event(chance, self._broken) for _ in range(chance.choice((1, 1, 1, 20, 100)))]
             self.attempted |= {event["id"] for event in events}
             try:
-                connection = connection or self._sink.connect()
-                self._post(connection, events)
+                connection = connection or door.connect()
+                self._post(connection, door.key, events)
             except (OSError, http.client.HTTPException):  # killed: what was in flight may be there or not
                 _close(connection)
                 connection = None
                 time.sleep(0.05)
+            time.sleep(self._pause)
         _close(connection)
 
-    def _post(self, connection: http.client.HTTPConnection, events: list[dict[str, Any]]) -> None:
+    def _post(self, connection: http.client.HTTPConnection, key: str, events: list[dict[str, Any]]) -> None:
         body = json.dumps(events[0] if len(events) == 1 else events)
-        headers = {"X-API-Key": self._sink.key, "Content-Type": "application/json"}
+        headers = {"X-API-Key": key, "Content-Type": "application/json"}
         connection.request("POST", "/v1/events", body, headers)
         answer = connection.getresponse()
         content = json.loads(answer.read())

@@ -1,11 +1,13 @@
 """`eventsink doctor`: is everything well configured and reachable."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -17,10 +19,13 @@ from eventsink.cli.screen import new_table, output, plain, print_json, size
 from eventsink.cli.sink import Sink
 from eventsink.cli.status import concerns
 from eventsink.deliver import loading
-from eventsink.errors import EventSinkError
+from eventsink.deliver.dead_letters import sentence
+from eventsink.deliver.worker import Worker
+from eventsink.errors import EventSinkError, SettingsError, TryLater
 from eventsink.settings import Settings
 
 ROOM = 1 << 30  # bytes that should be free on the disk
+ANSWER_WITHIN = 10.0  # seconds that a destination has to answer
 
 app = new_app()
 
@@ -36,8 +41,16 @@ class Finding(msgspec.Struct, frozen=True):
 
 @app.command()
 @configured
-def doctor(settings: Settings, format: Format = Form.table, url: Url = None, key: Key = None) -> None:  # noqa: A002
+def doctor(
+    settings: Settings,
+    format: Format = Form.table,  # noqa: A002
+    url: Url = None,
+    key: Key = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Set RabbitMQ's policies first, by its management API.")] = False,
+) -> None:
     """Check that everything is well configured and reachable. Exit code 1 if anything is not."""
+    if fix:
+        _fix(settings)
     findings = list(examine(settings, url, key))
     if format is Form.json:
         for finding in findings:
@@ -52,7 +65,10 @@ def examine(settings: Settings, url: str | None = None, key: str | None = None) 
     """Everything that can be checked from here, one after the other."""
     yield _directory(settings.directory)
     yield _room(settings.directory)
-    yield _database("exchange", settings.exchange_path)
+    if settings.exchange.on_rabbitmq:
+        yield from _rabbitmq(settings)
+    else:
+        yield _database("exchange", settings.exchange_path)
     yield _database("keys", settings.keys_path)
     yield _secrecy(settings.keys_path)
     yield _store(settings.store_path)
@@ -60,6 +76,27 @@ def examine(settings: Settings, url: str | None = None, key: str | None = None) 
         yield _worker(name, section)
     with connect(settings, url, key) as sink:
         yield from _sink(sink)
+
+
+def _fix(settings: Settings) -> None:
+    if not settings.exchange.on_rabbitmq:
+        raise SettingsError("There is nothing to fix: --fix sets policies of RabbitMQ, and exchange.url names none.")
+    from eventsink.amqp import Address, Management  # noqa: PLC0415 - needs RabbitMQ's client, which else is not needed
+    from eventsink.exchange import checkup  # noqa: PLC0415
+
+    checkup.set_policy(Management(Address.parse(settings.exchange.url), settings.exchange.management))
+
+
+def _rabbitmq(settings: Settings) -> Iterator[Finding]:
+    from eventsink.amqp import Address, Management  # noqa: PLC0415 - needs RabbitMQ's client, which else is not needed
+    from eventsink.exchange import checkup  # noqa: PLC0415
+
+    address = Address.parse(settings.exchange.url)
+    workers = ["store", *settings.workers]
+    points = asyncio.run(checkup.ask_broker(address, settings.exchange.name, workers))
+    points += checkup.ask_management(Management(address, settings.exchange.management), workers)
+    for point in points:
+        yield Finding(point.what, point.well, point.found, point.remedy)
 
 
 def _directory(directory: Path) -> Finding:
@@ -106,10 +143,27 @@ def _store(path: Path) -> Finding:
 
 def _worker(name: str, section: dict[str, object]) -> Finding:
     try:
-        loading.load(name, section)
+        worker = loading.load(name, section)
+        loading.types(name, section)
     except EventSinkError as error:
         return Finding(f"worker {name}", False, str(error), f"Mend [workers.{name}] in the settings.")
-    return Finding(f"worker {name}", True, "loads, and its options are right")
+    try:
+        asyncio.run(_open_and_close(worker))
+    except TryLater as error:
+        return Finding(f"worker {name}", False, error.reason, "Its events wait, and are delivered when this is mended.")
+    except Exception as error:  # noqa: BLE001 - a stranger's worker may fail in any way
+        return Finding(f"worker {name}", False, sentence(error), f"Mend [workers.{name}], or the worker itself.")
+    return Finding(f"worker {name}", True, "its options are right, and its destination answers")
+
+
+async def _open_and_close(worker: Worker[Any]) -> None:
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            await worker.open()
+    except TimeoutError:
+        raise TryLater(f"No answer within {ANSWER_WITHIN:g} seconds.") from None
+    finally:
+        await worker.close()
 
 
 def _sink(sink: Sink) -> Iterator[Finding]:
@@ -127,8 +181,8 @@ def _sink(sink: Sink) -> Iterator[Finding]:
         remedy = "Give a key with the scope read: `eventsink keys create --scope read` makes one."
         yield Finding("status", False, str(error), remedy)
         return
-    for sentence in needs:
-        yield Finding("status", False, sentence, "See `eventsink status`.")
+    for need in needs:
+        yield Finding("status", False, need, "See `eventsink status`.")
     if not needs:
         yield Finding("status", True, "no worker is paused, late or has dead letters")
 

@@ -1,0 +1,120 @@
+"""Is RabbitMQ as the exchange needs it? What is asked, and the policy that makes it better."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from eventsink import amqp
+from eventsink.amqp import Address, Connection, Management
+from eventsink.errors import BrokerRefuses, BrokerUnavailable
+from eventsink.exchange.dead_queue import PREFIX
+from eventsink.exchange.office import DEAD
+
+__all__ = ["POLICY", "Point", "ask_broker", "ask_management", "set_policy"]
+
+NAME = "eventsink-workers"
+# Whatever a worker cannot settle, as a message that ends its process each time, must not be thrown away: RabbitMQ 4
+# drops it after 20 deliveries. A destination that is away costs one delivery in 20 minutes, so the limit is far off.
+POLICY: dict[str, Any] = {
+    "pattern": r"^events\.(?!dead$|ledger$|pulse$)",
+    "apply-to": "queues",
+    "priority": 10,
+    "definition": {
+        "dead-letter-exchange": DEAD,
+        "dead-letter-strategy": "at-least-once",
+        "overflow": "reject-publish",  # which at-least-once needs; without a max-length it rejects nothing
+        "delivery-limit": 1000,
+    },
+}
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One thing that was asked. What is not well has a remedy."""
+
+    what: str
+    found: str
+    remedy: str = ""
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing needs to be done."""
+        return not self.remedy
+
+
+async def ask_broker(address: Address, exchange: str, workers: Sequence[str]) -> list[Point]:
+    """Over AMQP: the exchange and the queues of the workers."""
+    connection = Connection(address, "eventsink doctor")
+    try:
+        points = [await _exchange(connection, exchange)]
+        if points[0].well:
+            points += [await _queue(connection, worker) for worker in workers]
+        return points
+    finally:
+        await connection.close()
+
+
+def ask_management(management: Management, workers: Sequence[str]) -> list[Point]:
+    """Over the management API: version, and the policy of the workers' queues."""
+    try:
+        points = [Point("RabbitMQ", f"version {management.version()}, {management.where}")]
+        points.append(_policy(management, workers))
+    except BrokerUnavailable as error:
+        return [Point("management API", str(error), "All works without it; the policy cannot be checked.")]
+    return points
+
+
+def set_policy(management: Management) -> None:
+    """Set the policy of the workers' queues.
+
+    Raises:
+        BrokerUnavailable: the management API does not answer, or refuses.
+    """
+    management.set_policy(NAME, POLICY)
+
+
+async def _exchange(connection: Connection, name: str) -> Point:
+    try:
+        await amqp.declare(connection, exchanges=[amqp.Exchange(name)])
+    except BrokerUnavailable as error:
+        return Point("exchange", str(error), "Mend this first: events wait in the spool meanwhile.")
+    return Point("exchange", f"{name} on {connection.address}, virtual host {connection.address.vhost}")
+
+
+async def _queue(connection: Connection, worker: str) -> Point:
+    name = PREFIX + worker
+    try:
+        channel = await connection.channel()
+        ready, consumers = await amqp.depth(channel, name)
+    except BrokerRefuses as error:
+        if error.code != 404:
+            return Point(f"queue {name}", str(error), "Give the user access to it.")
+        return Point(f"queue {name}", "not there, so it misses events", f"Start {_command(worker)} once.")
+    except BrokerUnavailable as error:
+        return Point(f"queue {name}", str(error), "Look at the log of RabbitMQ.")
+    if not consumers:
+        return Point(f"queue {name}", f"{ready:,} messages wait, and nobody takes them", f"Start {_command(worker)}.")
+    return Point(f"queue {name}", f"{ready:,} messages wait, {consumers} process{'es' if consumers > 1 else ''}")
+
+
+def _command(worker: str) -> str:
+    return "`eventsink serve`" if worker == "store" else f"`eventsink worker {worker}`"
+
+
+def _policy(management: Management, workers: Sequence[str]) -> Point:
+    remedy = "`eventsink doctor --fix` sets it. Without it the workers run, too."
+    policy = management.policy(NAME)
+    if policy is None or any(policy.get(key) != value for key, value in POLICY.items()):
+        state = "is not set" if policy is None else "is another one than it should be"
+        return Point("policy", f"{NAME} {state}: what RabbitMQ itself gives up would be lost", remedy)
+    for worker in workers:
+        found = management.queue(PREFIX + worker)
+        if found is not None and found.get("policy") not in (None, NAME):
+            other = found["policy"]
+            remedy = (
+                f"Give {other!r} a lower priority than {POLICY['priority']}, or put the settings of {NAME} into it."
+            )
+            return Point("policy", f"policy {other!r} is in force on {PREFIX}{worker} instead of {NAME}", remedy)
+    matched = [worker for worker in workers if re.match(POLICY["pattern"], PREFIX + worker)]
+    return Point("policy", f"{NAME} is in force on {len(matched)} queue{'' if len(matched) == 1 else 's'}")

@@ -1,0 +1,117 @@
+"""Three nodes of RabbitMQ on this machine: one is killed and brought back under load, and nothing is lost."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eventsink.amqp import Address
+from eventsink.errors import ExchangeUnavailable
+from eventsink.event import Event
+from eventsink.exchange.contract import Queue
+from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions
+from eventsink.exchange.spool_file import SpoolFile
+from eventsink.exchange.spooled import SpooledExchange
+from eventsink.testing import sample_events
+from tests.servers.rabbitmq import RabbitMQ
+
+LOAD_SECONDS = 2.5  # before, between and after the failures
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[list[RabbitMQ]]:
+    """Three nodes that know each other."""
+    nodes = [RabbitMQ(tmp_path, node=f"node{number}") for number in range(3)]
+    try:
+        nodes[0].start()  # it makes the cookie that the others need
+        for node in nodes[1:]:
+            node.launch()
+        for node in nodes[1:]:
+            node.wait()
+            node.join(nodes[0])
+        yield nodes
+    finally:
+        for node in nodes:
+            node.close()
+
+
+class _Load:
+    """Publishes all the time, and consumes two queues meanwhile."""
+
+    def __init__(self, exchange: SpooledExchange, queues: list[Queue]) -> None:
+        self.accepted: list[str] = []
+        self.delivered: dict[str, Counter[str]] = {queue.name: Counter() for queue in queues}
+        self._exchange = exchange
+        self._tasks = [asyncio.create_task(self._publish(1 + 30 * number)) for number in range(3)]
+        self._tasks += [asyncio.create_task(self._consume(queue)) for queue in queues]
+
+    async def stop_publishing(self) -> None:
+        """Have all that was begun accepted."""
+        publishing, self._tasks = self._tasks[:3], self._tasks[3:]
+        for task in publishing:
+            task.cancel()
+        await asyncio.gather(*publishing, return_exceptions=True)
+
+    async def finish(self) -> None:
+        """Wait until every queue has given all that was accepted."""
+        deadline = time.monotonic() + 60
+        while any(set(self.accepted) - ids.keys() for ids in self.delivered.values()):
+            assert time.monotonic() < deadline, self.missing()
+            await asyncio.sleep(0.1)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def missing(self) -> dict[str, int]:
+        """How many accepted events each queue has not given."""
+        return {name: len(set(self.accepted) - ids.keys()) for name, ids in self.delivered.items()}
+
+    async def _publish(self, count: int) -> None:
+        while True:
+            events: list[Event] = sample_events(count)
+            await asyncio.shield(self._exchange.publish(events))
+            self.accepted += [event.id for event in events]
+            await asyncio.sleep(0.01)
+
+    async def _consume(self, queue: Queue) -> None:
+        while True:
+            try:
+                batch = await queue.take(200, 0.1)
+                if batch is not None:
+                    self.delivered[queue.name].update(event.id for event in batch.events)
+                    await queue.done(batch)
+            except ExchangeUnavailable:
+                await asyncio.sleep(0.2)
+
+
+async def test_a_node_that_is_killed_and_comes_back_costs_nothing(cluster: list[RabbitMQ], tmp_path: Path) -> None:
+    hosts = ",".join(f"127.0.0.1:{node.port}" for node in cluster)
+    rabbit = await RabbitExchange.open(
+        Address.parse(f"amqp://guest:guest@{hosts}/"), RabbitOptions(), tmp_path / "accounts.db"
+    )
+    exchange = SpooledExchange(rabbit, SpoolFile(tmp_path / "spool.db"))
+    load = _Load(exchange, [await exchange.queue("one"), await exchange.queue("two")])
+    await asyncio.sleep(LOAD_SECONDS)
+    status, found = cluster[0].manage("GET", "/api/queues/%2F/events.one")
+    assert status == 200 and found["type"] == "quorum" and len(found["members"]) == 3, "the queue is replicated"
+    leader = next(node for node in cluster if node.node == found["leader"])
+    before = len(load.accepted)
+    leader.kill()  # the worst of the three: it leads the queue
+    await asyncio.sleep(LOAD_SECONDS)
+    between = len(load.accepted)
+    assert between > before + 100, "two of three nodes go on"
+    await asyncio.to_thread(leader.start)
+    await asyncio.sleep(LOAD_SECONDS)
+    assert len(load.accepted) > between
+    await load.stop_publishing()
+    await load.finish()
+    accounts = await exchange.accounts()
+    for name in ("one", "two"):
+        account = accounts[name]
+        assert account.accepted == account.delivered + account.waiting + account.dead
+        assert set(load.delivered[name]) >= set(load.accepted), load.missing()
+        assert account.delivered + account.waiting == len(load.delivered[name]), "each is counted once"
+    await exchange.close()
