@@ -136,11 +136,13 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(path: Path, worker: Worker[Any], policy: Policy = SOON) -> AsyncIterator[Bench]:
+async def bench(
+    path: Path, worker: Worker[Any], policy: Policy = SOON, types: Sequence[str] = ()
+) -> AsyncIterator[Bench]:
     """An exchange with the queue of a worker, whose runner is not started yet."""
     exchange = await EmbeddedExchange.open(path / "exchange.db")
     tally = Tally()
-    runner = Runner("scripted", worker, await exchange.queue("scripted"), tally, policy=policy)
+    runner = Runner("scripted", worker, await exchange.queue("scripted"), tally, types=types, policy=policy)
     try:
         yield Bench(exchange, worker, runner, tally)
     finally:
@@ -148,9 +150,11 @@ async def bench(path: Path, worker: Worker[Any], policy: Policy = SOON) -> Async
 
 
 @asynccontextmanager
-async def running(path: Path, worker: Worker[Any], policy: Policy = SOON) -> AsyncIterator[Bench]:
+async def running(
+    path: Path, worker: Worker[Any], policy: Policy = SOON, types: Sequence[str] = ()
+) -> AsyncIterator[Bench]:
     """The same with the runner running, stopped at the end."""
-    async with bench(path, worker, policy) as made:
+    async with bench(path, worker, policy, types) as made:
         task = asyncio.create_task(made.runner.run())
         try:
             yield made

@@ -56,6 +56,17 @@ def books(account: Account) -> tuple[int, int, int]:
 # --- delivered -------------------------------------------------------------------------------------------------------
 
 
+async def test_it_hands_over_the_types_that_were_asked_for_and_passes_over_the_others(tmp_path: Path) -> None:
+    worker = Scripted()
+    async with running(tmp_path, worker, types=["storage.*", "users.login"]) as made:
+        kinds = ["storage.file_uploaded", "traffic.page_view", "users.login", "users.signup", "storage.file_deleted"]
+        events = [sample_events(1, event_type=kind)[0] for kind in kinds]
+        await made.exchange.publish(events)
+        account = await made.settled()
+        assert books(account) == (5, 0, 0), "what is passed over is not waited for"
+        assert worker.delivered == [events[0].id, events[2].id, events[4].id]
+
+
 async def test_it_delivers_in_order_and_closes_at_the_end(tmp_path: Path) -> None:
     worker = Scripted()
     async with running(tmp_path, worker) as made:
