@@ -1,0 +1,121 @@
+"""Echoes each event into MongoDB as a document: to look at and to query, and as the worker to learn from."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from bson.errors import BSONError
+from pymongo import AsyncMongoClient
+from pymongo.errors import BulkWriteError, InvalidURI, OperationFailure, PyMongoError
+
+from eventsink.deliver.worker import Worker
+from eventsink.errors import Refused, TryLater
+from eventsink.event import Event
+
+_MILLISECONDS: dict[str, Any] = {
+    "connectTimeoutMS": 3_000,
+    "serverSelectionTimeoutMS": 5_000,
+    "wTimeoutMS": 10_000,
+    "socketTimeoutMS": 15_000,
+}
+_ID = {"_id": 1}
+_INDEXES = (("time",), ("type", "time"), ("user", "time"))
+_FOR_EVER = 2**31 - 1  # seconds, the most that MongoDB takes; the index stands ready for a day when it shall be less
+_UNFIT = frozenset({15, 22, 10334})  # nested too deep, no BSON, too large: of a whole batch, and no word of which
+# A shard is away, a primary steps down, a disk is full: said of single documents, and no fault of theirs.
+_AWAY = frozenset({6, 7, 50, 89, 91, 112, 133, 189, 202, 262, 9001, 10107, 11600, 11602, 13388, 13435, 14031})
+_DETAILS = re.compile(r",? (full error:|\(configured timeouts:|Timeout: ).*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where the documents go, and how long they stay."""
+
+    url: Annotated[str, "Address, with user and password if need be.", msgspec.Meta(pattern=r"^mongodb(\+srv)?://.")]
+    database: Annotated[str, "Database of the collection."] = "eventsink"
+    collection: Annotated[str, "Collection of the documents."] = "events"
+    keep_days: Annotated[int, "Days from arrival to deletion, 0 to keep them.", msgspec.Meta(ge=0, le=24_855)] = 0
+
+
+class MongoDB(Worker[Options]):
+    """Delivers by inserting. Its id makes an event one document, however often it comes."""
+
+    timeout = 30.0
+
+    _client: AsyncMongoClient[dict[str, Any]] | None = None
+
+    async def open(self) -> None:
+        """Connect, and see to the indexes."""
+        await self.close()
+        try:
+            self._client = AsyncMongoClient(self.options.url, w="majority", journal=True, **_MILLISECONDS)
+            self._events = self._client[self.options.database][self.options.collection]
+            await self._see_to_indexes()
+        except (InvalidURI, ValueError):  # their words may quote a part of the password
+            raise TryLater("The url is none of MongoDB's; user and password in it must be %-escaped.") from None
+        except PyMongoError as error:
+            raise explain(error) from error
+
+    async def deliver(self, events: Sequence[Event]) -> None:
+        """Insert all events, and wait until the majority of the servers has them on disk."""
+        try:
+            await self._events.insert_many([document(event) for event in events], ordered=False)
+        except BulkWriteError as error:
+            judge(error.details or {}, events)
+        except PyMongoError as error:
+            raise explain(error) from error
+        except (BSONError, OverflowError, RecursionError, UnicodeError) as error:  # the runner finds out which event
+            raise Refused(f"MongoDB cannot hold it: {error}.") from error
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _see_to_indexes(self) -> None:
+        indexes = (await self._events.index_information()).values()
+        found = {tuple(field for field, _ in index["key"]): index for index in indexes}
+        for fields in _INDEXES:
+            if fields not in found:  # asked by fields, as somebody may have given it a name of his own
+                await self._events.create_index(fields)
+        seconds = self.options.keep_days * 24 * 3600 or _FOR_EVER
+        arrival = found.get(("received",))
+        if arrival is None:
+            await self._events.create_index("received", expireAfterSeconds=seconds)
+        elif arrival.get("expireAfterSeconds") != seconds:
+            change = {"keyPattern": dict(arrival["key"]), "expireAfterSeconds": seconds}
+            await self._events.database.command("collMod", self._events.name, index=change)
+
+
+def document(event: Event) -> dict[str, Any]:
+    """The document of an event: its attributes, the times as dates, the data as a document within."""
+    attributes = msgspec.to_builtins(event, builtin_types=(datetime,))
+    return {"_id": attributes.pop("id"), **attributes}
+
+
+def judge(result: Mapping[str, Any], events: Sequence[Event]) -> None:
+    """Raise what the errors of a bulk write mean. A document that is there already is no error."""
+    errors = [error for error in result["writeErrors"] if error["code"] != 11000 or error.get("keyPattern", _ID) != _ID]
+    unsafe = [*result["writeConcernErrors"], *(error for error in errors if error["code"] in _AWAY)]
+    if unsafe:
+        raise TryLater(f"MongoDB has not confirmed the documents: {unsafe[0]['errmsg']}.")
+    if errors:
+        reason = errors[0]["errmsg"]  # those with other reasons come again, and are refused for these
+        refused = [events[error["index"]] for error in errors if error["errmsg"] == reason]
+        raise Refused(f"MongoDB refuses the document: {reason}.", events=refused)
+
+
+def explain(error: PyMongoError) -> TryLater | Refused:
+    """What an error means by which all events failed."""
+    code = error.code if isinstance(error, OperationFailure) else None
+    reason = _DETAILS.sub("", str(error)).rstrip(".")
+    if code in (13, 18):
+        remedy = "Its url needs the password of a user with the role readWrite on the database"
+        return TryLater(f"MongoDB does not let us in: {reason}. {remedy}.", after=30)
+    if code in _UNFIT:
+        return Refused(f"MongoDB cannot hold it: {reason}.")
+    return TryLater(f"MongoDB cannot be written to: {reason}.")
