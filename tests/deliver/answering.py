@@ -1,0 +1,67 @@
+"""A server that answers as a script says: for answers that no real server gives when one wants it to."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import unused_port
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one request was answered with."""
+
+    status: int
+    body: Any = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> web.Response:
+        if isinstance(self.body, bytes | str):
+            content = self.body.encode() if isinstance(self.body, str) else self.body
+            return web.Response(status=self.status, body=content, headers=self.headers)
+        return web.json_response(self.body, status=self.status, headers=self.headers)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request was."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Answering:
+    """Gives one answer after the other, the last one again and again."""
+
+    def __init__(self, script: list[Said]) -> None:
+        self.script = script
+        self.asked: list[Asked] = []
+        self.url = ""
+        self.connections: set[Any] = set()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        self.connections.add(request.transport)
+        self.asked.append(Asked(request.method, request.path, dict(request.query), dict(request.headers), body))
+        return (self.script.pop(0) if len(self.script) > 1 else self.script[0]).response()
+
+
+@asynccontextmanager
+async def answering(*script: Said) -> AsyncIterator[Answering]:
+    """Such a server, while in the context."""
+    server, app = Answering(list(script)), web.Application(client_max_size=1 << 26)
+    app.router.add_route("*", "/{path:.*}", server.answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        port = unused_port()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        server.url = f"http://127.0.0.1:{port}"
+        yield server
+    finally:
+        await runner.cleanup()
