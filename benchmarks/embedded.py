@@ -20,7 +20,7 @@ from eventsink.store import Store
 from eventsink.testing import sample_events
 from tests.sink_process import SinkProcess
 
-__all__ = ["BENCHMARKS"]
+__all__ = ["BENCHMARKS", "SECONDS", "noop", "resident"]
 
 SECONDS = 6.0
 NOOP_PORT = 18751
@@ -38,7 +38,8 @@ def _sink(*, core: int | None = None) -> Iterator[SinkProcess]:
 
 
 @contextlib.contextmanager
-def _noop(*, core: int | None = None) -> Iterator[str]:
+def noop(*, core: int | None = None) -> Iterator[str]:
+    """A handler that does nothing, in a process of its own; gives its address."""
     pin = ("taskset", "-c", str(core)) if core is not None and shutil.which("taskset") else ()
     command = [*pin, sys.executable, "-m", "benchmarks.noop", str(NOOP_PORT)]
     with subprocess.Popen(command) as process:
@@ -52,9 +53,9 @@ def _noop(*, core: int | None = None) -> Iterator[str]:
 def single_posts() -> list[Result]:
     """Single posts with durable answer, 64 connections, against a handler that does nothing."""
     pairs = []
-    with _noop() as noop, _sink() as sink:
+    with noop() as baseline_url, _sink() as sink:
         for seed in range(3):  # in turns, so that a noisy neighbour disturbs both
-            base = post(noop, "none", batch=1, connections=64, seconds=SECONDS / 2, seed=seed)
+            base = post(baseline_url, "none", batch=1, connections=64, seconds=SECONDS / 2, seed=seed)
             ours = post(f"{sink.url}/v1/events", sink.key, batch=1, connections=64, seconds=SECONDS, seed=seed)
             pairs.append((ours.rate, base.rate, ours.p99_ms))
         sink.settle(120)
@@ -85,8 +86,8 @@ def batches() -> list[Result]:
     )
     results = []
     for name, sink_core, load_core, aim in (("one core", 0, 1, ">= 150,000"), ("all cores", None, None, "")):
-        with _noop(core=sink_core) as noop:
-            base = post(noop, "none", batch=100, connections=16, seconds=SECONDS, seed=1, core=load_core)
+        with noop(core=sink_core) as baseline_url:
+            base = post(baseline_url, "none", batch=100, connections=16, seconds=SECONDS, seed=1, core=load_core)
         with _sink(core=sink_core) as sink:
             url = f"{sink.url}/v1/events"
             ours = post(url, sink.key, batch=100, connections=16, seconds=SECONDS, seed=1, core=load_core)
@@ -187,7 +188,7 @@ def send_a_million() -> list[Result]:
         )
         rate = 1_000_000 / (time.monotonic() - begun)
         sink.settle(300)
-        after = _resident(sink.pid)
+        after = resident(sink.pid)
     limit = "The sink's one thread: it also delivers to the store meanwhile; the command itself waits for answers."
     return [
         Result(
@@ -217,7 +218,7 @@ def start_and_memory() -> list[Result]:
                 sink.start()
                 assert sink.post({"type": "users.login"})[0] == 202
                 values.append(time.monotonic() - begun)
-                idle = _resident(sink.pid)
+                idle = resident(sink.pid)
             finally:
                 sink.close()
     value = statistics.median(values)
@@ -235,7 +236,8 @@ def start_and_memory() -> list[Result]:
     ]
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int) -> float:
+    """Resident memory of a process, megabytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 

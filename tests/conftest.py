@@ -1,5 +1,6 @@
 """Fixtures that several rooms share."""
 
+import logging
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from tests.servers.influxdb import InfluxDB
 from tests.servers.mongodb import MongoDB
 from tests.servers.rabbitmq import RabbitMQ
 from tests.sink_process import SinkProcess
+
+# What pika says of connections that tests break fills pages, and none of it is news.
+logging.getLogger("pika").setLevel(logging.CRITICAL + 1)
 
 
 @pytest.fixture

@@ -36,6 +36,12 @@ class Process:
         self._prefix = prefix
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started."""
+        assert self._process is not None
+        return self._process.pid
+
     def launch(self) -> None:
         """Start it, and do not wait."""
         command = [*self._prefix, sys.executable, "-m", "eventsink", *self._words]

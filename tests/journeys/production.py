@@ -1,0 +1,177 @@
+"""The whole of a production set-up in real processes: RabbitMQ, InfluxDB, MongoDB, `serve`, `api` and the workers."""
+
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.servers.influxdb import InfluxDB
+from tests.servers.mongodb import MongoDB
+from tests.servers.process import free_ports
+from tests.servers.rabbitmq import RabbitMQ
+from tests.sink_process import PATIENCE, Process, SinkProcess
+
+__all__ = ["Api", "Production", "WorkerProcess", "production"]
+
+DATABASE = "eventsink"
+
+
+class Api(Process):
+    """`eventsink api`, a door beside that of `serve`."""
+
+    def __init__(self, folder: Path, port: int, key: str, environment: dict[str, str]) -> None:
+        words = ("api", "--data", str(folder / "var"), "--port", str(port))
+        super().__init__(*words, log=folder / f"api-{port}.log", environment=environment)
+        self.key = key
+        self.port = port
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection of one's own."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+
+    def start(self) -> "Api":
+        """Start it and wait until it answers."""
+        self.launch()
+        self.wait_for(self._answers)
+        return self
+
+    def _answers(self) -> bool:
+        connection = self.connect()
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+
+class WorkerProcess(Process):
+    """`eventsink worker`."""
+
+    def start(self) -> "WorkerProcess":
+        """Start it, and wait until it has said that it runs."""
+        runs = self.log.read_text().count("worker.running") if self.log.exists() else 0
+        self.launch()
+        self.wait_for(lambda: self.log.read_text().count("worker.running") > runs)
+        return self
+
+
+class Production:
+    """All servers and processes; each can be killed and started again.
+
+    Args:
+        folder: for their data and logs.
+        rabbitmq: where the exchange is.
+        workers: names of the workers to run; more may be started later.
+        environment: more settings.
+    """
+
+    def __init__(
+        self, folder: Path, rabbitmq: RabbitMQ, influxdb: InfluxDB, mongodb: MongoDB, **environment: str
+    ) -> None:
+        self.folder = folder
+        self.rabbitmq, self.influxdb, self.mongodb = rabbitmq, influxdb, mongodb
+        self.environment = {
+            "EVENTSINK_EXCHANGE__URL": rabbitmq.url,
+            "EVENTSINK_EXCHANGE__MANAGEMENT": f"http://127.0.0.1:{rabbitmq.management}",
+            "EVENTSINK_WORKERS__INFLUXDB__URL": influxdb.url,
+            "EVENTSINK_WORKERS__INFLUXDB__DATABASE": DATABASE,
+            "EVENTSINK_WORKERS__MONGODB__URL": mongodb.url,
+            "EVENTSINK_WORKERS__MONGODB__DATABASE": DATABASE,
+            **environment,
+        }
+        serve, api = free_ports(2)
+        self.serve = SinkProcess(folder / "var", command="serve", port=serve, environment=self.environment)
+        self.key = self._create_key()
+        self.replayed = 0  # events that InfluxDB was given again
+        self.api = Api(folder, api, self.key, self.environment)
+        self.workers = {name: self.worker(name) for name in ("influxdb", "mongodb")}
+
+    def worker(self, name: str, number: int = 1, **environment: str) -> "WorkerProcess":
+        """A process of a worker, not started yet."""
+        log = self.folder / f"worker-{name}-{number}.log"
+        return WorkerProcess("worker", name, log=log, environment={**self.environment, **environment})
+
+    def start(self) -> None:
+        """Start the processes of the sink."""
+        self.serve.start()
+        self.api.start()
+        for worker in self.workers.values():
+            worker.start()
+        self.wait_for_queues("influxdb", "mongodb")
+        time.sleep(1.5)  # RabbitMQ 3.10 forgets part of a quorum queue that was made less than a second before kill -9
+
+    def close(self) -> None:
+        """Make sure that the processes of the sink are gone."""
+        for process in (self.api, *self.workers.values(), self.serve):
+            process.close()
+
+    def wait_for_queues(self, *workers: str) -> None:
+        """Wait until the workers have made their queues: from then on nothing passes them by."""
+        deadline = time.monotonic() + PATIENCE
+        while not set(workers) <= self.serve.accounts().keys():
+            assert time.monotonic() < deadline, f"these workers have no queues: {workers}"
+            time.sleep(0.1)
+
+    def ids(self) -> dict[str, Counter[str]]:
+        """The ids of the events at each destination, and how often each is there."""
+        with self.mongodb.connect() as client:
+            documents = Counter(document["_id"] for document in client[DATABASE].events.find({}, {"_id": 1}))
+        found = {"store": Counter(self.serve.stored_ids()), "mongodb": documents, "influxdb": Counter[str]()}
+        for measurement in self.influxdb.query(DATABASE, "SHOW MEASUREMENTS"):
+            rows = self.influxdb.query(DATABASE, f'SELECT event_id FROM "{measurement["name"]}"')
+            found["influxdb"].update(row["event_id"] for row in rows)
+        return found
+
+    def settle(self, seconds: float = 120) -> dict[str, dict[str, Any]]:
+        """Wait until the spool is empty and nothing waits; gives the accounts."""
+        deadline = time.monotonic() + seconds
+        quiet = 0
+        while True:
+            _, status = self.serve.request("GET", "/v1/status")
+            spool = int(self.metric(self.api, "eventsink_spool_events")) + status["spool"]["events"]
+            waiting = sum(account["waiting"] for account in self.serve.accounts().values())
+            quiet = quiet + 1 if not spool and not waiting else 0
+            if quiet == 3:
+                return self.serve.accounts()
+            assert time.monotonic() < deadline, f"events still wait: {status}, spools {spool}"
+            time.sleep(0.2)
+
+    def metric(self, door: Api, name: str) -> float:
+        """A value that a door shows to Prometheus."""
+        connection = door.connect()
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
+
+    def _create_key(self) -> str:
+        command = [sys.executable, "-m", "eventsink", "keys", "create", "--data", str(self.folder / "var")]
+        command += ["--scope", "ingest", "--format", "json"]
+        made = subprocess.run(command, check=True, capture_output=True, text=True)
+        return str(json.loads(made.stdout)["key"])
+
+
+@contextmanager
+def production(folder: Path, **environment: str) -> Iterator[Production]:
+    """A running set-up with servers of its own."""
+    with ExitStack() as stack:
+        rabbitmq = RabbitMQ(folder / "rabbitmq")
+        influxdb, mongodb = InfluxDB(folder / "influxdb"), MongoDB(folder / "mongodb")
+        servers = (rabbitmq, influxdb, mongodb)
+        for server in servers:
+            stack.callback(server.close)
+            server.launch()
+        for server in servers:
+            server.wait()
+        running = Production(folder, rabbitmq, influxdb, mongodb, **environment)
+        stack.callback(running.close)
+        running.start()
+        yield running

@@ -1,0 +1,310 @@
+"""Fault runs: whatever is killed, hangs, is full or says no, every accepted event is at every destination once."""
+
+import json
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import pika
+import pytest
+
+from eventsink.dialects import read
+from tests.journeys.flood import Flood
+from tests.journeys.production import Production, production
+from tests.servers.moody_proxy import moody_proxy
+
+
+class Clowder:
+    """Publishes like Clowder: straight into the exchange, one JSON object a message, no properties at all.
+
+    Every hundredth message is broken in one of the ways of the field. It remembers what the broker has confirmed.
+    """
+
+    BROKEN = (
+        "not json: %d",
+        '"%d"',
+        '[{"category": "upload", "size": "many", "created": %d}]',
+        '{"some": "object", "n": %d}',
+        '{"category": "download", "type": "file", "created": [%d]}',
+        '{"category": "nothing", "created": %d}',
+    )
+
+    def __init__(self, url: str, seed: int) -> None:
+        self.confirmed: list[str] = []
+        self.broken = 0
+        self._url = url
+        self._chance = random.Random(seed)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(60)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._publish_until_it_breaks()
+            except (pika.exceptions.AMQPError, OSError):  # killed: what was not confirmed may be there or not
+                time.sleep(0.2)
+
+    def _publish_until_it_breaks(self) -> None:
+        parameters = pika.URLParameters(self._url)
+        parameters.blocked_connection_timeout = 2
+        connection = pika.BlockingConnection(parameters)
+        channel = connection.channel()
+        channel.confirm_delivery()
+        while not self._stop.is_set():
+            if self._chance.random() < 0.01:
+                body = self._chance.choice(self.BROKEN) % (1_606_150_000_000 + self.broken)
+                channel.basic_publish("clowder.metrics", "", body.encode())
+                self.broken += 1
+            else:
+                message = self._message()
+                channel.basic_publish("clowder.metrics", "", json.dumps(message).encode("latin-1"))
+                self.confirmed.append(str(read(message).id))
+            time.sleep(0.002)
+        connection.close()
+
+    def _message(self) -> dict[str, Any]:
+        return {
+            "category": "download",
+            "type": "file",
+            "resource_id": f"{self._chance.getrandbits(96):024x}",
+            "resource_name": "Meßwerte.csv",
+            "user_id": f"{self._chance.randrange(50):024x}",
+            "user_name": "Zoë",
+            "size": self._chance.randrange(10**9),
+            "created": int(time.time() * 1000),
+        }
+
+
+@contextmanager
+def _looking(setup: Production) -> Iterator[list[dict[str, Any]]]:
+    """Look at the books all the time: they balance at every look."""
+    looks: list[dict[str, Any]] = []
+    failures: list[BaseException] = []
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            try:
+                looks.append(setup.serve.accounts())
+            except OSError:  # serve is being killed
+                time.sleep(0.2)
+            except AssertionError as error:
+                failures.append(error)
+                return
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield looks
+    finally:
+        stop.set()
+        thread.join(60)
+    assert not failures, failures
+    assert len(looks) > 3, "the books were looked at"
+
+
+@pytest.fixture(scope="module")
+def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+    """All servers and processes, for the tests of this file: each leaves them well."""
+    with production(tmp_path_factory.mktemp("production")) as running:
+        yield running
+
+
+def _check(setup: Production, flood: Flood, clowder: Clowder | None = None) -> dict[str, dict[str, Any]]:
+    """Every accepted id is at every destination once; the books agree; nothing that was refused is there."""
+    accounts = setup.settle()
+    wanted = set(flood.accepted) | set(clowder.confirmed if clowder else ())
+    assert len(flood.accepted) > 100, f"the flood came through: {flood.statuses}"
+    found = setup.ids()
+    for name, ids in found.items():
+        missing, twice = wanted - ids.keys(), [event_id for event_id, count in ids.items() if count > 1]
+        assert not missing, f"{len(missing)} of {len(wanted)} accepted events are not in {name}"
+        assert not twice, f"{len(twice)} events are more than once in {name}"
+        assert not set(flood.rejected) & ids.keys(), f"nothing that was refused is in {name}"
+        again = setup.replayed if name == "influxdb" else 0
+        assert accounts[name]["delivered"] == len(ids) + again, f"{name} has counted each event once"
+    return accounts
+
+
+def _kill_in_turn(setup: Production, rounds: int, seed: int) -> None:
+    chance = random.Random(seed)
+    processes: list[Any] = [
+        setup.rabbitmq,
+        setup.influxdb,
+        setup.api,
+        *setup.workers.values(),
+        setup.serve,
+        setup.mongodb,
+    ]
+    for number in range(rounds):
+        time.sleep(chance.uniform(0.5, 2.0))
+        victim = processes[number % len(processes)]
+        victim.kill()
+        victim.start()
+
+
+def _fault_run(setup: Production, rounds: int, seed: int) -> None:
+    dead_before = {name: account["dead"] for name, account in setup.serve.accounts().items()}
+    flood = Flood(setup.serve, setup.api, clients=4, broken=0.01, seed=seed, pause=0.1)
+    clowder = Clowder(setup.rabbitmq.url, seed)
+    with _looking(setup), flood, clowder:
+        _kill_in_turn(setup, rounds, seed)
+        time.sleep(1.0)
+    accounts = _check(setup, flood, clowder)
+    assert len(clowder.confirmed) > 10, "Clowder came through"
+    for name, account in accounts.items():
+        assert account["dead"] - dead_before[name] >= clowder.broken, f"broken messages are dead letters of {name}"
+
+
+def test_nothing_is_lost_or_doubled_when_each_process_is_killed_once(setup: Production) -> None:
+    _fault_run(setup, rounds=7, seed=1)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(2, 5))
+def test_nothing_is_lost_or_doubled_when_processes_are_killed_for_minutes(tmp_path: Path, seed: int) -> None:
+    with production(tmp_path) as setup:
+        _fault_run(setup, rounds=42, seed=seed)
+
+
+def test_sigterm_in_mid_batch_loses_nothing(setup: Production) -> None:
+    flood = Flood(setup.serve, setup.api, clients=4, seed=11, pause=0.1)
+    with _looking(setup), flood:
+        for process in _processes(setup):
+            time.sleep(0.5)
+            assert process.stop() == 0, f"it ends cleanly: {process.log.read_text()[-2000:]}"
+            process.start()
+    _check(setup, flood)
+    for process in _processes(setup):
+        assert "Traceback" not in process.log.read_text(), process.log.read_text()[-3000:]
+
+
+def test_an_alarm_of_rabbitmq_fills_the_spool_and_loses_nothing(setup: Production) -> None:
+    flood = Flood(setup.serve, setup.api, clients=4, seed=12, pause=0.1)
+    with _looking(setup), flood:
+        time.sleep(1.0)
+        setup.rabbitmq.control("set_vm_memory_high_watermark", "0.000001")
+        try:
+            _wait_for(lambda: setup.metric(setup.api, "eventsink_spool_events") > 0, "the spool takes events")
+            accepted = len(flood.accepted)
+            _wait_for(lambda: len(flood.accepted) > accepted + 100, "the answers are 202 all the same")
+            _wait_for(lambda: setup.serve.request("GET", "/readyz")[1]["exchange"] == "away", "readyz says so")
+            assert setup.serve.request("GET", "/readyz")[0] == 200
+        finally:
+            setup.rabbitmq.control("set_vm_memory_high_watermark", "0.4")
+        time.sleep(1.0)
+    _check(setup, flood)
+
+
+@pytest.mark.parametrize("seconds", [6.0, pytest.param(120.0, marks=pytest.mark.soak)])
+def test_a_destination_that_hangs_delays_nobody_else(setup: Production, seconds: float) -> None:
+    flood = Flood(setup.serve, setup.api, clients=2, seed=13, pause=0.1)
+    setup.influxdb.freeze()
+    try:
+        with _looking(setup), flood:
+            deadline, slowest = time.monotonic() + seconds, 0.0
+            while time.monotonic() < deadline:
+                slowest = max(slowest, _delay(setup))
+        assert slowest < 2.0, f"an event took {slowest:.1f} seconds to the store and MongoDB"
+        waiting = setup.serve.accounts()["influxdb"]["waiting"]
+        assert waiting >= len(flood.accepted), "what InfluxDB does not take is waiting, as events"
+    finally:
+        setup.influxdb.thaw()
+    _check(setup, flood)
+
+
+def test_a_destination_that_says_no_is_asked_again_until_it_takes_all(setup: Production) -> None:
+    with moody_proxy(setup.influxdb.url) as mood:
+        worker = setup.workers["influxdb"]
+        worker.stop()
+        moody = setup.worker("influxdb", 2, EVENTSINK_WORKERS__INFLUXDB__URL=mood.url)
+        moody.start()
+        try:
+            flood = Flood(setup.serve, setup.api, clients=2, seed=14, pause=0.1)
+            with _looking(setup), flood:
+                for status, headers in ((500, {}), (503, {"Retry_After": "1"}), (429, {"Retry_After": "1"})):
+                    before = mood.refused
+                    with mood.answering(status, b'{"error": "timeout"}', **headers):
+                        _wait_for(lambda before=before: mood.refused > before, "it is asked")  # type: ignore[misc]
+                        _wait_for(lambda: "paused" in _state(setup, "influxdb"), "status says that it is paused")
+            accounts = _check(setup, flood)
+            assert accounts["influxdb"]["lost"] == 0
+        finally:
+            moody.stop()
+            worker.start()
+
+
+def test_two_processes_of_one_worker_share_its_queue(setup: Production) -> None:
+    second = setup.worker("mongodb", 2)
+    second.start()
+    try:
+        flood = Flood(setup.serve, setup.api, clients=4, seed=15, pause=0.1)
+        with _looking(setup), flood:
+            time.sleep(2.0)
+            second.kill()
+            second.start()
+            time.sleep(1.0)
+        _check(setup, flood)
+        assert "2 processes" in _state(setup, "mongodb")
+    finally:
+        second.stop()
+
+
+def test_replay_delivers_the_stored_events_to_a_worker_again_and_adds_none(setup: Production) -> None:
+    flood = Flood(setup.serve, clients=2, seed=16, pause=0.02)
+    with flood:
+        time.sleep(0.5)
+    before = _check(setup, flood)
+    stored = len(setup.serve.stored_ids())
+    done, after = 0, 0
+    while after is not None:
+        status, answer = setup.serve.request("POST", "/v1/replay", {"to": "influxdb", "after": after})
+        assert status == 200, answer
+        done, after = done + answer["replayed"], answer["next"]
+    assert done == stored
+    setup.replayed += done
+    accounts = setup.settle()
+    assert accounts["influxdb"]["delivered"] == before["influxdb"]["delivered"] + stored
+    assert accounts["mongodb"]["delivered"] == before["mongodb"]["delivered"], "no other worker is bothered"
+    assert max(setup.ids()["influxdb"].values()) == 1, "InfluxDB has one of each"
+
+
+def _processes(setup: Production) -> list[Any]:
+    return [*setup.workers.values(), setup.api, setup.serve]
+
+
+def _delay(setup: Production) -> float:
+    """Seconds until an event posted now is in the store and in MongoDB."""
+    event_id = str(uuid.uuid4())
+    assert setup.serve.post({"id": event_id, "type": "bench.probe"})[0] == 202
+    begun = time.monotonic()
+    with setup.mongodb.connect() as client:
+        collection = client["eventsink"].events
+        _wait_for(lambda: bool(setup.serve.request("GET", f"/v1/events?id={event_id}")[1]["events"]), "it is stored")
+        _wait_for(lambda: collection.find_one({"_id": event_id}) is not None, "it is in MongoDB")
+    return time.monotonic() - begun
+
+
+def _state(setup: Production, worker: str) -> str:
+    return str(setup.serve.accounts()[worker]["state"])
+
+
+def _wait_for(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline, f"not so: {what}"
+        time.sleep(0.02)
