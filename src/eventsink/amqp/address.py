@@ -33,12 +33,13 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         Without a vhost it is "/", without credentials RabbitMQ's own guest.
 
         Raises:
-            SettingsError: it is no such URL; the message does not repeat it, for it may hold a password.
+            SettingsError: it is no such URL; the message repeats nothing of it, for any part may be of a password.
         """
         scheme, _, rest = url.partition("://")
         place, slash, vhost = rest.partition("/")
         credentials, _, hosts = place.rpartition("@")
         user, _, password = credentials.partition(":")
+        scheme = scheme.lower()
         if scheme not in PORTS or not hosts:
             raise SettingsError(f"This is no address of RabbitMQ: give {_EXAMPLE}.")
         return cls(
@@ -63,11 +64,14 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 def _node(text: str, port: int) -> tuple[str, int]:
     try:
         parts = urlsplit(f"//{text.strip()}")
-        if parts.hostname:
+        if parts.hostname and not any(map(str.isspace, parts.hostname)):
             return parts.hostname, parts.port or port
     except ValueError:  # a port that is no number, brackets that do not close
         pass
-    raise SettingsError(f"{text!r} is no host of a RabbitMQ node: give {_EXAMPLE}.")
+    raise SettingsError(
+        f"The address of RabbitMQ names a host or a port that cannot be one: give {_EXAMPLE}."
+        " In a password, write / as %2F, : as %3A and @ as %40."
+    )
 
 
 def _bracketed(host: str) -> str:

@@ -1,7 +1,6 @@
 """A connection to RabbitMQ that is made anew when it broke, and channels on it that end with it."""
 
 import asyncio
-import contextlib
 import random
 import ssl
 from typing import Any
@@ -18,7 +17,8 @@ __all__ = ["Channel", "Connection"]
 
 HEARTBEAT = 20  # seconds; below 5 a busy loop is taken for a dead peer, 60 notices a dead broker late
 CONNECT_WITHIN = 10.0  # seconds
-ANSWER_WITHIN = 30.0  # seconds that any declaration may take
+CLOSE_WITHIN = 5.0  # seconds to wait for a farewell
+ANSWER_WITHIN = 15.0  # seconds that any declaration may take
 
 _log = structlog.get_logger(__name__)
 
@@ -37,7 +37,8 @@ class Connection:
         self.blocked: str | None = None
         """Why the broker takes nothing to publish now, as a memory alarm; None when it does."""
         self._connection: Any = None
-        self._opening = asyncio.Lock()
+        self._making: asyncio.Task[Any] | None = None
+        self._first = random.randrange(len(address.nodes))  # noqa: S311 - spreads load, no secret
         self._closed = False
 
     async def channel(self) -> "Channel":
@@ -47,56 +48,80 @@ class Connection:
             BrokerUnavailable: no node answers.
             BrokerRefuses: a person must change something: user, password, virtual host.
         """
-        async with self._opening:
-            if self._closed:
-                raise BrokerUnavailable("The connection to RabbitMQ is closed.")
-            if self._connection is None or not self._connection.is_open:
-                self._connection = await self._connect()
-            connection = self._connection
+        connection = await self._open()
         opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
-            raw = connection.channel(on_open_callback=lambda channel: _settle(opened, channel))
+            raw = connection.channel(
+                on_open_callback=lambda channel: channel.close() if opened.done() else opened.set_result(channel)
+            )
             raw.add_on_close_callback(lambda _, reason: _fail(opened, explain(reason, self.address)))
             async with asyncio.timeout(CONNECT_WITHIN):
                 return Channel(self, await opened)
-        except (pika.exceptions.AMQPError, TimeoutError) as error:
+        except TimeoutError as error:
+            self._drop(connection)
+            raise explain(error, self.address) from error
+        except pika.exceptions.AMQPError as error:
             raise explain(error, self.address) from error
 
-    async def drop(self) -> None:
-        """Break the connection off, as one that hangs; the next channel makes another."""
-        connection, self._connection = self._connection, None
-        self.blocked = None
-        if connection is not None and not connection.is_closed:
-            with contextlib.suppress(pika.exceptions.AMQPError):  # it was closing already
-                connection.close()
-            # A peer that hangs answers no close: what is left of the connection ends now.
-            connection._terminate_stream(pika.exceptions.ConnectionOpenAborted("dropped"))  # noqa: SLF001
+    def drop(self, channel: "Channel") -> None:
+        """Break off the connection that a channel is on, as one that hangs; the next channel makes another."""
+        self._drop(channel.raw.connection)
 
     async def close(self) -> None:
         """Close it for good. Safe to call twice."""
         self._closed = True
+        if self._making is not None:
+            await asyncio.wait([self._making], timeout=CLOSE_WITHIN)
+        if self._making is not None:
+            self._making.cancel()
         connection, self._connection = self._connection, None
         if connection is None or connection.is_closed:
             return
         closed = asyncio.Event()
         connection.add_on_close_callback(lambda *_: closed.set())
-        with contextlib.suppress(pika.exceptions.AMQPError):  # it was closing already
+        if connection.is_open:
             connection.close()
-        with contextlib.suppress(TimeoutError):  # a broker that hangs: the process ends without its answer
-            await asyncio.wait_for(closed.wait(), 5)
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await closed.wait()
+        except TimeoutError:  # a broker that hangs
+            _break_off(connection)
+            await asyncio.sleep(0)  # the socket is closed in the next turn of the loop
+
+    def _drop(self, connection: Any) -> None:
+        if connection is self._connection:
+            self._connection = None
+            self.blocked = None
+        _break_off(connection)
+
+    async def _open(self) -> Any:
+        """The connection, made where there is none; when one who waits for it goes away, the others still get it."""
+        if not self._closed and (self._connection is None or not self._connection.is_open):
+            if self._making is None:
+                self._making = asyncio.create_task(self._connect())
+                self._making.add_done_callback(self._on_made)
+            await asyncio.shield(self._making)
+        if self._closed or self._connection is None:
+            raise BrokerUnavailable("The connection to RabbitMQ is closed.")
+        return self._connection
+
+    def _on_made(self, making: "asyncio.Task[Any]") -> None:
+        self._making = None
+        if not making.cancelled() and making.exception() is None:
+            self._connection = making.result()
 
     async def _connect(self) -> Any:
         self.blocked = None
         nodes = self.address.urls()
-        start = random.randrange(len(nodes))  # noqa: S311 - spreads load, no secret
         failure: Exception | None = None
-        for url in nodes[start:] + nodes[:start]:
+        for _ in nodes:
             try:
-                return await self._connect_to(url)
+                return await self._connect_to(nodes[self._first % len(nodes)])
             except BrokerRefuses:
                 raise
             except BrokerUnavailable as error:
                 failure = error
+                self._first += 1
         raise failure or BrokerUnavailable("There is no node to connect to.")
 
     async def _connect_to(self, url: str) -> Any:
@@ -104,7 +129,7 @@ class Connection:
         opened: asyncio.Future[Any] = loop.create_future()
         connection = AsyncioConnection(
             _parameters(url, self.name, tls=self.address.tls),
-            on_open_callback=lambda connection: _settle(opened, connection),
+            on_open_callback=lambda connection: connection.close() if opened.done() else opened.set_result(connection),
             on_open_error_callback=lambda _, error: _fail(opened, explain(error, self.address)),
             on_close_callback=self._on_close,
             custom_ioloop=loop,
@@ -114,7 +139,7 @@ class Connection:
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
                 return await opened
-        except TimeoutError as error:
+        except TimeoutError as error:  # pika gives it up by itself; aborted, it would complain
             raise explain(error, self.address) from error
 
     def _on_close(self, connection: Any, reason: Exception) -> None:
@@ -124,10 +149,14 @@ class Connection:
                 _log.warning("amqp.connection_lost", name=self.name, reason=str(explain(reason, self.address)))
 
     def _on_blocked(self, connection: Any, frame: Any) -> None:
+        if connection is not self._connection:
+            return
         self.blocked = str(frame.method.reason)
         _log.warning("amqp.blocked", name=self.name, reason=self.blocked)
 
     def _on_unblocked(self, connection: Any, frame: Any) -> None:
+        if connection is not self._connection:
+            return
         self.blocked = None
         _log.info("amqp.unblocked", name=self.name)
 
@@ -169,7 +198,9 @@ class Channel:
             return answered.result().method
         if self.ended.done():
             raise self.ended.result()
-        raise BrokerUnavailable(f"RabbitMQ at {self.connection.address} did not answer within {ANSWER_WITHIN:g} s.")
+        self.close()  # and no more: others on this connection may be served; should it be dead, its heartbeat ends it
+        where = self.connection.address
+        raise BrokerUnavailable(f"RabbitMQ at {where} did not answer {method} {arguments[:1]} in {ANSWER_WITHIN:g} s.")
 
     def close(self) -> None:
         """Close it. What was delivered on it and not acknowledged goes back to its queue."""
@@ -189,6 +220,14 @@ def _parameters(url: str, name: str, *, tls: bool) -> Any:
     if tls:
         parameters.ssl_options = pika.SSLOptions(ssl.create_default_context(), parameters.host)
     return parameters
+
+
+def _break_off(connection: Any) -> None:
+    """End a connection whose peer hangs, and answers no close."""
+    if connection.is_open:
+        connection.close()
+    if not connection.is_closed:
+        connection._terminate_stream(pika.exceptions.ConnectionOpenAborted("it hangs"))  # noqa: SLF001
 
 
 def _settle(future: "asyncio.Future[Any]", value: Any) -> None:

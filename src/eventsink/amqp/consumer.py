@@ -1,6 +1,7 @@
 """Consuming one queue: deliveries as they come, acknowledged in groups; the channel is made anew when it broke."""
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import Any
 
@@ -55,11 +56,15 @@ class Consumer:
         channel.raw.add_on_cancel_callback(lambda _: channel.close())  # its queue was deleted, or moved to another node
         self._channel = channel
         self.generation += 1
-        if self._tap:
-            made = await channel.call("queue_declare", "", exclusive=True, auto_delete=True)
-            self.queue = made.queue
-            await channel.call("queue_bind", self.queue, self._tap)
-        await self._consume(channel)
+        try:
+            if self._tap:
+                made = await channel.call("queue_declare", "", exclusive=True, auto_delete=True)
+                self.queue = made.queue
+                await channel.call("queue_bind", self.queue, self._tap)
+            await self._consume(channel)
+        except BaseException:
+            self.end()  # or it would be taken for one to which deliveries come
+            raise
 
     async def resize(self, prefetch: int) -> None:
         """Change the prefetch; what was delivered stays delivered.
@@ -68,9 +73,14 @@ class Consumer:
             BrokerUnavailable: the channel has ended.
         """
         self.prefetch = prefetch
-        if self._channel is not None and self._channel.open:
+        if self._channel is None or not self._channel.open:
+            return
+        try:
             await self._channel.call("basic_cancel", self._tag)
             await self._consume(self._channel)
+        except BaseException:
+            self.end()
+            raise
 
     def take(self) -> Delivery:
         """The next delivery of those that wait."""
@@ -79,12 +89,13 @@ class Consumer:
         return delivery
 
     async def wait(self, seconds: float) -> None:
-        """Wait until something comes, the channel ends, or the time is over."""
-        self._came.clear()
-        try:
-            await asyncio.wait_for(self._came.wait(), seconds)
-        except TimeoutError:  # nothing came
+        """Wait until something comes or has come, the channel ends, or the time is over."""
+        if self.waiting:
             return
+        self._came.clear()
+        with contextlib.suppress(TimeoutError):  # nothing came
+            async with asyncio.timeout(seconds):  # unlike wait_for in Python 3.11, it never swallows a cancellation
+                await self._came.wait()
 
     def acknowledge(self, tag: int, generation: int) -> bool:
         """Acknowledge all deliveries of a generation up to a tag. False: it is over, the broker offers them again."""

@@ -1,6 +1,8 @@
 """Publishing with confirms in flight: a message is done when the broker has it durably in every queue it went to."""
 
 import asyncio
+import itertools
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,25 +42,33 @@ class Publisher:
             BrokerUnavailable: some of them may be in their queues, and others not. Publish all of them again.
         """
         self._check_blocked()
-        confirms = await self._open()
-        taken = 0
+        confirms: _Confirms | None = None
+        confirmed: list[asyncio.Future[None]] = []
         outcomes: list[BaseException | None] = []
         try:
             async with asyncio.timeout(self._timeout):
-                confirmed = []
+                confirms = await self._open()
                 for message in messages:
                     await self._room.acquire()
-                    taken += 1
-                    confirmed.append(confirms.send(message))
+                    confirmed.append(self._send(confirms, message))
                 outcomes = await asyncio.gather(*confirmed, return_exceptions=True)
         except TimeoutError:
-            await self._give_up(confirms)
+            self._give_up(confirms)
             self._check_blocked()
             raise BrokerUnavailable(f"RabbitMQ confirmed nothing within {self._timeout:g} seconds.") from None
         finally:
-            for _ in range(taken):
-                self._room.release()
+            for future in confirmed:
+                future.cancel()  # nobody waits for it any more
         _raise_worst(messages, outcomes)
+
+    def _send(self, confirms: "_Confirms", message: Message) -> "asyncio.Future[None]":
+        try:
+            confirmed = confirms.send(message)
+        except BaseException:
+            self._room.release()
+            raise
+        confirmed.add_done_callback(lambda _: self._room.release())  # one by one: a publication may be larger than room
+        return confirmed
 
     def _check_blocked(self) -> None:
         if self._connection.blocked is not None:
@@ -72,11 +82,11 @@ class Publisher:
                 self._confirms = confirms
             return self._confirms
 
-    async def _give_up(self, confirms: "_Confirms") -> None:
+    def _give_up(self, confirms: "_Confirms | None") -> None:
         """A broker that is blocked says so and is asked again later; one that says nothing is left."""
-        if self._connection.blocked is None and confirms is self._confirms:
+        if self._connection.blocked is None and confirms is not None and confirms is self._confirms:
             self._confirms = None
-            await self._connection.drop()
+            self._connection.drop(confirms.channel)
 
 
 class _Confirms:
@@ -86,7 +96,7 @@ class _Confirms:
         self.channel = channel
         self._sent = 0
         self._waiting: dict[int, tuple[asyncio.Future[None], str | None]] = {}
-        self._returned: set[str | None] = set()
+        self._returned: Counter[str | None] = Counter()  # the same message may be on its way twice
         channel.raw.add_on_return_callback(self._on_return)
         channel.ended.add_done_callback(lambda ended: self._on_end(ended.result()))
 
@@ -96,16 +106,15 @@ class _Confirms:
 
     def send(self, message: Message) -> "asyncio.Future[None]":
         """Hand a message to the socket; the future is done when it is confirmed."""
-        confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._sent += 1
-        self._waiting[self._sent] = confirmed, message.message_id
         try:
             self.channel.raw.basic_publish(
                 message.exchange, message.routing_key, message.body, _properties(message), message.mandatory
             )
-        except pika.exceptions.AMQPError as error:
-            del self._waiting[self._sent]
+        except pika.exceptions.AMQPError as error:  # the channel has ended, or AMQP cannot hold it: it was not sent
             raise explain(error, self.channel.connection.address) from error
+        confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sent += 1  # the broker counts from 1, too
+        self._waiting[self._sent] = confirmed, message.message_id
         return confirmed
 
     def _on_confirm(self, frame: Any) -> None:
@@ -114,23 +123,25 @@ class _Confirms:
         if not method.multiple:
             self._confirm(method.delivery_tag, accepted=accepted)
             return
-        for tag in [tag for tag in self._waiting if tag <= method.delivery_tag]:
+        for tag in list(itertools.takewhile(lambda tag: tag <= method.delivery_tag, self._waiting)):
             self._confirm(tag, accepted=accepted)
 
     def _confirm(self, tag: int, *, accepted: bool) -> None:
         confirmed, message_id = self._waiting.pop(tag, (None, None))
+        returned = self._returned[message_id] > 0  # a return always comes before its confirm
+        if returned:
+            self._returned.subtract([message_id])
         if confirmed is None or confirmed.done():
             return
         if not accepted:
             confirmed.set_exception(BrokerUnavailable("RabbitMQ did not take a message: a queue is full or failing."))
-        elif message_id in self._returned:  # a return always comes before its confirm
-            self._returned.discard(message_id)
+        elif returned:
             confirmed.set_exception(Unroutable("No queue takes this message: no worker has made its queue yet."))
         else:
             confirmed.set_result(None)
 
     def _on_return(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
-        self._returned.add(properties.message_id)
+        self._returned[properties.message_id] += 1
 
     def _on_end(self, reason: Exception) -> None:
         waiting, self._waiting = self._waiting, {}

@@ -17,10 +17,20 @@ def explain(error: BaseException | None, address: Address) -> BrokerUnavailable:
     for cause in _causes(error):
         if isinstance(cause, BrokerUnavailable):
             return cause
-        found = _refusal(cause, address) or _failure(cause, address)
+        found = _hang_up(cause, address) or _refusal(cause, address) or _failure(cause, address)
         if found is not None:
             return found
     return BrokerUnavailable(f"The connection to RabbitMQ at {address} was lost: {type(error).__name__}.")
+
+
+def _hang_up(cause: BaseException, address: Address) -> BrokerUnavailable | None:
+    """What pika takes for a refusal by how far it had come: RabbitMQ says why it refuses, it hangs up when it dies."""
+    guesses = pika.IncompatibleProtocolError, pika.ProbableAuthenticationError, pika.ProbableAccessDeniedError
+    if not isinstance(cause, guesses) or "StreamLostError" not in str(cause):
+        return None
+    return BrokerUnavailable(
+        f"What answers at {address} hung up before the connection was made: is it RabbitMQ, and has it started?"
+    )
 
 
 def _refusal(cause: BaseException, address: Address) -> BrokerUnavailable | None:
@@ -32,6 +42,8 @@ def _refusal(cause: BaseException, address: Address) -> BrokerUnavailable | None
             )
         case pika.ProbableAccessDeniedError():
             return _no_access(address)
+        case pika.ConnectionClosedByClient() | pika.ChannelClosedByClient():
+            return BrokerUnavailable(f"The connection to RabbitMQ at {address} was closed here.")
         case pika.ConnectionClosed() | pika.ChannelClosed():
             return _closed(cause.reply_code, cause.reply_text, address)
         case pika.IncompatibleProtocolError():
@@ -44,7 +56,7 @@ def _failure(cause: BaseException, address: Address) -> BrokerUnavailable | None
     match cause:
         case socket.gaierror():
             return BrokerUnavailable(f"There is no host of RabbitMQ by the name in {address}: {cause.strerror}.")
-        case TimeoutError() | workflow.AMQPConnectorStackTimeout():
+        case TimeoutError() | workflow.AMQPConnectorStackTimeout() | pika.ConnectionOpenAborted():
             return BrokerUnavailable(f"RabbitMQ at {address} does not answer in time.")
         case OSError():
             return BrokerUnavailable(f"RabbitMQ at {address} cannot be reached: {cause.strerror or cause}.")

@@ -47,12 +47,15 @@ async def declare(
     queues: Sequence[Queue] = (),
     bindings: Sequence[Binding] = (),
     unwanted: Sequence[Binding] = (),
-) -> None:
+) -> list[str]:
     """Make sure that exchanges, queues and bindings are there, and are what they should be.
 
     Bindings of queues that are unwanted are removed if they are there.
 
     Each is asked for passively first: who may use it may not be allowed to declare it.
+
+    Returns:
+        the names of the queues that were not there before.
 
     Raises:
         BrokerRefuses: one is there and different, or may not be made; the message says what to do.
@@ -60,10 +63,9 @@ async def declare(
     """
     for exchange in exchanges:
         await _declare_exchange(connection, exchange)
-    for queue in queues:
-        await _declare_queue(connection, queue)
+    made = [queue.name for queue in queues if await _declare_queue(connection, queue)]
     if not bindings:
-        return
+        return made
     channel = await connection.channel()
     for binding in bindings:
         method = "exchange_bind" if binding.to_exchange else "queue_bind"
@@ -71,6 +73,7 @@ async def declare(
     for binding in unwanted:  # after the others, so that nothing is missed in between
         await channel.call("queue_unbind", binding.destination, binding.source, routing_key=binding.routing_key)
     channel.close()
+    return made
 
 
 async def depth(channel: Channel, queue: str) -> tuple[int, int]:
@@ -100,7 +103,8 @@ async def _declare_exchange(connection: Connection, exchange: Exchange) -> None:
             raise
 
 
-async def _declare_queue(connection: Connection, queue: Queue) -> None:
+async def _declare_queue(connection: Connection, queue: Queue) -> bool:
+    """Declare a queue. True: it was not there before."""
     there = await _there(connection, "queue_declare", queue.name)
     try:
         await _once(connection, "queue_declare", queue.name, durable=True, arguments=dict(queue.arguments))
@@ -115,6 +119,7 @@ async def _declare_queue(connection: Connection, queue: Queue) -> None:
             ) from error
         if error.code != REFUSED or not there:
             raise
+    return not there
 
 
 async def _there(connection: Connection, method: str, name: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from eventsink.amqp import Delivery
 from eventsink.event import encode
 from eventsink.exchange.ledger import Letter, Record, Settlement
-from eventsink.exchange.wire import SINGLE, key_of, unpack
+from eventsink.exchange.wire import OURS, key_of, unpack
 
 __all__ = ["PREFIX", "as_record"]
 
@@ -21,28 +21,33 @@ _REASONS = {
 }
 
 
-def as_record(delivery: Delivery) -> Record:
-    """The record of a message that the broker gave up: each event in it a dead letter of the queue that it was in."""
+def as_record(delivery: Delivery, source: str) -> Record:
+    """The record of a message that the broker gave up: each event in it a dead letter of the queue that it was in.
+
+    Args:
+        source: of events that name none.
+    """
     death = _last_death(delivery.properties.headers or {})
-    reason = str(death.get("reason", "rejected"))
-    text = _REASONS.get(reason, f"RabbitMQ dead-lettered it: {reason}.").format(count=_count(delivery))
-    parcel = unpack(delivery, "unknown")
+    reason, count = str(death.get("reason", "rejected")), _count(delivery)
+    text = _REASONS[reason].format(count=count) if reason in _REASONS else f"RabbitMQ dead-lettered it: {reason}."
+    parcel = unpack(delivery, source)
     now = datetime.now(UTC)
-    letters = [Letter(text, _count(delivery), now, now, None, SINGLE, encode(event)) for event in parcel.events]
-    content_type = delivery.properties.content_type
+    letters = [Letter(text, count, now, now, None, OURS, encode(event)) for event in parcel.events]
     letters += [
-        Letter(f"{text} {error.message}", _count(delivery), now, now, None, content_type, delivery.body)
-        for error in parcel.broken
+        Letter(f"{text} {broken.reason}", count, now, now, None, broken.properties, broken.body)
+        for broken in parcel.broken
     ]
     kind = parcel.events[0].type if parcel.events else ""
     alone = not death.get("exchange")
-    settlement = Settlement(key_of(delivery), kind, alone, len(letters), letters)
+    surely = bool(delivery.properties.message_id) or delivery.redelivered
+    settlement = Settlement(key_of(delivery), kind, alone, len(letters), letters, surely)
     return Record(str(death.get("queue", "events.unknown")).removeprefix(PREFIX), None, [settlement])
 
 
 def _last_death(headers: Mapping[str, Any]) -> Mapping[str, Any]:
-    deaths = headers.get("x-death") or [{}]
-    return deaths[0] if isinstance(deaths[0], dict) else {}
+    deaths = headers.get("x-death")
+    first = deaths[0] if isinstance(deaths, list) and deaths else {}
+    return first if isinstance(first, dict) else {}
 
 
 def _count(delivery: Delivery) -> int:

@@ -55,7 +55,8 @@ class EmbeddedQueue:
             if left <= 0:
                 break
             try:
-                await asyncio.wait_for(self._enough.wait(), left)
+                async with asyncio.timeout(left):  # unlike wait_for in Python 3.11, it never swallows a cancellation
+                    await self._enough.wait()
             except TimeoutError:  # nothing more came: what is there goes
                 break
         return await self._take_from_log(limit)

@@ -6,12 +6,14 @@ broker; then the messages are acknowledged. Killed before the last step, the mes
 """
 
 from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from eventsink.amqp import Connection, Message, Publisher
-from eventsink.errors import BrokerUnavailable
+from eventsink.errors import BrokerUnavailable, Unroutable
 
 __all__ = ["LEDGER", "Ledger", "Letter", "Record", "Settlement"]
 
@@ -20,14 +22,18 @@ OWED = 10_000  # records that are kept back at most while the broker takes none
 
 
 class Letter(msgspec.Struct, frozen=True, array_like=True):
-    """A dead letter on its way: what could not be delivered, as it can be put into the queue again."""
+    """A dead letter on its way: what could not be delivered, as it can be put into the queue again.
+
+    Args:
+        properties: of AMQP that it had, and needs to be understood.
+    """
 
     reason: str
     attempts: int
     first_seen: datetime
     last_seen: datetime
     traceback: str | None
-    content_type: str | None
+    properties: dict[str, Any]
     body: bytes
 
 
@@ -40,6 +46,8 @@ class Settlement(msgspec.Struct, frozen=True, array_like=True):
         alone: whether it was put into this worker's queue alone.
         events: how many it held, the broken ones included.
         letters: those that were not delivered.
+        surely: whether the same key means the same message: it brings an id, or the broker has delivered it before. Two
+            messages of others may be equal to the last byte, and are two.
     """
 
     key: str
@@ -47,6 +55,7 @@ class Settlement(msgspec.Struct, frozen=True, array_like=True):
     alone: bool
     events: int
     letters: list[Letter] = []
+    surely: bool = True
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -54,11 +63,13 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
     Args:
         types: those that it wants, all if empty; None says nothing of that.
+        id: the same when it is written again.
     """
 
     worker: str
     types: list[str] | None
     settled: list[Settlement] = []
+    id: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -70,11 +81,13 @@ class Ledger:
     Args:
         publisher: of this process.
         connection: that the publisher uses.
+        declare: makes the ledger, should somebody have deleted it.
     """
 
-    def __init__(self, publisher: Publisher, connection: Connection) -> None:
+    def __init__(self, publisher: Publisher, connection: Connection, declare: Callable[[], Awaitable[None]]) -> None:
         self._publisher = publisher
         self._connection = connection
+        self._declare = declare
         self._owed: deque[Record] = deque()
 
     async def write(self, record: Record) -> None:
@@ -86,29 +99,40 @@ class Ledger:
         Raises:
             BrokerUnavailable: it may be in the ledger or not; write it again.
         """
-        letters = any(settlement.letters for settlement in record.settled)
-        if self._connection.blocked is not None and not letters and len(self._owed) < OWED:
-            self._owed.append(record)
-            return
-        records = [*self._owed, record]
         try:
-            await self._publisher.publish([_message(record) for record in records])
+            if not self._may_owe(record):
+                await self._publish([record])
+                return
         except BrokerUnavailable:
-            if self._connection.blocked is None or letters:
+            if not self._may_owe(record):
                 raise
-            self._owed.append(record)
-            return
-        self._owed.clear()
+        self._owed.append(record)
 
     async def settle_up(self) -> None:
-        """Write what is owed.
+        """Write what is owed, unless the broker says that it takes nothing.
 
         Raises:
             BrokerUnavailable: it is owed still.
         """
-        if self._owed:
-            await self._publisher.publish([_message(record) for record in self._owed])
-            self._owed.clear()
+        if self._owed and self._connection.blocked is None:
+            await self._publish([])
+
+    def _may_owe(self, record: Record) -> bool:
+        blocked = self._connection.blocked is not None and len(self._owed) < OWED
+        return blocked and not any(settlement.letters for settlement in record.settled)
+
+    async def _publish(self, records: Sequence[Record]) -> None:
+        owed, self._owed = self._owed, deque()  # what others come to owe meanwhile is not written with it
+        messages = [_message(record) for record in (*owed, *records)]
+        try:
+            try:
+                await self._publisher.publish(messages)
+            except Unroutable:
+                await self._declare()
+                await self._publisher.publish(messages)
+        except BaseException:
+            self._owed.extendleft(reversed(owed))
+            raise
 
 
 def _message(record: Record) -> Message:

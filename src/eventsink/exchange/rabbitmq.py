@@ -5,6 +5,7 @@ import os
 import socket
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,15 @@ import structlog
 
 from eventsink import amqp
 from eventsink.amqp import Address, Binding, Connection, Consumer, Message, Publisher
-from eventsink.errors import BrokerRefuses, BrokerUnavailable, NotKeptHere, SettingsError, Unroutable
+from eventsink.catalogue import CATALOGUE
+from eventsink.errors import (
+    BrokerRefuses,
+    BrokerUnavailable,
+    ExchangeUnavailable,
+    NotKeptHere,
+    SettingsError,
+    Unroutable,
+)
 from eventsink.event import Event
 from eventsink.exchange import backlog
 from eventsink.exchange.contract import Account, DeadLetter, Spool
@@ -22,15 +31,17 @@ from eventsink.exchange.dead_queue import PREFIX
 from eventsink.exchange.ledger import LEDGER, Ledger, Record
 from eventsink.exchange.office import DEAD, Office
 from eventsink.exchange.office_file import Stored
-from eventsink.exchange.pulse import PULSE, Pulse, Pulses, oldest, summary
+from eventsink.exchange.pulse import EVERY, PULSE, Pulse, Pulses, oldest, summary
 from eventsink.exchange.rabbitmq_queue import RabbitQueue
-from eventsink.exchange.wire import APP, pack
+from eventsink.exchange.wire import pack
 
 __all__ = ["RabbitExchange", "RabbitOptions"]
 
 QUORUM = {"x-queue-type": "quorum"}
 OURS = ("dead", "ledger", "pulse")  # what follows `events.` in names that are no worker's
 CLOWDERS_KEYS = ("", "event.sink")  # routing keys of Clowder's own messages: of 1.15.1 and later, and of 1.15.0
+# Killed within a second after it made a quorum queue, RabbitMQ 3.10 comes back with one that answers nothing.
+FLUSHED_AFTER = 1.0  # seconds
 SETTLED_WITHIN = 2.0  # seconds to wait for what workers have recorded to be filed
 
 _log = structlog.get_logger(__name__)
@@ -67,14 +78,21 @@ class RabbitExchange:
         self._office = office
         self._options = options
         self._publisher = Publisher(publishing)
-        self._ledger = Ledger(self._publisher, publishing)
+        self._ledger = Ledger(self._publisher, publishing, self._declare)
         self._pulses = Pulses(consuming, self._publisher, listen=office is not None)
         self._pulses.tell(self._own_pulses)
         self._states: Callable[[], Mapping[str, str]] = dict
-        self._process = f"{socket.gethostname()}:{os.getpid()}"
+        # In containers that share the network of their host, all are process 1 on one host.
+        self._process = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._queues: dict[str, RabbitQueue] = {}
         self._declared = False
+        self._declaring = asyncio.Lock()
+        self._mending = asyncio.Lock()  # of dead letters: none is retried twice
+        self._counting = asyncio.Lock()
         self._looking: amqp.Channel | None = None
+        self._unheard = False  # whether a queue has consumers that have not said yet what is in their hands
+        self._elsewhere = False  # whether a queue has consumers in other processes
+        self._quiet: tuple[float, Mapping[str, backlog.Books]] = 0.0, {}  # since when nothing waits, and the books then
         self._waiting: dict[str, int] = {}  # as last seen
         self._empty: dict[str, float] = {}  # when a queue was last seen empty
 
@@ -91,15 +109,16 @@ class RabbitExchange:
             DataDirectoryInUse: another process keeps these accounts.
         """
         publishing, consuming = Connection(address, "eventsink publishing"), Connection(address, "eventsink consuming")
-        opened = await Office.open(consuming, office) if office else None
+        opened = await Office.open(consuming, office, options.source) if office else None
         exchange = cls(publishing, consuming, opened, options)
         try:
             await exchange._declare()
-        except BrokerRefuses:
+        except BaseException as error:
+            if isinstance(error, BrokerUnavailable) and not isinstance(error, BrokerRefuses):
+                _log.warning("exchange.away", reason=str(error))
+                return exchange
             await exchange.close()
             raise
-        except BrokerUnavailable as error:
-            _log.warning("exchange.away", reason=str(error))
         return exchange
 
     # --- publishing --------------------------------------------------------------------------------------------------
@@ -113,8 +132,9 @@ class RabbitExchange:
         """
         packed = pack(events, self._options.name, single=self._options.single)
         try:
-            if not self._declared:
-                await self._declare()
+            async with self._declaring:  # one after the other, so that what waited in order is published in order
+                if not self._declared:
+                    await self._declare()
             await self._publisher.publish([message for message, _ in packed])
         except Unroutable as error:
             returned = {id(message) for message in error.returned}
@@ -123,13 +143,15 @@ class RabbitExchange:
         except BrokerUnavailable:
             self._declared = False  # it may be another broker that answers next
             raise
+        if self._office and packed:
+            self._office.note_published(len(packed), len(events))
 
     async def put_back(self, worker: str, events: Sequence[Event]) -> None:
         """Put events into one worker's queue alone."""
         messages = [_alone(message, worker, uuid.uuid4().hex) for message, _ in pack(events, "")]
         await self._publisher.publish(messages)
         if self._office:
-            await self._office.note_put(worker, len(events) - len(messages))
+            await self._office.note_put(worker, len(messages), len(events))
 
     # --- consuming ---------------------------------------------------------------------------------------------------
 
@@ -147,21 +169,23 @@ class RabbitExchange:
             raise SettingsError(f"A worker cannot be called {name!r} on RabbitMQ: give its section another name.")
         if name in self._queues:
             return self._queues[name]
-        if self._office:
-            await self._office.register(name, types)
         consumer = Consumer(self._consuming, PREFIX + name, 0)
 
-        async def declare() -> None:
+        async def begin() -> None:
             await self._declare()
-            await self._declare_queue(name, types)
+            await self._make([PREFIX + name])
+            await consumer.begin()  # one that does not answer is not bound: it would hold up all others
+            await self._bind(name, types)
             await self._ledger.write(Record(name, list(types)))
 
-        queue = RabbitQueue(name, types, consumer, declare, self._ledger, self._options.source)
+        queue = RabbitQueue(name, types, consumer, begin, self._ledger, self._options.source)
         try:
-            await declare()
+            await begin()
         except BrokerRefuses:
             raise
         except BrokerUnavailable as error:
+            if self._office:
+                await self._office.register(name, types)
             _log.warning("exchange.queue_not_made_yet", queue=name, reason=str(error))
         self._queues[name] = queue
         return queue
@@ -185,17 +209,8 @@ class RabbitExchange:
             NotKeptHere: this process keeps no accounts.
         """
         office = self._need_office()
-        depths: dict[str, int] | None = None
-        try:
-            await self._catch_up(office)
-            depths = await self._depths([*await office.books()])
-        except BrokerUnavailable as error:
-            _log.info("exchange.accounts_of_before", reason=str(error))
-        books = await office.books()
-        if depths is not None:
-            self._waiting = backlog.waiting(books, depths, office.events_per_message)
-            await office.set_even(backlog.even(books, depths))
-        return {name: self._account(name, book) for name, book in books.items()}
+        async with self._counting:
+            return await self._count(office)
 
     async def spool(self) -> Spool:
         """Nothing waits here for RabbitMQ: that is what the spool around it does."""
@@ -213,13 +228,24 @@ class RabbitExchange:
     async def retry(self, ids: Sequence[int]) -> int:
         """Put dead letters back into the queues that they came from."""
         office = self._need_office()
-        letters = await office.find(ids)
-        await self._publisher.publish([_again(letter) for letter in letters])
-        return await office.remove([letter[0] for letter in letters], dropped=False)
+        async with self._mending:
+            again = [(letter[0], letter[1], _again(letter)) for letter in await office.find(list(dict.fromkeys(ids)))]
+            kept: set[int] = set()
+            try:
+                await self._publisher.publish([message for *_, message in again])
+            except Unroutable as error:  # the queue of their worker is not there any more
+                returned = set(map(id, error.returned))
+                kept = {number for number, _, message in again if id(message) in returned}
+            gone = [(number, worker) for number, worker, _ in again if number not in kept]
+            for worker, messages in Counter(worker for _, worker in gone).items():
+                await office.note_put(worker, messages, messages)
+            return await office.remove([number for number, _ in gone], dropped=False)
 
     async def drop(self, ids: Sequence[int]) -> int:
         """Throw dead letters away."""
-        return await self._need_office().remove(ids, dropped=True)
+        office = self._need_office()
+        async with self._mending:
+            return await office.remove(ids, dropped=True)
 
     async def close(self) -> None:
         """Give back what is in hand and close the connections. Safe to call twice."""
@@ -241,24 +267,60 @@ class RabbitExchange:
         await amqp.declare(
             self._consuming,
             exchanges=[amqp.Exchange(self._options.name), amqp.Exchange(DEAD), amqp.Exchange(PULSE)],
-            queues=[amqp.Queue(LEDGER, QUORUM), amqp.Queue(DEAD, QUORUM)],
-            bindings=[Binding(DEAD, DEAD)],
         )
+        await self._make([LEDGER, DEAD])
+        await amqp.declare(self._consuming, bindings=[Binding(DEAD, DEAD)])
         self._declared = True
 
-    async def _declare_queue(self, name: str, types: Sequence[str]) -> None:
+    async def _make(self, queues: Sequence[str]) -> None:
+        if await amqp.declare(self._consuming, queues=[amqp.Queue(queue, QUORUM) for queue in queues]):
+            await asyncio.sleep(FLUSHED_AFTER)
+
+    async def _bind(self, name: str, types: Sequence[str]) -> None:
         queue, fanout, topic = PREFIX + name, self._options.name, f"{self._options.name}.types"
         if not types:
-            await amqp.declare(self._consuming, queues=[amqp.Queue(queue, QUORUM)], bindings=[Binding(fanout, queue)])
+            await amqp.declare(self._consuming, bindings=[Binding(fanout, queue)])
             return
-        keys = [*map(_topic, types), *CLOWDERS_KEYS]
+        keys = {*map(_topic, types), *CLOWDERS_KEYS}
+        # What it may have wanted before; AMQP cannot say which bindings there are.
+        before = {"#", *CATALOGUE, *(_topic(f"{kind.partition('.')[0]}.*") for kind in CATALOGUE)} - keys
         await amqp.declare(
             self._consuming,
             exchanges=[amqp.Exchange(topic, "topic")],
-            queues=[amqp.Queue(queue, QUORUM)],
             bindings=[Binding(fanout, topic, to_exchange=True), *(Binding(topic, queue, key) for key in keys)],
-            unwanted=[Binding(fanout, queue)],
+            unwanted=[Binding(fanout, queue), *(Binding(topic, queue, key) for key in before)],
         )
+
+    async def _count(self, office: Office) -> dict[str, Account]:
+        before: dict[str, backlog.Books] = {}
+        depths: dict[str, int] | None = None
+        try:
+            await self._ledger.settle_up()
+            await self._catch_up(office)
+            before = await office.books()
+            depths = await self._depths([*before])
+        except BrokerUnavailable as error:
+            _log.info("exchange.accounts_of_before", reason=str(error))
+        books = await office.books()
+        if depths is not None:
+            depths |= dict.fromkeys(books.keys() - depths.keys(), 0)  # filed first meanwhile
+            self._waiting = backlog.waiting(books, depths, office.events_per_message)
+            if books == before and self._is_quiet(books, depths):  # nothing was settled while the queues were looked at
+                await self._note_even(office, backlog.even(books, depths))
+        return {name: self._account(name, book) for name, book in books.items()}
+
+    def _is_quiet(self, books: Mapping[str, backlog.Books], depths: Mapping[str, int]) -> bool:
+        """Whether nothing has waited for so long that other processes would have said by now if it were otherwise."""
+        now = time.monotonic()
+        if any(depths.values()) or books != self._quiet[1]:
+            self._quiet = now, books
+        return not self._unheard and (not self._elsewhere or now - self._quiet[0] > 2 * EVERY)
+
+    async def _note_even(self, office: Office, zeros: Mapping[str, int]) -> None:
+        try:
+            await office.set_even(zeros)
+        except ExchangeUnavailable as error:  # the disk is full: it is noted the next time
+            _log.info("exchange.not_noted", reason=str(error))
 
     async def _catch_up(self, office: Office) -> None:
         """Wait until what was recorded is filed; not for ever, for under load something is recorded all the time."""
@@ -273,6 +335,7 @@ class RabbitExchange:
     async def _depths(self, workers: Sequence[str]) -> dict[str, int]:
         """Messages of each worker that are not settled: those ready in its queue, and those in its processes' hands."""
         depths = {}
+        self._unheard = self._elsewhere = False
         others = self._pulses.of_others()
         for worker in workers:
             try:
@@ -282,7 +345,10 @@ class RabbitExchange:
                     raise
                 ready, consumers = 0, 0  # its queue was deleted, and what waited in it
             own = self._queues[worker].in_hand().messages if worker in self._queues else 0
-            depths[worker] = ready + own + (sum(pulse.messages for pulse in others.get(worker, ())) if consumers else 0)
+            heard = others.get(worker, ())
+            self._elsewhere |= consumers > (worker in self._queues)
+            self._unheard |= consumers > len(heard) + (worker in self._queues)
+            depths[worker] = ready + own + (sum(pulse.messages for pulse in heard) if consumers else 0)
         return depths
 
     async def _look(self) -> amqp.Channel:
@@ -335,14 +401,9 @@ def _alone(message: Message, worker: str, key: str) -> Message:
 
 
 def _again(letter: Stored) -> Message:
-    number, worker, *_, content_type, body = letter
-    return Message(
-        body=body,
-        routing_key=PREFIX + worker,
-        content_type=content_type,
-        message_id=f"retry-{number}-{uuid.uuid4().hex}",
-        app_id=APP if content_type == "application/cloudevents+json" else None,
-    )
+    number, worker, *_, properties, body = letter
+    message = Message(body=body, routing_key=PREFIX + worker, message_id=f"retry-{number}-{uuid.uuid4().hex}")
+    return msgspec.structs.replace(message, **msgspec.json.decode(properties))
 
 
 def _topic(pattern: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -10,11 +11,10 @@ import msgspec
 import structlog
 
 from eventsink.amqp import Consumer, Delivery
-from eventsink.errors import InvalidEvent
 from eventsink.event import Event, encode
 from eventsink.exchange.contract import Batch, Failure
 from eventsink.exchange.ledger import Ledger, Letter, Record, Settlement
-from eventsink.exchange.wire import SINGLE, key_of, unpack
+from eventsink.exchange.wire import OURS, Broken, key_of, unpack
 
 __all__ = ["InHand", "RabbitQueue"]
 
@@ -47,8 +47,9 @@ class _Opened:
         self.generation = generation
         self.parcel = unpack(delivery, source)
         self.left = len(self.parcel.events)
-        self.letters = [_unreadable(error, delivery) for error in self.parcel.broken]
+        self.letters = [_unreadable(broken) for broken in self.parcel.broken]
         self._key = key_of(delivery)
+        self._surely = bool(delivery.properties.message_id) or delivery.redelivered
         self._alone = not delivery.exchange
 
     def settlement(self, more: Sequence[Letter]) -> Settlement:
@@ -56,7 +57,7 @@ class _Opened:
         events = self.parcel.events
         kind = events[0].type if events else ""
         held = len(events) + len(self.parcel.broken)
-        return Settlement(self._key, kind, self._alone, held, [*self.letters, *more])
+        return Settlement(self._key, kind, self._alone, held, [*self.letters, *more], self._surely)
 
 
 class RabbitBatch(msgspec.Struct, frozen=True):
@@ -79,7 +80,7 @@ class RabbitQueue:
         name: of the worker.
         types: that the worker wants; they stand in its records.
         consumer: of its queue.
-        declare: makes sure that the queue is there.
+        begin: makes sure that the queue is there, and has deliveries come.
         ledger: where settlements are recorded.
         source: of events that name none.
     """
@@ -89,18 +90,20 @@ class RabbitQueue:
         name: str,
         types: Sequence[str],
         consumer: Consumer,
-        declare: Callable[[], Awaitable[None]],
+        begin: Callable[[], Awaitable[None]],
         ledger: Ledger,
         source: str,
     ) -> None:
         self.name = name
         self._types = list(types)
         self._consumer = consumer
-        self._declare = declare
+        self._begin = begin
         self._ledger = ledger
         self._source = source
+        self._nonce = uuid.uuid4().hex
         self._ready: deque[tuple[_Opened, Sequence[Event]]] = deque()  # opened or given back, to be taken next
         self._opened: deque[_Opened] = deque()  # all that is not settled, in the order of their tags
+        self._out: list[RabbitBatch] = []  # taken, and neither settled nor given back
         self._held: asyncio.TimerHandle | None = None
         consumer.prefetch = FIRST_PREFETCH
 
@@ -112,8 +115,7 @@ class RabbitQueue:
         """
         if not self._consumer.open:
             self._forget()
-            await self._declare()
-            await self._consumer.begin()
+            await self._begin()
         deadline = asyncio.get_running_loop().time() + wait
         while not self._open_enough(limit):
             left = deadline - asyncio.get_running_loop().time()
@@ -124,9 +126,12 @@ class RabbitQueue:
         slices = self._pop(limit)
         if not slices:
             await self._settle(())  # messages that hold no event at all
+            await self._ledger.settle_up()
             return None
         self._held = self._held or asyncio.get_running_loop().call_later(HOLD, self._let_go)
-        return RabbitBatch(slices)
+        batch = RabbitBatch(slices)
+        self._out.append(batch)
+        return batch
 
     async def done(self, batch: Batch, failures: Sequence[Failure] = ()) -> None:
         """Record what became of the messages that are complete now, and acknowledge them.
@@ -135,28 +140,28 @@ class RabbitQueue:
 
         Raises:
             BrokerUnavailable: nothing was settled; the batch may be settled again.
+            ValueError: it was settled or given back before.
         """
-        if not isinstance(batch, RabbitBatch):
-            raise TypeError(f"a batch of this queue is needed, not {type(batch).__name__}")
-        self._hold_no_more()
-        if self._is_over(batch):
-            _log.info("queue.offered_again", queue=self.name, events=len(batch.events))
-            return
-        await self._settle(batch.slices, failures)
+        taken = self._expect(batch)
+        if self._is_over(taken):
+            _log.info("queue.offered_again", queue=self.name, events=len(taken.events))
+        else:
+            await self._settle(taken.slices, failures)
+        self._put_down(taken)
 
     async def release(self, batch: Batch) -> None:
         """Give a batch back: its events are the next to be taken."""
-        if not isinstance(batch, RabbitBatch):
-            raise TypeError(f"a batch of this queue is needed, not {type(batch).__name__}")
-        self._hold_no_more()
-        if not self._is_over(batch):
-            self._ready.extendleft(reversed(batch.slices))
+        taken = self._expect(batch)
+        if not self._is_over(taken):
+            self._ready.extendleft(reversed(taken.slices))
+        self._put_down(taken)
 
     def in_hand(self) -> InHand:
         """What was taken from the broker and is not settled."""
-        received = [event.received for opened in list(self._opened)[:1] for event in opened.parcel.events[:1]]
-        waiting = len(self._consumer.waiting) if self._consumer.open else 0
-        return InHand(len(self._opened) + waiting, received[0] if received else None)
+        if not self._consumer.open:
+            return InHand(0, None)  # the broker has it again
+        received = next((event.received for opened in self._opened for event in opened.parcel.events[:1]), None)
+        return InHand(len(self._opened) + len(self._consumer.waiting), received)
 
     def end(self) -> None:
         """Take no more; what is not settled goes back to the queue."""
@@ -167,7 +172,7 @@ class RabbitQueue:
     # --- how ---------------------------------------------------------------------------------------------------------
 
     def _open_enough(self, limit: int) -> bool:
-        """Open messages that have come, until they hold `limit` events. False: more are needed."""
+        """Open messages that have come, until they hold `limit` events. False: more are needed, and may come."""
         events = sum(len(part) for _, part in self._ready)
         while events < limit and self._consumer.waiting:
             opened = _Opened(self._consumer.take(), self._consumer.generation, self._source)
@@ -175,7 +180,7 @@ class RabbitQueue:
             if opened.left:
                 self._ready.append((opened, opened.parcel.events))
             events += opened.left
-        return events >= limit
+        return events >= limit or len(self._opened) >= self._consumer.prefetch
 
     def _pop(self, limit: int) -> list[tuple[_Opened, Sequence[Event]]]:
         slices: list[tuple[_Opened, Sequence[Event]]] = []
@@ -201,7 +206,9 @@ class RabbitQueue:
         complete = [*itertools.takewhile(lambda opened: opened.left == settled.get(id(opened), 0), self._opened)]
         if complete:
             settlements = [opened.settlement(letters.get(id(opened), ())) for opened in complete]
-            await self._ledger.write(Record(self.name, self._types, settlements))
+            last = complete[-1]
+            record_id = f"{self._nonce}-{last.generation}-{last.tag}"
+            await self._ledger.write(Record(self.name, self._types, settlements, record_id))
         for opened, events in slices:
             opened.left -= len(events)
             opened.letters += letters.pop(id(opened), [])
@@ -232,6 +239,18 @@ class RabbitQueue:
         self._consumer.end()
         self._forget()
 
+    def _expect(self, batch: Batch) -> RabbitBatch:
+        if not isinstance(batch, RabbitBatch):
+            raise TypeError(f"a batch of this queue is needed, not {type(batch).__name__}")
+        if not any(batch is taken for taken in self._out):
+            raise ValueError(f"a batch of queue {self.name} is settled or given back once")
+        return batch
+
+    def _put_down(self, batch: RabbitBatch) -> None:
+        self._out = [taken for taken in self._out if taken is not batch]
+        if not self._out:
+            self._hold_no_more()
+
     def _hold_no_more(self) -> None:
         if self._held:
             self._held.cancel()
@@ -244,18 +263,22 @@ class RabbitQueue:
 
 def _letter(failure: Failure) -> Letter:
     return Letter(
-        failure.reason,
+        _encodable(failure.reason),
         failure.attempts,
         failure.first_seen,
         failure.last_seen,
-        failure.traceback,
-        SINGLE,
+        None if failure.traceback is None else _encodable(failure.traceback),
+        OURS,
         encode(failure.event),
     )
 
 
-def _unreadable(error: InvalidEvent, delivery: Delivery) -> Letter:
-    """A letter for what is no event: the message as it came, to be read again once a newer version knows it."""
+def _unreadable(broken: Broken) -> Letter:
+    """A letter for what is no event: as it came, to be read again once a newer version knows it."""
     now = datetime.now(UTC)
-    where = f" ({error.pointer})" if error.pointer else ""
-    return Letter(f"{error.message}{where}", 1, now, now, None, delivery.properties.content_type, delivery.body)
+    return Letter(broken.reason, 1, now, now, None, broken.properties, broken.body)
+
+
+def _encodable(text: str) -> str:
+    """What a worker said, without the halves of surrogate pairs that Python has for undecodable file names."""
+    return text.encode("utf-8", "replace").decode()

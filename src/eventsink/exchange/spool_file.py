@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 
-class Spooled(msgspec.Struct, frozen=True):
+class Spooled(msgspec.Struct, frozen=True, eq=False):
     """Events that were to be published together.
 
     Args:
@@ -82,15 +82,12 @@ class SpoolFile:
         Raises:
             ExchangeUnavailable: the disk does not take them.
         """
-        rows = [(len(group), b"\n".join([encode(event) for event in group])) for group in groups if group]
+        rows = [_row(group) for group in groups if group]
         await self._change(
-            lambda c: c.executemany(
-                "INSERT INTO spool (count, crc, lines) VALUES (?, ?, ?)",
-                [(count, zlib.crc32(lines), lines) for count, lines in rows],
-            )
+            lambda c: c.executemany("INSERT INTO spool (count, crc, lines) VALUES (?, ?, ?)", rows).rowcount
         )
-        self.events += sum(count for count, _ in rows)
-        self.bytes += sum(len(lines) for _, lines in rows)
+        self.events += sum(count for count, _, _ in rows)
+        self.bytes += sum(len(lines) for *_, lines in rows)
 
     async def last(self) -> int:
         """The number of the last group."""
@@ -100,16 +97,22 @@ class SpoolFile:
         """The next groups above one number and up to another, some megabytes of them."""
         return await self._change(lambda c: _read(c, after, last))
 
-    async def remove(self, groups: Sequence[Spooled], left: Sequence[Sequence[Event]] = ()) -> None:
-        """Remove groups that the exchange has now, and keep in their place what it did not take."""
-        if not groups:
-            return
-        ids = [(group.id,) for group in groups]
-        await self._change(lambda c: c.executemany("DELETE FROM spool WHERE id = ?", ids))
-        self.events -= sum(group.count for group in groups)
-        self.bytes -= sum(group.size for group in groups)
-        if any(left):
-            await self.append(left)
+    async def remove(self, groups: Mapping[Spooled, Sequence[Event]]) -> None:
+        """Remove groups that the exchange has now, and keep in the place of each the events that it did not take.
+
+        Raises:
+            ExchangeUnavailable: the disk does not take that; all of them are there still.
+        """
+        gone = [(group.id,) for group, left in groups.items() if not left]
+        kept = [(*_row(left), group.id) for group, left in groups.items() if left]
+
+        def remove(connection: sqlite3.Connection) -> None:
+            connection.executemany("DELETE FROM spool WHERE id = ?", gone)
+            connection.executemany("UPDATE spool SET count = ?, crc = ?, lines = ? WHERE id = ?", kept)
+
+        await self._change(remove)
+        self.events += sum(count for count, *_ in kept) - sum(group.count for group in groups)
+        self.bytes += sum(len(lines) for _, _, lines, _ in kept) - sum(group.size for group in groups)
 
     async def close(self) -> None:
         """Finish what is under way, and let others have the file. Safe to call twice."""
@@ -129,30 +132,32 @@ class SpoolFile:
         self._lock = -1
 
 
+def _row(group: Sequence[Event]) -> tuple[int, int, bytes]:
+    lines = b"\n".join([encode(event) for event in group])
+    return len(group), zlib.crc32(lines), lines
+
+
 def _open(path: Path) -> sqlite3.Connection:
-    connection = _connect(path)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute(_SCHEMA)
+        _prepare(connection)
         if connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":
             return connection
         reason = "its check found damage"
-    except sqlite3.OperationalError:
-        raise  # the disk is full, the folder cannot be written, …: the file itself may be sound
+    except sqlite3.OperationalError:  # the disk is full, the folder cannot be written, …: the file itself may be sound
+        connection.close()
+        raise
     except sqlite3.DatabaseError as error:
         reason = str(error)
     connection.close()
     return _salvage(path, reason)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA busy_timeout=5000")
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.DatabaseError as error:  # damaged: found again, and said, by who asked
-        _log.warning("spool.no_wal", reason=str(error))
+    connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
-    return connection
+    connection.execute(_SCHEMA)
 
 
 def _salvage(path: Path, reason: str) -> sqlite3.Connection:
@@ -163,8 +168,8 @@ def _salvage(path: Path, reason: str) -> sqlite3.Connection:
         if part.exists():
             part.rename(aside.with_name(aside.name + suffix))
     path.touch(mode=0o600)
-    new = _connect(path)
-    new.execute(_SCHEMA)
+    new = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    _prepare(new)
     old = sqlite3.connect(f"file:{aside}?mode=ro", uri=True)
     kept = 0
     new.execute("BEGIN")

@@ -5,6 +5,8 @@ what makes single events cheap.
 """
 
 import asyncio
+import contextlib
+from collections import deque
 from collections.abc import Sequence
 
 import structlog
@@ -48,9 +50,13 @@ class SpooledExchange:
         """Whether events go to the spool, because the exchange is away or what it missed is still being forwarded."""
         self._file = file
         self._most_bytes = most_bytes
-        self._next: _Group | None = None
+        self._waiting: deque[_Group] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
         self._spooled = asyncio.Event()
+        self._sent: dict[Spooled, Sequence[Event]] = {}  # groups that are published and not removed yet
+        self._after = 0  # number of the last group of which is known what became of it
+        self._unwanted = 0  # events up to there that no queue took
+        self._ask_all_at = 0.0  # when these are tried again
         if file.events:
             self.away = True
             self._spooled.set()
@@ -63,33 +69,27 @@ class SpooledExchange:
             ExchangeFull: the exchange is away and the spool has reached its size.
             ExchangeUnavailable: the exchange is away and the disk takes nothing.
         """
-        if self._file.bytes > self._most_bytes and self.away:
-            raise ExchangeFull(
-                f"The exchange is away, and the spool has {self._file.bytes} bytes of {self._most_bytes}"
-                " (exchange.max_bytes)."
-            )
+        if self.away:
+            self._check_size()
         if not events:
             return
-        group = self._next
+        group = self._waiting[-1] if self._waiting else None
         if group is None or len(group.events) + len(events) > LARGEST:
-            group = self._next = _Group()
-            asyncio.get_running_loop().call_soon(self._hand_over, group)  # after all requests of this turn have joined
+            group = _Group()
+            self._waiting.append(group)
+            asyncio.get_running_loop().call_soon(self._hand_over)  # after all requests of this turn have joined
         group.events += events
         await asyncio.shield(group.durable)  # the others of the group wait, too
 
-    def _hand_over(self, group: _Group) -> None:
-        if len(self._under_way) >= AT_ONCE and group is self._next:
-            return  # it goes when one that is under way is done
-        if group is self._next:
-            self._next = None
-        task = asyncio.get_running_loop().create_task(self._send(group))
-        self._under_way.add(task)
-        task.add_done_callback(self._on_sent)
+    def _hand_over(self) -> None:
+        while self._waiting and len(self._under_way) < AT_ONCE:
+            task = asyncio.get_running_loop().create_task(self._send(self._waiting.popleft()))
+            self._under_way.add(task)
+            task.add_done_callback(self._on_sent)
 
     def _on_sent(self, task: "asyncio.Task[None]") -> None:
         self._under_way.discard(task)
-        if self._next is not None:
-            self._hand_over(self._next)
+        self._hand_over()
 
     async def _send(self, group: _Group) -> None:
         try:
@@ -113,76 +113,116 @@ class SpooledExchange:
                 self.away = True
             else:
                 return
+        self._check_size()
         await self._file.append([events])
         self._spooled.set()
+
+    def _check_size(self) -> None:
+        if self._file.bytes > self._most_bytes:
+            raise ExchangeFull(
+                f"The exchange takes nothing now, and the spool has {self._file.bytes} bytes of {self._most_bytes}"
+                " (exchange.max_bytes)."
+            )
 
     # --- forwarding --------------------------------------------------------------------------------------------------
 
     async def _forward(self) -> None:
         """Bring what is in the spool to the exchange, for ever."""
+        failures = 0
         while True:
-            await self._spooled.wait()
+            await self._wait_for_events()
             self._spooled.clear()
             try:
-                unwanted = await self._pass()
-            except ExchangeUnavailable as error:
-                _log.info("spool.waits", events=self._file.events, reason=str(error))
+                await self._pass()
+            except Exception as error:  # noqa: BLE001 - the exchange is away, the disk full; or a bug, which must not end this
+                if failures % 60 == 0:
+                    _log.warning("spool.waits", events=self._file.events, reason=str(error) or type(error).__name__)
+                failures += 1
+                self._after, self._unwanted = 0, 0
                 self._spooled.set()
                 await asyncio.sleep(ASK_AGAIN)
                 continue
-            newer = self._file.events - unwanted
+            failures = 0
+            newer = self._file.events - self._unwanted
             if newer <= LARGEST:
                 self.away = False  # what comes from now on need not wait for these
-            if newer:
+            if newer > 0:
                 self._spooled.set()
-            elif unwanted:
-                await self._wait_for_a_queue()
 
-    async def _pass(self) -> int:
-        """Forward all groups that are there now, in order. Gives how many events no queue took.
+    async def _wait_for_events(self) -> None:
+        """Wait until others come; now and then, ask again with those that no queue took."""
+        if not self._unwanted:
+            await self._spooled.wait()
+            return
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(TimeoutError):  # no others came
+            async with asyncio.timeout_at(self._ask_all_at):
+                await self._spooled.wait()
+        if loop.time() >= self._ask_all_at:
+            self._after, self._unwanted = 0, 0
+
+    async def _pass(self) -> None:
+        """Forward all groups that are there now, in order, but for those that no queue took lately.
 
         Raises:
             ExchangeUnavailable: the exchange is away, or the disk fails.
         """
-        after, forwarded, unwanted = 0, 0, 0
+        await self._remove_sent()
+        forwarded, before = 0, self._unwanted
+        if self._after == 0:
+            self._ask_all_at = asyncio.get_running_loop().time() + UNWANTED
         last = await self._file.last()
-        while groups := await self._file.read(after, last):
-            left = await self._send_groups(groups)
-            unwanted += sum(map(len, left))
+        at_once = 1  # at first: of several, the later might get through while the exchange comes back
+        while groups := await self._file.read(self._after, last):
+            start = 0
+            while part := groups[start : start + at_once]:
+                await self._send_groups(part)
+                start += at_once
+                at_once = FORWARDED_AT_ONCE
             forwarded += sum(group.count for group in groups)
-            after = groups[-1].id
-        if forwarded > unwanted:
-            _log.info("spool.forwarded", events=forwarded - unwanted, left=self._file.events)
-        return unwanted
+        forwarded -= self._unwanted - before
+        if forwarded:
+            _log.info("spool.forwarded", events=forwarded, left=self._file.events)
 
-    async def _wait_for_a_queue(self) -> None:
-        """Let some time pass before asking again with events that no queue takes, unless others come."""
+    async def _send_groups(self, groups: Sequence[Spooled]) -> None:
+        """Publish groups in their order; what no queue takes of them stays in the spool."""
+        outcomes = await asyncio.gather(*(self._send_group(group) for group in groups), return_exceptions=True)
+        for group, outcome in zip(groups, outcomes, strict=True):
+            if not isinstance(outcome, BaseException):
+                self._sent[group] = outcome
+        await self._remove_sent()
+        for group, outcome in zip(groups, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                self.away = True
+                raise outcome
+            self._after = group.id
+
+    async def _send_group(self, group: Spooled) -> Sequence[Event]:
+        """Publish a group; gives the events that no queue takes."""
         try:
-            await asyncio.wait_for(self._spooled.wait(), UNWANTED)
-        except TimeoutError:  # no others came
-            self._spooled.set()
+            await self.inner.publish(group.events())
+        except Unroutable as error:
+            return error.returned
+        return ()
 
-    async def _send_groups(self, groups: Sequence[Spooled]) -> list[Sequence[Event]]:
-        """Publish groups in their order; gives what no queue took of them, which stays in the spool."""
-        left: list[Sequence[Event]] = []
-        for start in range(0, len(groups), FORWARDED_AT_ONCE):
-            part = groups[start : start + FORWARDED_AT_ONCE]
-            outcomes = await asyncio.gather(*(self.inner.publish(g.events()) for g in part), return_exceptions=True)
-            done = [g for g, outcome in zip(part, outcomes, strict=True) if not _failed(outcome)]
-            back = [outcome.returned for outcome in outcomes if isinstance(outcome, Unroutable)]
-            await self._file.remove(done, back)
-            left += back
-            for outcome in outcomes:
-                if _failed(outcome):
-                    self.away = True
-                    raise outcome  # type: ignore[misc]
-        return left
+    async def _remove_sent(self) -> None:
+        """Remove what the exchange has; should the disk not take that, it is not published again and again."""
+        if not self._sent:
+            return
+        sent = dict(self._sent)
+        await self._file.remove(sent)
+        self._unwanted += sum(map(len, sent.values()))
+        self._sent.clear()
 
     # --- the rest is the exchange's ----------------------------------------------------------------------------------
 
     async def queue(self, name: str, types: Sequence[str] = ()) -> Queue:
         """The queue of a worker."""
-        return await self.inner.queue(name, types)
+        queue = await self.inner.queue(name, types)
+        if self._unwanted:  # it may be the one that takes these
+            self._ask_all_at = 0.0
+            self._spooled.set()
+        return queue
 
     async def put_back(self, worker: str, events: Sequence[Event]) -> None:
         """Put events into one worker's queue alone."""
@@ -210,13 +250,9 @@ class SpooledExchange:
 
     async def close(self) -> None:
         """Finish what is under way, and close the exchange and the spool. Safe to call twice."""
-        while self._under_way or self._next:
-            await asyncio.wait(self._under_way or {asyncio.ensure_future(asyncio.sleep(0))})
+        while self._under_way or self._waiting:
+            await asyncio.wait(self._under_way) if self._under_way else await asyncio.sleep(0)
         self._forwarding.cancel()
         await asyncio.gather(self._forwarding, return_exceptions=True)
         await self.inner.close()
         await self._file.close()
-
-
-def _failed(outcome: BaseException | None) -> bool:
-    return isinstance(outcome, BaseException) and not isinstance(outcome, Unroutable)

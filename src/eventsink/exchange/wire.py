@@ -1,12 +1,15 @@
 """Events as AMQP messages and back: alone or in batches of one type, and every dialect that others publish."""
 
 import hashlib
+import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
+import structlog
 
 from eventsink.amqp import Delivery, Message
 from eventsink.dialects import read
@@ -15,17 +18,34 @@ from eventsink.dialects.body import read_binary, read_each, to_utf8
 from eventsink.errors import InvalidEvent, MalformedBody, UnreadableBody
 from eventsink.event import Event, decode_lines, encode
 
-__all__ = ["Parcel", "key_of", "pack", "unpack"]
+__all__ = ["Broken", "Parcel", "key_of", "pack", "unpack"]
 
 APP = "eventsink"  # app_id of our own messages: what is in them was checked and stamped before
 SINGLE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 MOST_EVENTS = 500  # of one message: a worker holds whole messages
 MOST_BYTES = 256 << 10
 MOST_INFLATED = 64 << 20
-_ATTRIBUTE = ("ce-", "ce_", "cloudEvents:", "cloudEvents_")  # prefixes of CloudEvents' binary mode in headers
+LONGEST_ID = 255  # bytes of a short string in AMQP
+OURS = {"content_type": SINGLE, "app_id": APP}  # properties of one event that was checked before
+_ATTRIBUTE = ("ce-", "ce_", "cloudevents:", "cloudevents_")  # prefixes of CloudEvents' binary mode in headers
+_COMPRESSED = ("gzip", "x-gzip", "deflate")
+_LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
-_NOTHING: Mapping[str, Any] = {}
+_log = structlog.get_logger(__name__)
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """What cannot be read of a message, so that it can be sent again: the whole of it, or one piece of an array.
+
+    Args:
+        reason: a sentence for the operator.
+        properties: of AMQP, those without which the body means something else.
+    """
+
+    reason: str
+    body: bytes
+    properties: dict[str, Any]
 
 
 class Parcel(msgspec.Struct, frozen=True):
@@ -37,7 +57,7 @@ class Parcel(msgspec.Struct, frozen=True):
     """
 
     events: Sequence[Event]
-    broken: Sequence[InvalidEvent] = ()
+    broken: Sequence[Broken] = ()
 
 
 def pack(events: Sequence[Event], exchange: str, *, single: bool = False) -> list[tuple[Message, list[Event]]]:
@@ -56,7 +76,7 @@ def pack(events: Sequence[Event], exchange: str, *, single: bool = False) -> lis
                 exchange=exchange,
                 routing_key=kind[:255],
                 content_type=SINGLE if alone else BATCH,
-                message_id=part[0].id if alone else _id_of([event.id for event in part]),
+                message_id=_message_id([event.id for event in part]),
                 app_id=APP,
             )
             packed.append((message, part))
@@ -64,15 +84,21 @@ def pack(events: Sequence[Event], exchange: str, *, single: bool = False) -> lis
 
 
 def key_of(delivery: Delivery) -> str:
-    """What a message is known by when it comes again: its id, or for one without, a hash of what is in it."""
-    message_id = delivery.properties.message_id
-    if message_id:
-        return str(message_id)[:200]
-    return hashlib.blake2b(delivery.body, digest_size=16).hexdigest()
+    """What a message is known by when it comes again: our id, or a hash of what makes it another one.
+
+    Others may number their messages anew at each start, and an event in binary mode may be all headers.
+    """
+    properties = delivery.properties
+    message_id = _text(properties.message_id)
+    if message_id and properties.app_id == APP:
+        return message_id
+    digest = hashlib.blake2b(delivery.body, digest_size=16)
+    digest.update(repr((message_id, sorted(_attributes(properties).items()))).encode("utf-8", "backslashreplace"))
+    return digest.hexdigest()
 
 
 def unpack(delivery: Delivery, source: str) -> Parcel:
-    """The events of a message, whoever sent it, in whatever dialect and charset.
+    """The events of a message, whoever sent it, in whatever dialect and charset. It never raises.
 
     Args:
         source: of events that name none.
@@ -82,72 +108,146 @@ def unpack(delivery: Delivery, source: str) -> Parcel:
         body = delivery.body
         try:
             return Parcel(decode_lines(_raws.decode(body) if properties.content_type == BATCH else [body]))
-        except (MalformedBody, msgspec.MsgspecError, UnicodeDecodeError):  # not ours after all, or of a later version
+        except (MalformedBody, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # not ours, or a later form
             pass
-    events: list[Event] = []
-    broken: list[InvalidEvent] = []
-    admission, stamps = Admission(largest=MOST_INFLATED), Stamps(datetime.now(UTC), source, len(delivery.body))
     try:
-        for found in _drafts(delivery):
-            if isinstance(found, InvalidEvent):
-                broken.append(found)
-                continue
-            try:
-                events.append(admission.admit(found, stamps)[0])
-            except InvalidEvent as error:
-                broken.append(error)
+        return _read(delivery, source)
     except MalformedBody as error:
-        broken.append(InvalidEvent(str(error)))
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001 - a bug of ours: one message must not stop a queue
+        _log.exception("wire.not_read", bytes=len(delivery.body))
+        reason = f"It could not be read, by a fault of the event sink: {type(error).__name__}."
+    return Parcel((), [Broken(reason, delivery.body, _kept(properties))])
+
+
+def _read(delivery: Delivery, source: str) -> Parcel:
+    """Read what others sent.
+
+    Raises:
+        MalformedBody: nothing of it can be read.
+    """
+    events: list[Event] = []
+    broken: list[Broken] = []
+    admission, stamps = Admission(largest=MOST_INFLATED), Stamps(datetime.now(UTC), source, len(delivery.body))
+    for piece, found in _drafts(delivery):
+        try:
+            if isinstance(found, InvalidEvent):
+                raise found
+            events.append(admission.admit(found, stamps)[0])
+        except InvalidEvent as error:
+            if broken and broken[-1].body is piece:
+                continue  # it is kept once, as a whole
+            reason = _text(f"{error.message} ({error.pointer})" if error.pointer else error.message)
+            whole = piece is delivery.body
+            broken.append(Broken(reason, piece, _kept(delivery.properties) if whole else {}))
     return Parcel(events, broken)
 
 
-def _drafts(delivery: Delivery) -> Iterator[Any]:
+def _drafts(delivery: Delivery) -> Iterator[tuple[bytes, Any]]:
+    """Each draft, or why there is none, with what it was read from: the body as it came, where that is but one."""
     properties = delivery.properties
-    body = _decompressed(delivery.body, properties.content_encoding)
+    body = _decompressed(delivery.body, _encoding(properties))
     content_type = _content_type(properties)
-    attributes = _attributes(properties.headers or _NOTHING)
+    attributes = _attributes(properties)
     if "ce-type" in attributes:
+        found: Any
         try:
-            yield read(read_binary(body, attributes | {"content-type": content_type}))
+            found = read(read_binary(body, attributes | {"content-type": content_type}))
         except InvalidEvent as error:
-            yield error
+            found = error
+        yield delivery.body, found
         return
     media, body = to_utf8(content_type, body)
-    for _, found in read_each(body, media):
-        yield found
+    pieces = _pieces(body, media)
+    if len(pieces) == 1:
+        yield from ((delivery.body, found) for _, found in read_each(body, media))
+        return
+    for piece in pieces:
+        try:
+            yield from ((piece, found) for _, found in read_each(piece, ""))
+        except MalformedBody as error:
+            yield piece, InvalidEvent(str(error))
+
+
+def _pieces(body: bytes, media: str) -> list[bytes]:
+    """The elements of an array, or the lines of lines, so that a broken one stands alone; else the body itself."""
+    if media in _LINES:
+        return [line for line in body.split(b"\n") if line.strip()] or [body]
+    if body.lstrip()[:1] != b"[":
+        return [body]
+    try:
+        return [bytes(raw) for raw in _raws.decode(body)] or [body]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    try:  # NaN and lone surrogates are refused one by one
+        return [json.dumps(value).encode() for value in json.loads(body)] or [body]
+    except (ValueError, RecursionError):
+        return [body]
+
+
+def _encoding(properties: Any) -> str:
+    return _text(properties.content_encoding).strip().lower()
 
 
 def _content_type(properties: Any) -> str:
     """The media type with the charset, which some clients put into the content encoding."""
-    media, encoding = properties.content_type or "", (properties.content_encoding or "").strip().lower()
-    if encoding in ("", "identity", "gzip", "x-gzip", "deflate") or "charset" in media:
-        return str(media)
+    media, encoding = _text(properties.content_type), _encoding(properties)
+    if encoding in ("", "identity", *_COMPRESSED) or "charset" in media.lower():
+        return media
     return f"{media or 'application/json'}; charset={encoding}"
 
 
-def _decompressed(body: bytes, encoding: str | None) -> bytes:
-    if (encoding or "").strip().lower() not in ("gzip", "x-gzip", "deflate"):
+def _decompressed(body: bytes, encoding: str) -> bytes:
+    """The body without its gzip, of one member or several, or zlib.
+
+    Raises:
+        UnreadableBody: it is damaged, incomplete or too large.
+    """
+    if encoding not in _COMPRESSED:
         return body
-    try:
+    inflated = bytearray()
+    while body:
         inflater = zlib.decompressobj(wbits=47)  # gzip or zlib, as its first bytes say
-        inflated = inflater.decompress(body, MOST_INFLATED)
-    except zlib.error as error:
-        raise UnreadableBody(f"The body is not {encoding}: {error}.") from None
-    if inflater.unconsumed_tail:
-        raise UnreadableBody(f"The body inflates to more than {MOST_INFLATED} bytes.")
-    if not inflater.eof:
-        raise UnreadableBody(f"The {encoding} body ends too early.")
-    return inflated
+        try:
+            inflated += inflater.decompress(body, MOST_INFLATED - len(inflated) + 1)
+        except zlib.error as error:
+            raise UnreadableBody(f"The body is not {encoding}: {error}.") from None
+        if len(inflated) > MOST_INFLATED:
+            raise UnreadableBody(f"The body inflates to more than {MOST_INFLATED} bytes.")
+        if not inflater.eof:
+            raise UnreadableBody(f"The {encoding} body ends too early.")
+        body = inflater.unused_data.lstrip(b"\0")  # some pad with zeros
+    return bytes(inflated)
 
 
-def _attributes(headers: Mapping[str, Any]) -> dict[str, str]:
-    """The attributes of a CloudEvent in binary mode, by the names that they have in HTTP."""
+def _attributes(properties: Any) -> dict[str, str]:
+    """The attributes of a CloudEvent in binary mode, by the names and in the form that they have in HTTP."""
     return {
-        f"ce-{name[len(prefix) :].lower()}": str(value)
-        for name, value in headers.items()
+        f"ce-{name[len(prefix) :]}": quote(_text(value), safe="")
+        for name, value in _headers(properties)
         for prefix in _ATTRIBUTE
         if name.startswith(prefix)
     }
+
+
+def _headers(properties: Any) -> Iterator[tuple[str, Any]]:
+    for name, value in (properties.headers or {}).items():
+        yield _text(name).lower(), value
+
+
+def _kept(properties: Any) -> dict[str, Any]:
+    """What must be kept of the properties with a body that is not read."""
+    found = {"content_type": _text(properties.content_type), "content_encoding": _text(properties.content_encoding)}
+    headers = {name: _text(value) for name, value in _headers(properties) if name.startswith(_ATTRIBUTE)}
+    return {name: value for name, value in (found | {"headers": headers}).items() if value}
+
+
+def _text(value: object) -> str:
+    """A value of AMQP as text that every encoding can hold; bytes are what is not UTF-8."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=value.tzinfo or UTC).isoformat()
+    text = value.decode("latin-1") if isinstance(value, bytes) else "" if value is None else str(value)
+    return text.encode("utf-8", "replace").decode()
 
 
 def _by_type(events: Sequence[Event]) -> dict[str, list[Event]]:
@@ -174,6 +274,8 @@ def _parts(events: Sequence[Event], most: int) -> Iterator[tuple[list[Event], li
         yield part, lines
 
 
-def _id_of(ids: Sequence[str]) -> str:
-    """The same for the same events: a batch that is published again is known to be the same."""
+def _message_id(ids: Sequence[str]) -> str:
+    """The same for the same events: a message that is published again is known to be the same."""
+    if len(ids) == 1 and len(ids[0].encode()) <= LONGEST_ID:
+        return ids[0]
     return hashlib.blake2b("\n".join(ids).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,663 @@
+"""The spool in front of an exchange: what it promises when the exchange, the disk or our own process fails."""
+
+import asyncio
+import gc
+import logging
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from eventsink.amqp import Address
+from eventsink.errors import BrokerUnavailable, DataDirectoryInUse, ExchangeFull, ExchangeUnavailable, Unroutable
+from eventsink.event import Event
+from eventsink.exchange import spooled
+from eventsink.exchange.contract import Account, Exchange
+from eventsink.exchange.embedded import EmbeddedExchange
+from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions
+from eventsink.exchange.rabbitmq_queue import RabbitQueue
+from eventsink.exchange.spool_file import SpoolFile
+from eventsink.exchange.spooled import LARGEST, SpooledExchange
+from eventsink.testing import drain, sample_events
+from tests.servers.rabbitmq import RabbitMQ
+
+
+@pytest.fixture(autouse=True)
+def nothing_unheard(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No error ends where nobody hears it: asyncio says so in its log."""
+    yield
+    gc.collect()
+    said = [record for when in ("setup", "call") for record in caplog.get_records(when) if record.name == "asyncio"]
+    assert [record.getMessage() for record in said if record.levelno >= logging.ERROR] == []
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for every second is asked for more often."""
+    monkeypatch.setattr(spooled, "ASK_AGAIN", 0.05)
+    monkeypatch.setattr(spooled, "UNWANTED", 0.2)
+
+
+class _Scripted:
+    """An exchange that does as it is told: takes events, is away, or has no queue for some types."""
+
+    def __init__(self) -> None:
+        self.taken: list[Event] = []
+        self.failure: Exception | None = None
+        self.unwanted: set[str] = set()
+        self.calls = 0
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        self.calls += 1
+        await self.open.wait()
+        await asyncio.sleep(0)
+        if self.failure is not None:
+            raise self.failure
+        back = [event for event in events if event.type in self.unwanted]
+        self.taken += [event for event in events if event.type not in self.unwanted]
+        if back:
+            raise Unroutable("nobody wants it", returned=back)
+
+    async def queue(self, name: str, types: Sequence[str] = ()) -> None:
+        self.unwanted.clear()
+
+    async def close(self) -> None:
+        self.open.set()
+
+
+AWAY = BrokerUnavailable("away")
+
+
+@pytest.fixture
+async def inner() -> _Scripted:
+    """The exchange behind the spool."""
+    return _Scripted()
+
+
+@pytest.fixture
+async def spool(inner: _Scripted, tmp_path: Path) -> AsyncIterator[SpooledExchange]:
+    """A spool in front of it."""
+    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"))
+    yield exchange
+    await exchange.close()
+
+
+async def _until(true: Callable[[], bool], what: str = "") -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+async def _publish_all(exchange: Exchange, groups: Sequence[Sequence[Event]]) -> None:
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(exchange.publish(group) for group in groups))
+
+
+# --- publishing ------------------------------------------------------------------------------------------------------
+
+
+async def test_requests_of_one_moment_share_a_publication(spool: SpooledExchange, inner: _Scripted) -> None:
+    groups = [sample_events(1) for _ in range(200)]
+    await _publish_all(spool, groups)
+    assert inner.taken == [event for group in groups for event in group] and inner.calls == 1
+
+
+async def test_requests_that_wait_for_room_all_get_through(spool: SpooledExchange, inner: _Scripted) -> None:
+    inner.open.clear()
+    publishing = []
+    for _ in range(spooled.AT_ONCE + 3):  # each more than a publication holds together with the next
+        publishing.append(asyncio.create_task(spool.publish(sample_events(LARGEST - 10))))
+        publishing.append(asyncio.create_task(spool.publish(sample_events(20))))
+        await asyncio.sleep(0.01)
+    assert inner.calls == spooled.AT_ONCE
+    inner.open.set()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*publishing)
+    assert len(inner.taken) == len(publishing) // 2 * (LARGEST + 10)
+
+
+async def test_a_publisher_that_goes_away_takes_nobody_along(spool: SpooledExchange, inner: _Scripted) -> None:
+    inner.open.clear()
+    tasks = [asyncio.create_task(spool.publish(sample_events(1))) for _ in range(5)]
+    await asyncio.sleep(0.01)
+    tasks[2].cancel()
+    inner.open.set()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [
+        outcome for outcome in outcomes if outcome is not None and not isinstance(outcome, asyncio.CancelledError)
+    ] == []
+    assert len(inner.taken) == 5
+
+
+async def test_while_the_exchange_is_away_events_wait_in_order_and_are_forwarded(
+    spool: SpooledExchange, inner: _Scripted
+) -> None:
+    inner.failure = AWAY
+    groups = [sample_events(3) for _ in range(100)]
+    for group in groups:
+        await spool.publish(group)
+    assert (await spool.spool()).events == 300 and (await spool.spool()).away
+    inner.failure = None
+    await _until(lambda: not spool.away)
+    assert inner.taken == [event for group in groups for event in group]
+    after = sample_events(1)
+    await spool.publish(after)
+    assert inner.taken[-1] == after[0]
+    found = await spool.spool()
+    assert (found.events, found.bytes, found.away) == (0, 0, False)
+
+
+async def test_a_bug_in_the_exchange_does_not_end_the_forwarding(spool: SpooledExchange, inner: _Scripted) -> None:
+    inner.failure = AWAY
+    events = sample_events(3)
+    await spool.publish(events)
+    inner.failure = RuntimeError("a bug")
+    calls = inner.calls
+    await _until(lambda: inner.calls > calls + 2)
+    assert (await spool.spool()).events == 3
+    inner.failure = None
+    await _until(lambda: not spool.away)
+    assert inner.taken == events
+
+
+# --- events that no queue wants --------------------------------------------------------------------------------------
+
+
+async def test_an_event_that_nobody_wants_stays_and_holds_up_nobody(spool: SpooledExchange, inner: _Scripted) -> None:
+    inner.unwanted = {"users.login"}
+    unwanted, wanted = sample_events(2, event_type="users.login"), sample_events(3)
+    await spool.publish([unwanted[0], *wanted, unwanted[1]])
+    assert inner.taken == wanted
+    assert not spool.away and (await spool.spool()).events == 2
+    more = sample_events(2)
+    await spool.publish(more)
+    assert inner.taken == [*wanted, *more]
+    inner.unwanted = set()
+    await _until(lambda: spool._file.events == 0)
+    assert inner.taken[5:] == unwanted
+
+
+async def test_a_queue_that_is_made_gets_what_waits_for_it_at_once(
+    spool: SpooledExchange, inner: _Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooled, "UNWANTED", 1000.0)
+    inner.unwanted = {"users.login"}
+    unwanted = sample_events(2, event_type="users.login")
+    await spool.publish(unwanted)
+    await _until(lambda: spool._unwanted == 2)
+    await spool.queue("new")
+    await _until(lambda: spool._file.events == 0)
+    assert inner.taken == unwanted
+
+
+async def test_events_that_nobody_wants_are_not_tried_with_every_new_one(
+    spool: SpooledExchange, inner: _Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooled, "UNWANTED", 1000.0)
+    inner.unwanted = {"users.login"}
+    for count in range(1, 101):
+        await spool.publish(sample_events(1, event_type="users.login"))
+        await _until(lambda count=count: spool._unwanted == count)  # type: ignore[misc]
+    assert inner.calls <= 2 * 100 + 5
+    assert (await spool.spool()).events == 100 and not spool.away
+
+
+async def test_what_is_wanted_and_what_is_not_is_told_apart_after_an_absence(
+    spool: SpooledExchange, inner: _Scripted
+) -> None:
+    inner.failure, inner.unwanted = AWAY, {"users.login"}
+    groups = [sample_events(2) + sample_events(1, event_type="users.login") for _ in range(40)]
+    for group in groups:
+        await spool.publish(group)
+    inner.failure = None
+    await _until(lambda: not spool.away)
+    assert inner.taken == [event for group in groups for event in group[:2]]
+    assert (await spool.spool()).events == 40
+    inner.unwanted = set()
+    await _until(lambda: spool._file.events == 0)
+    assert inner.taken[80:] == [group[2] for group in groups]
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+async def test_what_waits_survives_our_own_restart(inner: _Scripted, tmp_path: Path) -> None:
+    inner.failure = AWAY
+    groups = [sample_events(5) for _ in range(20)]
+    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"))
+    await _publish_all(exchange, groups[:10])
+    await exchange.close()
+    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"))
+    assert exchange.away, "what comes now comes after what waits"
+    await _publish_all(exchange, groups[10:])
+    inner.failure = None
+    await _until(lambda: not exchange.away)
+    assert inner.taken == [event for group in groups for event in group]
+    await exchange.close()
+    await exchange.close()
+
+
+_KILLED = """
+import asyncio, sys
+from pathlib import Path
+from eventsink import logs
+from eventsink.errors import BrokerUnavailable
+from eventsink.exchange.spool_file import SpoolFile
+from eventsink.exchange.spooled import SpooledExchange
+from eventsink.testing import sample_events
+
+class Away:
+    async def publish(self, events):
+        raise BrokerUnavailable("away")
+
+async def main():
+    exchange = SpooledExchange(Away(), SpoolFile(Path(sys.argv[1])))
+
+    async def publisher():
+        while True:
+            events = sample_events(3)
+            await exchange.publish(events)
+            sys.stdout.write("".join(event.id + "\\n" for event in events))
+            sys.stdout.flush()
+
+    await asyncio.gather(*(publisher() for _ in range(8)))
+
+logs.configure()
+asyncio.run(main())
+"""
+
+
+async def test_what_was_accepted_before_kill_9_is_forwarded_once(inner: _Scripted, tmp_path: Path) -> None:
+    path, accepted = tmp_path / "spool.db", []
+    for _ in range(2):
+        with subprocess.Popen(
+            [sys.executable, "-c", _KILLED, path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            assert process.stdout is not None
+            accepted += [process.stdout.readline().strip() for _ in range(200)]
+            process.kill()
+            accepted += process.stdout.read().split("\n")[:-1]
+    exchange = SpooledExchange(inner, SpoolFile(path))
+    await _until(lambda: not exchange.away)
+    got = [event.id for event in inner.taken]
+    assert len(got) == len(set(got)), "none doubled"
+    assert set(accepted) <= set(got), "none lost"
+    await exchange.close()
+
+
+async def test_the_size_cap_refuses_clearly_and_ends_when_the_exchange_is_back(
+    inner: _Scripted, tmp_path: Path
+) -> None:
+    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"), most_bytes=50_000)
+    inner.failure = AWAY
+    accepted = 0
+    with pytest.raises(ExchangeFull, match=r"exchange\.max_bytes"):
+        while True:
+            await exchange.publish(sample_events(50))
+            accepted += 50
+    assert accepted
+    inner.failure = None
+    await _until(lambda: not exchange.away)
+    await exchange.publish(sample_events(50))
+    assert len(inner.taken) == accepted + 50
+    await exchange.close()
+
+
+async def test_the_size_cap_holds_for_what_nobody_wants_too(inner: _Scripted, tmp_path: Path) -> None:
+    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"), most_bytes=50_000)
+    inner.unwanted = {"users.login"}
+    with pytest.raises(ExchangeFull):
+        for _ in range(100):
+            await exchange.publish(sample_events(50, event_type="users.login"))
+    wanted = sample_events(3)
+    await exchange.publish(wanted)
+    assert inner.taken == wanted
+    await exchange.close()
+
+
+async def test_a_second_process_is_told_who_has_the_spool(tmp_path: Path) -> None:
+    file = SpoolFile(tmp_path / "spool.db")
+    with pytest.raises(DataDirectoryInUse, match=f"Process {os.getpid()} already runs"):
+        SpoolFile(tmp_path / "spool.db")
+    await file.close()
+    await SpoolFile(tmp_path / "spool.db").close()
+
+
+async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExchangeUnavailable, match="The spool cannot be opened"):
+        SpoolFile(tmp_path / "file" / "spool.db")
+
+
+async def _filled(path: Path, inner: _Scripted, groups: int = 120) -> list[str]:
+    inner.failure = AWAY
+    exchange = SpooledExchange(inner, SpoolFile(path))
+    events = []
+    for _ in range(groups):
+        group = sample_events(20)
+        await exchange.publish(group)
+        events += group
+    await exchange.close()
+    inner.failure = None
+    return [event.id for event in events]
+
+
+async def test_a_file_that_is_no_database_is_set_aside(inner: _Scripted, tmp_path: Path) -> None:
+    (tmp_path / "spool.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
+    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"))
+    inner.failure = AWAY
+    await exchange.publish(sample_events(2))
+    assert (await exchange.spool()).events == 2
+    await exchange.close()
+    assert len(list(tmp_path.glob("spool.db.damaged-*"))) == 1
+
+
+@pytest.mark.parametrize("at", [0.2, 0.5, 0.8])
+async def test_what_can_be_read_of_a_damaged_file_is_forwarded(inner: _Scripted, tmp_path: Path, at: float) -> None:
+    path = tmp_path / "spool.db"
+    ids = await _filled(path, inner)
+    content = bytearray(path.read_bytes())
+    begin = int(len(content) * at) // 4096 * 4096
+    content[begin : begin + 8192] = os.urandom(8192)
+    path.write_bytes(content)
+    exchange = SpooledExchange(inner, SpoolFile(path))
+    await _until(lambda: not exchange.away)
+    got = [event.id for event in inner.taken]
+    assert set(got) <= set(ids) and len(got) == len(set(got)) and len(got) > 0.5 * len(ids)
+    assert got == sorted(got, key=ids.index), "in order"
+    found = await exchange.spool()
+    assert (found.events, found.bytes) == (0, 0)
+    await exchange.close()
+    assert list(tmp_path.glob("spool.db.damaged-*")), "the damaged file is still there to be looked at"
+
+
+async def test_a_group_that_the_disk_changed_is_passed_over(inner: _Scripted, tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    ids = await _filled(path, inner, groups=4)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE spool SET lines = replace(lines, 'storage', 'stirage') WHERE id = 2")
+    connection.close()
+    exchange = SpooledExchange(inner, SpoolFile(path))
+    await _until(lambda: not exchange.away)
+    assert [event.id for event in inner.taken] == ids[:20] + ids[40:]
+    assert (await exchange.spool()).events == 0
+    await exchange.close()
+
+
+async def _limit(exchange: SpooledExchange, pages: int | None) -> None:
+    """Have the disk be full at the size that the file has now, or not any more."""
+
+    def limit(connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA max_page_count={pages or 2**30}")
+
+    await exchange._file._change(limit)
+
+
+async def test_a_full_disk_refuses_clearly_and_what_was_accepted_is_kept(
+    spool: SpooledExchange, inner: _Scripted
+) -> None:
+    inner.failure = AWAY
+    accepted = sample_events(20)
+    await spool.publish(accepted)
+    await _limit(spool, 1)
+    with pytest.raises(ExchangeUnavailable, match=r"The spool cannot be written.*full"):
+        for _ in range(100):
+            await spool.publish(group := sample_events(50))
+            accepted += group
+    await _limit(spool, None)
+    await spool.publish(after := sample_events(5))
+    inner.failure = None
+    await _until(lambda: not spool.away)
+    assert inner.taken == [*accepted, *after]
+    assert (await spool.spool()).bytes == 0
+
+
+async def test_what_a_full_disk_cannot_remove_is_not_published_again_and_again(
+    spool: SpooledExchange, inner: _Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner.failure = AWAY
+    for _ in range(3):
+        await spool.publish(sample_events(5))
+    attempts = 0
+
+    async def full(groups: object) -> None:
+        nonlocal attempts
+        attempts += 1
+        raise ExchangeUnavailable("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(spool._file, "remove", full)
+        inner.failure = None
+        await _until(lambda: attempts > 5)
+        assert len(inner.taken) == 5, "the first group, once"
+    await _until(lambda: not spool.away)
+    assert len(inner.taken) == 15 and (await spool.spool()).events == 0
+
+
+async def test_the_embedded_exchange_behind_a_spool_gives_a_new_queue_what_waits(tmp_path: Path) -> None:
+    inner = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"))
+    events = sample_events(3)
+    await exchange.publish(events)
+    assert await drain(await exchange.queue("store")) == events
+    await exchange.close()
+
+
+# --- a broker that fails ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    """A RabbitMQ that these tests kill, freeze and frighten.
+
+    The queues are made some seconds before: one that is younger when RabbitMQ 3.10 is killed never gets a leader again.
+    """
+    with RabbitMQ(tmp_path_factory.mktemp("own")).running() as server:
+        asyncio.run(_make_queues(server.vhost("own")))
+        time.sleep(4)
+        yield server
+
+
+async def _make_queues(url: str) -> None:
+    exchange = await RabbitExchange.open(Address.parse(url), RabbitOptions())
+    for name in ("one", "two"):
+        await exchange.queue(name)
+    await exchange.close()
+
+
+class _Load:
+    """Publishes from many at once until it is told to stop; every event that was accepted is noted."""
+
+    def __init__(self, exchange: SpooledExchange) -> None:
+        self.accepted: list[str] = []
+        self.slowest = 0.0
+        self._stop = False
+        self._tasks = [asyncio.create_task(self._publish(exchange)) for _ in range(6)]
+
+    async def _publish(self, exchange: SpooledExchange) -> None:
+        clock = asyncio.get_running_loop().time
+        while not self._stop:
+            events, begun = sample_events(4), clock()
+            await exchange.publish(events)
+            self.slowest = max(self.slowest, clock() - begun)
+            self.accepted += [event.id for event in events]
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        self._stop = True
+        await asyncio.gather(*self._tasks)
+
+
+async def _work(queue: RabbitQueue, got: list[str]) -> None:
+    """Settle all that comes, as a runner does: whatever fails is tried again."""
+    while True:
+        try:
+            batch = await queue.take(200, 0.2)
+            if batch is None:
+                continue
+            got += [event.id for event in batch.events]
+            while True:
+                try:
+                    await queue.done(batch)
+                    break
+                except ExchangeUnavailable:
+                    await asyncio.sleep(0.1)
+        except ExchangeUnavailable:
+            await asyncio.sleep(0.1)
+
+
+class _Sink:
+    """An exchange on a broker of one's own with a spool in front, two workers, and load."""
+
+    def __init__(self, exchange: SpooledExchange, rabbit: RabbitExchange) -> None:
+        self.exchange = exchange
+        self.rabbit = rabbit
+        self.got: dict[str, list[str]] = {"one": [], "two": []}
+        self.load = _Load(exchange)
+        self._working: list[asyncio.Task[None]] = []
+
+    async def begin(self) -> None:
+        for name, got in self.got.items():
+            queue = await self.rabbit.queue(name)
+            self._working.append(asyncio.create_task(_work(queue, got)))
+
+    async def check(self) -> dict[str, Account]:
+        """All that was accepted arrived, and is counted once."""
+        await self.load.stop()
+        expected = set(self.load.accepted)
+        await _until(lambda: not self.exchange.away and self.exchange._file.events == 0, "the spool is empty")
+        await _until(lambda: all(expected <= set(got) for got in self.got.values()), "all arrived")
+        async with asyncio.timeout(20):
+            while True:
+                accounts = await self.exchange.accounts()
+                assert all(a.accepted == a.delivered + a.waiting + a.dead for a in accounts.values())
+                if [a.waiting for a in accounts.values()] == [0, 0]:
+                    break
+                await asyncio.sleep(0.1)
+        for name, got in self.got.items():
+            assert accounts[name].accepted == len(set(got)), (name, accounts, len(set(got)), len(expected))
+        return accounts
+
+    async def end(self) -> None:
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
+        await self.exchange.close()
+
+
+@pytest.fixture
+async def sink(own: RabbitMQ, tmp_path: Path) -> AsyncIterator[_Sink]:
+    """Publishes and delivers on the broker that fails."""
+    address = Address.parse(own.at("own"))
+    rabbit = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
+    rabbit._publisher._timeout = 2.0
+    made = _Sink(SpooledExchange(rabbit, SpoolFile(tmp_path / "spool.db")), rabbit)
+    await made.begin()
+    yield made
+    await made.load.stop()
+    await made.end()
+
+
+async def test_a_broker_that_is_killed_under_load_loses_nothing(own: RabbitMQ, sink: _Sink) -> None:
+    await asyncio.sleep(0.5)
+    await asyncio.to_thread(own.kill)
+    await _until(lambda: sink.exchange.away)
+    before = len(sink.load.accepted)
+    await asyncio.to_thread(own.start)
+    assert len(sink.load.accepted) > before, "it accepts meanwhile"
+    await sink.check()
+    assert sink.load.slowest < 4
+
+
+async def test_a_broker_short_of_memory_holds_up_nobody(own: RabbitMQ, sink: _Sink) -> None:
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(own.control, "set_vm_memory_high_watermark", "0")
+    try:
+        await _until(lambda: sink.exchange.away)
+        accepted = len(sink.load.accepted)
+        await _until(lambda: len(sink.load.accepted) > accepted + 100)
+        accounts = await asyncio.wait_for(sink.exchange.accounts(), 10)
+        assert accounts["one"].accepted > 0
+    finally:
+        await asyncio.to_thread(own.control, "set_vm_memory_high_watermark", "0.4")
+    await sink.check()
+    assert sink.load.slowest < 4
+
+
+async def test_workers_settle_while_the_broker_takes_nothing(own: RabbitMQ, tmp_path: Path) -> None:
+    address = Address.parse(own.at("own"))
+    office = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
+    worker = await RabbitExchange.open(address, RabbitOptions())
+    office._publisher._timeout = worker._publisher._timeout = 1.0
+    one, two = await worker.queue("one"), await office.queue("two")
+    events = sample_events(40)
+    await office.publish(events)
+    await asyncio.to_thread(own.control, "set_disk_free_limit", "100000GB")
+    try:
+        with pytest.raises(BrokerUnavailable):
+            await office.publish(sample_events(1))
+        begun = asyncio.get_running_loop().time()
+        assert await drain(one) == await drain(two) == events
+        late = await RabbitExchange.open(address, RabbitOptions())
+        late._publisher._timeout = 1.0
+        assert await (await late.queue("one")).take(1, 0.1) is None, "one that starts now works, too"
+        assert asyncio.get_running_loop().time() - begun < 8
+    finally:
+        await asyncio.to_thread(own.control, "set_disk_free_limit", "50MB")
+    assert [event.id for event in await drain(one, wait=0.5)] == [event.id for event in await drain(two, wait=0.5)]
+    async with asyncio.timeout(10):
+        while [account.delivered for account in (await office.accounts()).values()] != [41, 41]:
+            assert await one.take(1, 0.1) is None, "what was owed is written though nothing comes any more"
+    for exchange in (late, worker, office):
+        await exchange.close()
+
+
+async def test_a_broker_that_hangs_holds_up_nobody(own: RabbitMQ, sink: _Sink) -> None:
+    await asyncio.sleep(0.3)
+    own.freeze()
+    try:
+        await _until(lambda: sink.exchange.away)
+        accepted = len(sink.load.accepted)
+        await _until(lambda: len(sink.load.accepted) > accepted + 100)
+    finally:
+        own.thaw()
+    await sink.check()
+    assert sink.load.slowest < 4
+
+
+async def test_a_broker_that_is_away_at_the_start_is_waited_for(own: RabbitMQ, tmp_path: Path) -> None:
+    address = Address.parse(own.at("own"))
+    await asyncio.to_thread(own.kill)
+    rabbit = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
+    exchange = SpooledExchange(rabbit, SpoolFile(tmp_path / "spool.db"))
+    queue = await exchange.queue("one")
+    groups = [sample_events(3) for _ in range(30)]
+    for group in groups:
+        await exchange.publish(group)
+    with pytest.raises(BrokerUnavailable):
+        await queue.take(1, 0.1)
+    assert (await exchange.accounts())["one"].accepted == 0
+    await exchange.close()
+    rabbit = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
+    exchange = SpooledExchange(rabbit, SpoolFile(tmp_path / "spool.db"))
+    queue = await exchange.queue("one")
+    await asyncio.to_thread(own.start)
+    got: list[str] = []
+    working = asyncio.create_task(_work(queue, got))
+    await _until(lambda: not exchange.away and exchange._file.events == 0 and len(got) == 90)
+    assert got == [event.id for group in groups for event in group], "in order"
+    async with asyncio.timeout(10):
+        while (await exchange.accounts())["one"].waiting:
+            await asyncio.sleep(0.05)
+    assert (await exchange.accounts())["one"].accepted == 90
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    await drain(await exchange.queue("two"))
+    await exchange.close()
