@@ -22,6 +22,7 @@ from eventsink.event import Event
 REMEDY = "Give the worker a user (InfluxDB 1) or a token (InfluxDB 2 and 3) that may write there."
 SHORTEST = 3600  # seconds of retention, as InfluxDB 1 has it
 LARGEST = 10_000_000  # bytes of lines in one request: InfluxDB 1 takes 25 MB, InfluxDB 3 takes 10
+AT_ONCE = 1250  # events in one request: two and more of a batch keep InfluxDB and us at work at the same time
 NO_HEADERS: Mapping[str, str] = {}
 _NAME = re.compile(r"[^\"'/\\\x00-\x1f]+")
 
@@ -69,14 +70,29 @@ class InfluxDB(Worker[Options]):
             self._version = await self._ask_version()
 
     async def deliver(self, events: Sequence[Event]) -> None:
-        """Write all events of the batch at once, into a database that is made if it is not there."""
+        """Write the events of the batch in a few requests; the next is encoded while InfluxDB works on the last."""
         if self._version is None:
             raise TryLater("The worker of InfluxDB is not open.")
-        body = await asyncio.to_thread(self._pack, events)
-        answer = await self._write(self._version, body)
+        writing: asyncio.Task[None] | None = None
+        try:
+            for start in range(0, len(events), AT_ONCE):
+                part = events[start : start + AT_ONCE]
+                body = await asyncio.to_thread(self._pack, part)
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(self._deliver_part(self._version, part, body))
+            if writing is not None:
+                await writing
+        finally:
+            if writing is not None:
+                writing.cancel()
+
+    async def _deliver_part(self, version: Version, events: Sequence[Event], body: bytes) -> None:
+        """Write some events, into a database that is made if it is not there."""
+        answer = await self._write(version, body)
         if is_missing(answer):
-            await self._create(self._version)
-            answer = await self._write(self._version, body)
+            await self._create(version)
+            answer = await self._write(version, body)
         judge(answer, events)
         self._http.check(answer, reason_of(answer))
 
