@@ -457,7 +457,7 @@ async def test_the_embedded_exchange_behind_a_spool_gives_a_new_queue_what_waits
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
     """A RabbitMQ that these tests kill, freeze and frighten.
 
-    The queues are made some seconds before: one that is younger when RabbitMQ 3.10 is killed never gets a leader again.
+    The queues are made some seconds before: RabbitMQ 3.10 may never again confirm what goes to a younger one.
     """
     with RabbitMQ(tmp_path_factory.mktemp("own")).running() as server:
         asyncio.run(_make_queues(server.vhost("own")))

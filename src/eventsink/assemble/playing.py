@@ -25,4 +25,5 @@ async def play(exchange: Exchange, stop: asyncio.Event) -> None:
     for event in demo.live(seed=1):
         await exchange.publish([event])
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1.0)
+            async with asyncio.timeout(1.0):
+                await stop.wait()

@@ -238,7 +238,8 @@ class Runner:
 
     async def _pause(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            async with asyncio.timeout(seconds):  # unlike wait_for in Python 3.11, it never swallows a cancellation
+                await self._stop.wait()
         except TimeoutError:  # nobody asked to stop
             return
 

@@ -96,7 +96,7 @@ function fillRow(row, account) {
 }
 
 function mood(state) {
-  if (state === "idle" || state === "delivering") return "good";
+  if (/^(idle|delivering)\b/.test(state)) return "good";
   if (state.startsWith("paused")) return "warn";
   return state === "stopped" ? "bad" : "calm"; // a worker that does not run here may run elsewhere
 }
