@@ -93,6 +93,14 @@ async def test_a_node_that_is_killed_and_comes_back_costs_nothing(cluster: list[
         Address.parse(f"amqp://guest:guest@{hosts}/"), RabbitOptions(), tmp_path / "accounts.db"
     )
     exchange = SpooledExchange(rabbit, SpoolFile(tmp_path / "spool.db"))
+    try:
+        await _lose_the_leader(cluster, exchange)
+    finally:
+        async with asyncio.timeout(60):
+            await exchange.close()
+
+
+async def _lose_the_leader(cluster: list[RabbitMQ], exchange: SpooledExchange) -> None:
     load = _Load(exchange, [await exchange.queue("one"), await exchange.queue("two")])
     await asyncio.sleep(LOAD_SECONDS)
     status, found = cluster[0].manage("GET", "/api/queues/%2F/events.one")
@@ -114,4 +122,3 @@ async def test_a_node_that_is_killed_and_comes_back_costs_nothing(cluster: list[
         assert account.accepted == account.delivered + account.waiting + account.dead
         assert set(load.delivered[name]) >= set(load.accepted), load.missing()
         assert account.delivered + account.waiting == len(load.delivered[name]), "each is counted once"
-    await exchange.close()
