@@ -1,4 +1,4 @@
-"""What the workers of all processes are doing right now: said once a second, kept by whoever listens, never stored."""
+"""What the workers of all processes are doing now: said some times a second, kept by who listens, never stored."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from eventsink.errors import BrokerUnavailable, Unroutable
 __all__ = ["PULSE", "Pulse", "Pulses", "oldest", "summary"]
 
 PULSE = "events.pulse"
-EVERY = 1.0  # seconds
+EVERY = 0.25  # seconds: who asks for the accounts waits as long for the other processes
 GONE = 5.0  # seconds after which a process that says nothing is no longer there
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +48,7 @@ class Pulses:
     def __init__(self, connection: Connection, publisher: Publisher, *, listen: bool) -> None:
         self._publisher = publisher
         self._known: dict[tuple[str, str], tuple[float, Pulse]] = {}
+        self._heard = asyncio.Event()
         self._gather: Callable[[], Sequence[Pulse]] = list
         self._tasks = [asyncio.create_task(self._speak())]
         if listen:
@@ -66,6 +67,21 @@ class Pulses:
             if who not in own:
                 found.setdefault(pulse.worker, []).append(pulse)
         return found
+
+    async def fresh(self) -> None:
+        """Wait until every other process that was heard lately has spoken again; one that is gone is not waited for."""
+        begun = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(3 * EVERY):
+                while self._stale(begun):
+                    self._heard.clear()
+                    await self._heard.wait()
+        except TimeoutError:  # one of them is gone, and forgotten soon
+            return
+
+    def _stale(self, since: float) -> bool:
+        own = {(pulse.worker, pulse.process) for pulse in self._gather()}
+        return any(at <= since for who, (at, _) in self._known.items() if who not in own and since - at < GONE)
 
     async def close(self) -> None:
         """Be silent."""
@@ -115,6 +131,7 @@ class Pulses:
         now = asyncio.get_running_loop().time()
         for pulse in pulses:
             self._known[pulse.worker, pulse.process] = now, pulse
+        self._heard.set()
 
 
 def summary(pulses: Sequence[Pulse]) -> str:

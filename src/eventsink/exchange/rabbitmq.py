@@ -191,7 +191,7 @@ class RabbitExchange:
         return queue
 
     def announce(self, states: Callable[[], Mapping[str, str]]) -> None:
-        """Tell the other processes once a second what the workers of this one are doing."""
+        """Tell the other processes some times a second what the workers of this one are doing."""
         self._states = states
 
     def states(self) -> dict[str, str]:
@@ -296,9 +296,10 @@ class RabbitExchange:
         depths: dict[str, int] | None = None
         try:
             await self._ledger.settle_up()
-            await self._catch_up(office)
             before = await office.books()
+            # In this order an event is seen at least once: ready in its queue, then in a hand, then in the ledger.
             depths = await self._depths([*before])
+            await self._catch_up(office)
         except BrokerUnavailable as error:
             _log.info("exchange.accounts_of_before", reason=str(error))
         books = await office.books()
@@ -334,16 +335,19 @@ class RabbitExchange:
 
     async def _depths(self, workers: Sequence[str]) -> dict[str, int]:
         """Messages of each worker that are not settled: those ready in its queue, and those in its processes' hands."""
-        depths = {}
-        self._unheard = self._elsewhere = False
-        others = self._pulses.of_others()
+        found: dict[str, tuple[int, int]] = {}
         for worker in workers:
             try:
-                ready, consumers = await amqp.depth(await self._look(), PREFIX + worker)
+                found[worker] = await amqp.depth(await self._look(), PREFIX + worker)
             except BrokerRefuses as error:
                 if error.code != 404:
                     raise
-                ready, consumers = 0, 0  # its queue was deleted, and what waited in it
+                found[worker] = 0, 0  # its queue was deleted, and what waited in it
+        await self._pulses.fresh()
+        others = self._pulses.of_others()
+        self._unheard = self._elsewhere = False
+        depths = {}
+        for worker, (ready, consumers) in found.items():
             own = self._queues[worker].in_hand().messages if worker in self._queues else 0
             heard = others.get(worker, ())
             self._elsewhere |= consumers > (worker in self._queues)
