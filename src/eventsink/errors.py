@@ -6,6 +6,7 @@
     ├── InvalidEvent          one event cannot be accepted; says where and what was expected
     ├── MalformedBody         a whole body cannot be read as JSON; says at which byte
     │   └── UnreadableBody    its media type or charset is not read here
+    ├── InvalidJob            an extractor job cannot be sent; names the field
     ├── SettingsError         a wrong setting; names it
     ├── PluginError           a worker cannot be found or loaded; says what to install or mend
     ├── DataDirectoryInUse    another process owns the data directory
@@ -52,6 +53,19 @@ class MalformedBody(EventSinkError):
 
 class UnreadableBody(MalformedBody):
     """A body has a media type, encoding or charset that is not read here."""
+
+
+class InvalidJob(EventSinkError):
+    """An extractor job cannot be sent.
+
+    Args:
+        field: that is missing or wrong.
+        problem: what is wrong with it.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"The job cannot be sent, for its {field}: {problem}.")
+        self.field = field
 
 
 class SettingsError(EventSinkError):
