@@ -177,7 +177,7 @@ def _pieces(body: bytes, media: str) -> list[bytes]:
         return [body]
     try:
         return [bytes(raw) for raw in _raws.decode(body)] or [body]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # Python's own reader is more lenient
         pass
     try:  # NaN and lone surrogates are refused one by one
         return [json.dumps(value).encode() for value in json.loads(body)] or [body]
