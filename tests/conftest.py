@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mongodb import MongoDB
@@ -15,6 +16,13 @@ from tests.sink_process import SinkProcess
 
 # What pika says of connections that tests break fills pages, and none of it is news.
 logging.getLogger("pika").setLevel(logging.CRITICAL + 1)
+
+
+@pytest.fixture(autouse=True)
+def logs_are_of_this_test() -> Iterator[None]:
+    """A command that is run in this process sets up the logs; the next test finds them as they were."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from eventsink.amqp import Address
+from eventsink.amqp import Address, Consumer
 from eventsink.errors import DataDirectoryInUse, ExchangeUnavailable
 from eventsink.exchange import office, office_file
 from eventsink.exchange.contract import Failure
-from eventsink.exchange.ledger import Letter, Record, Settlement
+from eventsink.exchange.ledger import LEDGER, Letter, Record, Settlement
 from eventsink.exchange.office import Office
 from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions
+from eventsink.exchange.wire import pack
 from eventsink.testing import sample_events
 
 KIND = "storage.file_uploaded"
@@ -137,3 +138,35 @@ async def test_while_the_disk_is_full_records_are_held_and_counted_afterwards(
             await asyncio.sleep(0.05)
     assert (await exchange.accounts())["store"].accepted == 600
     await exchange.close()
+
+
+async def test_a_letter_is_filed_after_the_workers_that_were_there_before_it(
+    broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a worker that waits for the same message would be taken for one that came later."""
+    address = Address.parse(broker)
+    elsewhere = await RabbitExchange.open(address, RabbitOptions())
+    for number in range(300):
+        await elsewhere._ledger.write(Record(f"worker{number}", []))
+    [packed] = [message for message, _ in pack(sample_events(3), "events.dead")]
+    death = {"x-death": [{"queue": "events.store", "exchange": "clowder.metrics", "reason": "rejected"}]}
+    headers = {**(packed.headers or {}), **death}
+    await elsewhere._publisher.publish([msgspec.structs.replace(packed, routing_key="", headers=headers)])
+    slow = Consumer.begin
+
+    async def begin(consumer: Consumer) -> None:
+        if consumer.queue == LEDGER and not consumer.open:
+            await asyncio.sleep(1.0)
+        await slow(consumer)
+
+    monkeypatch.setattr(Consumer, "begin", begin)
+    exchange = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
+    keeper = exchange._office
+    assert isinstance(keeper, Office)
+    async with asyncio.timeout(10):
+        while "store" not in (books := await keeper.books()):
+            await asyncio.sleep(0.05)
+    assert books["store"].surplus == {KIND: 2} and len(books) == 301
+    assert {book.zero for name, book in books.items() if name != "store"} == {0}
+    await exchange.close()
+    await elsewhere.close()

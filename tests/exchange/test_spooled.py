@@ -14,15 +14,14 @@ from pathlib import Path
 import pytest
 
 from eventsink.amqp import Address
+from eventsink.durable import spooler
 from eventsink.errors import BrokerUnavailable, DataDirectoryInUse, ExchangeFull, ExchangeUnavailable, Unroutable
 from eventsink.event import Event
-from eventsink.exchange import spooled
 from eventsink.exchange.contract import Account, Exchange
 from eventsink.exchange.embedded import EmbeddedExchange
 from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions
 from eventsink.exchange.rabbitmq_queue import RabbitQueue
-from eventsink.exchange.spool_file import SpoolFile
-from eventsink.exchange.spooled import LARGEST, SpooledExchange
+from eventsink.exchange.spooled import SpooledExchange, open_spool
 from eventsink.testing import drain, sample_events
 from tests.servers.rabbitmq import RabbitMQ
 
@@ -39,8 +38,8 @@ def nothing_unheard(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is asked for every second is asked for more often."""
-    monkeypatch.setattr(spooled, "ASK_AGAIN", 0.05)
-    monkeypatch.setattr(spooled, "UNWANTED", 0.2)
+    monkeypatch.setattr(spooler, "ASK_AGAIN", 0.05)
+    monkeypatch.setattr(spooler, "UNWANTED", 0.2)
 
 
 class _Scripted:
@@ -84,7 +83,7 @@ async def inner() -> _Scripted:
 @pytest.fixture
 async def spool(inner: _Scripted, tmp_path: Path) -> AsyncIterator[SpooledExchange]:
     """A spool in front of it."""
-    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"))
+    exchange = SpooledExchange(inner, open_spool(tmp_path / "spool.db"))
     yield exchange
     await exchange.close()
 
@@ -112,15 +111,15 @@ async def test_requests_of_one_moment_share_a_publication(spool: SpooledExchange
 async def test_requests_that_wait_for_room_all_get_through(spool: SpooledExchange, inner: _Scripted) -> None:
     inner.open.clear()
     publishing = []
-    for _ in range(spooled.AT_ONCE + 3):  # each more than a publication holds together with the next
-        publishing.append(asyncio.create_task(spool.publish(sample_events(LARGEST - 10))))
+    for _ in range(spooler.AT_ONCE + 3):  # each more than a publication holds together with the next
+        publishing.append(asyncio.create_task(spool.publish(sample_events(spooler.LARGEST - 10))))
         publishing.append(asyncio.create_task(spool.publish(sample_events(20))))
         await asyncio.sleep(0.01)
-    assert inner.calls == spooled.AT_ONCE
+    assert inner.calls == spooler.AT_ONCE
     inner.open.set()
     async with asyncio.timeout(10):
         await asyncio.gather(*publishing)
-    assert len(inner.taken) == len(publishing) // 2 * (LARGEST + 10)
+    assert len(inner.taken) == len(publishing) // 2 * (spooler.LARGEST + 10)
 
 
 async def test_a_publisher_that_goes_away_takes_nobody_along(spool: SpooledExchange, inner: _Scripted) -> None:
@@ -180,31 +179,31 @@ async def test_an_event_that_nobody_wants_stays_and_holds_up_nobody(spool: Spool
     await spool.publish(more)
     assert inner.taken == [*wanted, *more]
     inner.unwanted = set()
-    await _until(lambda: spool._file.events == 0)
+    await _until(lambda: spool._spooler.file.events == 0)
     assert inner.taken[5:] == unwanted
 
 
 async def test_a_queue_that_is_made_gets_what_waits_for_it_at_once(
     spool: SpooledExchange, inner: _Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spooled, "UNWANTED", 1000.0)
+    monkeypatch.setattr(spooler, "UNWANTED", 1000.0)
     inner.unwanted = {"users.login"}
     unwanted = sample_events(2, event_type="users.login")
     await spool.publish(unwanted)
-    await _until(lambda: spool._unwanted == 2)
+    await _until(lambda: spool._spooler._unwanted == 2)
     await spool.queue("new")
-    await _until(lambda: spool._file.events == 0)
+    await _until(lambda: spool._spooler.file.events == 0)
     assert inner.taken == unwanted
 
 
 async def test_events_that_nobody_wants_are_not_tried_with_every_new_one(
     spool: SpooledExchange, inner: _Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spooled, "UNWANTED", 1000.0)
+    monkeypatch.setattr(spooler, "UNWANTED", 1000.0)
     inner.unwanted = {"users.login"}
     for count in range(1, 101):
         await spool.publish(sample_events(1, event_type="users.login"))
-        await _until(lambda count=count: spool._unwanted == count)  # type: ignore[misc]
+        await _until(lambda count=count: spool._spooler._unwanted == count)  # type: ignore[misc]
     assert inner.calls <= 2 * 100 + 5
     assert (await spool.spool()).events == 100 and not spool.away
 
@@ -221,7 +220,7 @@ async def test_what_is_wanted_and_what_is_not_is_told_apart_after_an_absence(
     assert inner.taken == [event for group in groups for event in group[:2]]
     assert (await spool.spool()).events == 40
     inner.unwanted = set()
-    await _until(lambda: spool._file.events == 0)
+    await _until(lambda: spool._spooler.file.events == 0)
     assert inner.taken[80:] == [group[2] for group in groups]
 
 
@@ -231,10 +230,10 @@ async def test_what_is_wanted_and_what_is_not_is_told_apart_after_an_absence(
 async def test_what_waits_survives_our_own_restart(inner: _Scripted, tmp_path: Path) -> None:
     inner.failure = AWAY
     groups = [sample_events(5) for _ in range(20)]
-    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"))
+    exchange = SpooledExchange(inner, open_spool(tmp_path / "spool.db"))
     await _publish_all(exchange, groups[:10])
     await exchange.close()
-    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"))
+    exchange = SpooledExchange(inner, open_spool(tmp_path / "spool.db"))
     assert exchange.away, "what comes now comes after what waits"
     await _publish_all(exchange, groups[10:])
     inner.failure = None
@@ -249,8 +248,8 @@ import asyncio, sys
 from pathlib import Path
 from eventsink import logs
 from eventsink.errors import BrokerUnavailable
-from eventsink.exchange.spool_file import SpoolFile
-from eventsink.exchange.spooled import SpooledExchange
+
+from eventsink.exchange.spooled import SpooledExchange, open_spool
 from eventsink.testing import sample_events
 
 class Away:
@@ -258,7 +257,7 @@ class Away:
         raise BrokerUnavailable("away")
 
 async def main():
-    exchange = SpooledExchange(Away(), SpoolFile(Path(sys.argv[1])))
+    exchange = SpooledExchange(Away(), open_spool(Path(sys.argv[1])))
 
     async def publisher():
         while True:
@@ -284,7 +283,7 @@ async def test_what_was_accepted_before_kill_9_is_forwarded_once(inner: _Scripte
             accepted += [process.stdout.readline().strip() for _ in range(200)]
             process.kill()
             accepted += process.stdout.read().split("\n")[:-1]
-    exchange = SpooledExchange(inner, SpoolFile(path))
+    exchange = SpooledExchange(inner, open_spool(path))
     await _until(lambda: not exchange.away)
     got = [event.id for event in inner.taken]
     assert len(got) == len(set(got)), "none doubled"
@@ -295,7 +294,7 @@ async def test_what_was_accepted_before_kill_9_is_forwarded_once(inner: _Scripte
 async def test_the_size_cap_refuses_clearly_and_ends_when_the_exchange_is_back(
     inner: _Scripted, tmp_path: Path
 ) -> None:
-    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"), most_bytes=50_000)
+    exchange = SpooledExchange(inner, open_spool(tmp_path / "spool.db"), most_bytes=50_000)
     inner.failure = AWAY
     accepted = 0
     with pytest.raises(ExchangeFull, match=r"exchange\.max_bytes"):
@@ -311,7 +310,7 @@ async def test_the_size_cap_refuses_clearly_and_ends_when_the_exchange_is_back(
 
 
 async def test_the_size_cap_holds_for_what_nobody_wants_too(inner: _Scripted, tmp_path: Path) -> None:
-    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"), most_bytes=50_000)
+    exchange = SpooledExchange(inner, open_spool(tmp_path / "spool.db"), most_bytes=50_000)
     inner.unwanted = {"users.login"}
     with pytest.raises(ExchangeFull):
         for _ in range(100):
@@ -323,22 +322,22 @@ async def test_the_size_cap_holds_for_what_nobody_wants_too(inner: _Scripted, tm
 
 
 async def test_a_second_process_is_told_who_has_the_spool(tmp_path: Path) -> None:
-    file = SpoolFile(tmp_path / "spool.db")
+    file = open_spool(tmp_path / "spool.db")
     with pytest.raises(DataDirectoryInUse, match=f"Process {os.getpid()} already runs"):
-        SpoolFile(tmp_path / "spool.db")
+        open_spool(tmp_path / "spool.db")
     await file.close()
-    await SpoolFile(tmp_path / "spool.db").close()
+    await open_spool(tmp_path / "spool.db").close()
 
 
 async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ExchangeUnavailable, match="The spool cannot be opened"):
-        SpoolFile(tmp_path / "file" / "spool.db")
+        open_spool(tmp_path / "file" / "spool.db")
 
 
 async def _filled(path: Path, inner: _Scripted, groups: int = 120) -> list[str]:
     inner.failure = AWAY
-    exchange = SpooledExchange(inner, SpoolFile(path))
+    exchange = SpooledExchange(inner, open_spool(path))
     events = []
     for _ in range(groups):
         group = sample_events(20)
@@ -351,7 +350,7 @@ async def _filled(path: Path, inner: _Scripted, groups: int = 120) -> list[str]:
 
 async def test_a_file_that_is_no_database_is_set_aside(inner: _Scripted, tmp_path: Path) -> None:
     (tmp_path / "spool.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
-    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"))
+    exchange = SpooledExchange(inner, open_spool(tmp_path / "spool.db"))
     inner.failure = AWAY
     await exchange.publish(sample_events(2))
     assert (await exchange.spool()).events == 2
@@ -367,7 +366,7 @@ async def test_what_can_be_read_of_a_damaged_file_is_forwarded(inner: _Scripted,
     begin = int(len(content) * at) // 4096 * 4096
     content[begin : begin + 8192] = os.urandom(8192)
     path.write_bytes(content)
-    exchange = SpooledExchange(inner, SpoolFile(path))
+    exchange = SpooledExchange(inner, open_spool(path))
     await _until(lambda: not exchange.away)
     got = [event.id for event in inner.taken]
     assert set(got) <= set(ids) and len(got) == len(set(got)) and len(got) > 0.5 * len(ids)
@@ -384,7 +383,7 @@ async def test_a_group_that_the_disk_changed_is_passed_over(inner: _Scripted, tm
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE spool SET lines = replace(lines, 'storage', 'stirage') WHERE id = 2")
     connection.close()
-    exchange = SpooledExchange(inner, SpoolFile(path))
+    exchange = SpooledExchange(inner, open_spool(path))
     await _until(lambda: not exchange.away)
     assert [event.id for event in inner.taken] == ids[:20] + ids[40:]
     assert (await exchange.spool()).events == 0
@@ -397,7 +396,7 @@ async def _limit(exchange: SpooledExchange, pages: int | None) -> None:
     def limit(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA max_page_count={pages or 2**30}")
 
-    await exchange._file._change(limit)
+    await exchange._spooler.file._change(limit)
 
 
 async def test_a_full_disk_refuses_clearly_and_what_was_accepted_is_kept(
@@ -433,7 +432,7 @@ async def test_what_a_full_disk_cannot_remove_is_not_published_again_and_again(
         raise ExchangeUnavailable("database or disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(spool._file, "remove", full)
+        patched.setattr(spool._spooler.file, "remove", full)
         inner.failure = None
         await _until(lambda: attempts > 5)
         assert len(inner.taken) == 5, "the first group, once"
@@ -443,7 +442,7 @@ async def test_what_a_full_disk_cannot_remove_is_not_published_again_and_again(
 
 async def test_the_embedded_exchange_behind_a_spool_gives_a_new_queue_what_waits(tmp_path: Path) -> None:
     inner = await EmbeddedExchange.open(tmp_path / "exchange.db")
-    exchange = SpooledExchange(inner, SpoolFile(tmp_path / "spool.db"))
+    exchange = SpooledExchange(inner, open_spool(tmp_path / "spool.db"))
     events = sample_events(3)
     await exchange.publish(events)
     assert await drain(await exchange.queue("store")) == events
@@ -532,7 +531,7 @@ class _Sink:
         """All that was accepted arrived, and is counted once."""
         await self.load.stop()
         expected = set(self.load.accepted)
-        await _until(lambda: not self.exchange.away and self.exchange._file.events == 0, "the spool is empty")
+        await _until(lambda: not self.exchange.away and self.exchange._spooler.file.events == 0, "the spool is empty")
         await _until(lambda: all(expected <= set(got) for got in self.got.values()), "all arrived")
         async with asyncio.timeout(20):
             while True:
@@ -558,7 +557,7 @@ async def sink(own: RabbitMQ, tmp_path: Path) -> AsyncIterator[_Sink]:
     address = Address.parse(own.at("own"))
     rabbit = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
     rabbit._publisher._timeout = 2.0
-    made = _Sink(SpooledExchange(rabbit, SpoolFile(tmp_path / "spool.db")), rabbit)
+    made = _Sink(SpooledExchange(rabbit, open_spool(tmp_path / "spool.db")), rabbit)
     await made.begin()
     yield made
     await made.load.stop()
@@ -636,7 +635,7 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(own: RabbitMQ, t
     address = Address.parse(own.at("own"))
     await asyncio.to_thread(own.kill)
     rabbit = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
-    exchange = SpooledExchange(rabbit, SpoolFile(tmp_path / "spool.db"))
+    exchange = SpooledExchange(rabbit, open_spool(tmp_path / "spool.db"))
     queue = await exchange.queue("one")
     groups = [sample_events(3) for _ in range(30)]
     for group in groups:
@@ -646,12 +645,12 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(own: RabbitMQ, t
     assert (await exchange.accounts())["one"].accepted == 0
     await exchange.close()
     rabbit = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
-    exchange = SpooledExchange(rabbit, SpoolFile(tmp_path / "spool.db"))
+    exchange = SpooledExchange(rabbit, open_spool(tmp_path / "spool.db"))
     queue = await exchange.queue("one")
     await asyncio.to_thread(own.start)
     got: list[str] = []
     working = asyncio.create_task(_work(queue, got))
-    await _until(lambda: not exchange.away and exchange._file.events == 0 and len(got) == 90)
+    await _until(lambda: not exchange.away and exchange._spooler.file.events == 0 and len(got) == 90)
     assert got == [event.id for group in groups for event in group], "in order"
     async with asyncio.timeout(10):
         while (await exchange.accounts())["one"].waiting:

@@ -48,14 +48,13 @@ async def _open_rabbitmq(settings: Settings, *, office: bool, spool: bool) -> Op
     # Imported where they are needed: `up` starts without them, and without RabbitMQ's client.
     from eventsink.amqp import Address  # noqa: PLC0415
     from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions  # noqa: PLC0415
-    from eventsink.exchange.spool_file import SpoolFile  # noqa: PLC0415
-    from eventsink.exchange.spooled import SpooledExchange  # noqa: PLC0415
+    from eventsink.exchange.spooled import SpooledExchange, open_spool  # noqa: PLC0415
 
     address = Address.parse(settings.exchange.url)
     options = RabbitOptions(
         name=settings.exchange.name, source=settings.collect.source, single=settings.exchange.format == "single"
     )
-    file = SpoolFile(settings.spool_path) if spool else None
+    file = open_spool(settings.spool_path) if spool else None
     try:
         rabbit = await RabbitExchange.open(address, options, settings.accounts_path if office else None)
     except BaseException:

@@ -10,10 +10,9 @@ from typing import TypeVar
 
 import structlog
 
+from eventsink.durable import GroupCommit, hold
 from eventsink.errors import ExchangeUnavailable
 from eventsink.exchange import sqlite_log
-from eventsink.exchange.file_lock import hold
-from eventsink.exchange.group_commit import GroupCommit
 from eventsink.exchange.salvage import salvage
 
 __all__ = ["LogFile"]
@@ -38,7 +37,9 @@ class LogFile:
         self._lock = lock
         self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._reading = ThreadPoolExecutor(1, "exchange-reader")
-        self._writer = GroupCommit(writing, sqlite_log.head(writing), committed)
+        self._writer = GroupCommit(
+            writing, head=sqlite_log.head(writing), append=sqlite_log.append, committed=committed
+        )
 
     @classmethod
     async def open(cls, path: Path, committed: Callable[[], None]) -> "LogFile":

@@ -7,6 +7,7 @@ what they settle, into a file, each message once. What waits it asks the broker.
 import asyncio
 import os
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +19,11 @@ import msgspec
 import structlog
 
 from eventsink.amqp import Connection, Consumer, Delivery
+from eventsink.durable import hold
 from eventsink.errors import BrokerUnavailable, ExchangeUnavailable
 from eventsink.exchange import office_file
 from eventsink.exchange.contract import DeadLetter
 from eventsink.exchange.dead_queue import as_record
-from eventsink.exchange.file_lock import hold
 from eventsink.exchange.ledger import LEDGER, Record, Settlement
 from eventsink.exchange.office_file import Books, Stored
 
@@ -30,6 +31,7 @@ __all__ = ["Office"]
 
 DEAD = "events.dead"
 PATIENCE = 1.0  # seconds between two attempts to read the ledger while the broker is away
+FOLLOW_WITHIN = 5.0  # seconds
 FORGET_EVERY = 1000  # records
 
 T = TypeVar("T")
@@ -56,14 +58,13 @@ class Office:
         # Messages and events of the last records; at first, what all of them held on the average.
         self._recent: deque[tuple[int, float]] = deque([(1, events / messages)] if messages else (), maxlen=50)
         self._filed = 0
-        self._reading = [
-            asyncio.create_task(self._read(Consumer(connection, LEDGER, 200), _decode), name="office-ledger"),
-            asyncio.create_task(
-                self._read(Consumer(connection, DEAD, 200), lambda delivery: as_record(delivery, source)),
-                name="office-dead",
-            ),
-        ]
         self._busy: set[str] = set()
+        self._ledger = Consumer(connection, LEDGER, 200)
+        dead = Consumer(connection, DEAD, 200)
+        self._reading = [
+            asyncio.create_task(self._read(self._ledger, _decode), name="office-ledger"),
+            asyncio.create_task(self._read(dead, lambda delivery: as_record(delivery, source)), name="office-dead"),
+        ]
 
     @classmethod
     async def open(cls, connection: Connection, path: Path, source: str) -> "Office":
@@ -172,11 +173,25 @@ class Office:
         self._busy.add(consumer.queue)
         generation, deliveries = consumer.generation, [consumer.take() for _ in range(len(consumer.waiting))]
         records = [record for record in map(decode, deliveries) if record is not None]
+        if consumer is not self._ledger:
+            await self._follow_ledger()
         attempt = 0
         while not await self._filed_at(records, attempt):
             attempt += 1
             await asyncio.sleep(PATIENCE)
         consumer.acknowledge(deliveries[-1].tag, generation)
+
+    async def _follow_ledger(self) -> None:
+        """Wait until the ledger is read: a worker that was there before a letter is to be known before it.
+
+        Not for ever, for under load the ledger is written all the time.
+        """
+        deadline = time.monotonic() + FOLLOW_WITHIN
+        idle = 0
+        while idle < 2 and time.monotonic() < deadline:
+            ledger = self._ledger
+            idle = idle + 1 if ledger.open and not ledger.waiting and ledger.queue not in self._busy else 0
+            await asyncio.sleep(0.05)  # what is on its way from the broker arrives meanwhile
 
     async def _filed_at(self, records: Sequence[Record], attempt: int) -> bool:
         """File records. False: the disk is full; they are held, for RabbitMQ 4 drops what is offered too often."""

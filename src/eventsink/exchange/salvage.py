@@ -1,14 +1,12 @@
 """What to do with a damaged exchange file: set it aside, and keep what can be read of it."""
 
 import sqlite3
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from eventsink.durable import read_both_ways, set_aside
 from eventsink.exchange import sqlite_log
 
-__all__ = ["read_both_ways", "salvage"]
+__all__ = ["salvage"]
 
 
 def salvage(path: Path) -> tuple[Path, int, int]:
@@ -17,11 +15,7 @@ def salvage(path: Path) -> tuple[Path, int, int]:
     Returns:
         where the damaged file lies now, how many events were kept, and how many are gone.
     """
-    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
+    aside = set_aside(path)
     new = sqlite_log.connect(path)
     sqlite_log.prepare(new)
     new.execute("BEGIN")
@@ -54,16 +48,6 @@ def _copy_table(old: sqlite3.Connection, new: sqlite3.Connection, table: str) ->
         places = ", ".join("?" * len(row))
         copied += new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row).rowcount
     return copied
-
-
-def read_both_ways(connection: sqlite3.Connection, table: str, key: str) -> Iterator[tuple[Any, ...]]:
-    """Rows from the front up to the first damage, then from the back down to the last."""
-    for direction in ("ASC", "DESC"):
-        try:
-            yield from connection.execute(f"SELECT * FROM {table} ORDER BY {key} {direction}")
-        except sqlite3.DatabaseError:  # here the damage begins; the caller counts what is missing
-            continue
-        return
 
 
 def _missing(new: sqlite3.Connection) -> int:

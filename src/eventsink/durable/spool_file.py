@@ -1,23 +1,21 @@
-"""The file of the spool: groups of events in the order in which they came, until the exchange has them."""
+"""The file of the spool: groups of items in the order in which they came, until they could be published."""
 
 import os
 import sqlite3
-import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import structlog
 
+from eventsink.durable.damage import read_both_ways, set_aside
+from eventsink.durable.file_lock import hold
+from eventsink.durable.group_commit import GroupCommit
 from eventsink.errors import ExchangeUnavailable
-from eventsink.event import Event, decode_lines, encode
-from eventsink.exchange.file_lock import hold
-from eventsink.exchange.group_commit import GroupCommit
-from eventsink.exchange.salvage import read_both_ways
 
-__all__ = ["SpoolFile", "Spooled"]
+__all__ = ["Codec", "SpoolFile", "Spooled"]
 
 AT_ONCE = 4 << 20  # bytes to read at a time
 
@@ -31,58 +29,71 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 
+class Codec(Generic[T]):
+    """How items become bytes and items again.
+
+    Args:
+        pack: bytes of many.
+        unpack: the items of what `pack` made.
+    """
+
+    def __init__(self, pack: Callable[[Sequence[T]], bytes], unpack: Callable[[bytes], list[T]]) -> None:
+        self.pack = pack
+        self.unpack = unpack
+
+
 class Spooled(msgspec.Struct, frozen=True, eq=False):
-    """Events that were to be published together.
+    """Items that were to be published together.
 
     Args:
         id: grows with every group.
-        lost: how many of it the disk has destroyed.
+        count: how many they are.
+        packed: they themselves; nothing where the disk has destroyed them.
+        lost: how many the disk has destroyed.
     """
 
     id: int
     count: int
     size: int
-    lines: list[bytes]
+    packed: bytes
     lost: int = 0
 
-    def events(self) -> list[Event]:
-        """The events, decoded."""
-        return decode_lines(self.lines)
 
-
-class SpoolFile:
+class SpoolFile(Generic[T]):
     """An open spool. All that changes it goes to one thread, and shares its commits.
 
     Args:
         path: of the file; only one process at a time has it.
+        codec: for the items.
 
     Raises:
         DataDirectoryInUse: another process has it.
         ExchangeUnavailable: it cannot be made or opened here.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, codec: Codec[T]) -> None:
         self.path = path
+        self.codec = codec
         self._lock = -1
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = hold(path.with_suffix(".lock"))
-            path.touch(mode=0o600)  # events name people: nobody else reads them
+            path.touch(mode=0o600)  # what is in it names people: nobody else reads it
             connection = _open(path)
             totals = connection.execute("SELECT coalesce(sum(count), 0), coalesce(sum(length(lines)), 0) FROM spool")
             self.events, self.bytes = totals.fetchone()
         except (OSError, sqlite3.Error) as error:
             self._let_go()
             raise ExchangeUnavailable(f"The spool cannot be opened at {path}: {error}.") from error
-        self._commits = GroupCommit(connection, 1, lambda: None)
+        self._commits = GroupCommit(connection)
 
-    async def append(self, groups: Sequence[Sequence[Event]]) -> None:
+    async def append(self, groups: Sequence[Sequence[T]]) -> None:
         """Add groups; they are durable when this returns.
 
         Raises:
             ExchangeUnavailable: the disk does not take them.
         """
-        rows = [_row(group) for group in groups if group]
+        rows = [self._row(group) for group in groups if group]
         await self._change(
             lambda c: c.executemany("INSERT INTO spool (count, crc, lines) VALUES (?, ?, ?)", rows).rowcount
         )
@@ -91,20 +102,21 @@ class SpoolFile:
 
     async def last(self) -> int:
         """The number of the last group."""
-        return await self._change(lambda c: int(c.execute("SELECT coalesce(max(id), 0) FROM spool").fetchone()[0]))
+        return int(await self._change(lambda c: c.execute("SELECT coalesce(max(id), 0) FROM spool").fetchone()[0]))
 
     async def read(self, after: int, last: int) -> list[Spooled]:
         """The next groups above one number and up to another, some megabytes of them."""
-        return await self._change(lambda c: _read(c, after, last))
+        found: list[Spooled] = await self._change(lambda c: _read(c, after, last))
+        return found
 
-    async def remove(self, groups: Mapping[Spooled, Sequence[Event]]) -> None:
-        """Remove groups that the exchange has now, and keep in the place of each the events that it did not take.
+    async def remove(self, groups: Mapping[Spooled, Sequence[T]]) -> None:
+        """Remove groups that are published now, and keep in the place of each the items that nobody took.
 
         Raises:
             ExchangeUnavailable: the disk does not take that; all of them are there still.
         """
         gone = [(group.id,) for group, left in groups.items() if not left]
-        kept = [(*_row(left), group.id) for group, left in groups.items() if left]
+        kept = [(*self._row(left), group.id) for group, left in groups.items() if left]
 
         def remove(connection: sqlite3.Connection) -> None:
             connection.executemany("DELETE FROM spool WHERE id = ?", gone)
@@ -119,22 +131,24 @@ class SpoolFile:
         await self._commits.close()
         self._let_go()
 
-    async def _change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+    def unpack(self, group: Spooled) -> list[T]:
+        """The items of a group."""
+        return self.codec.unpack(group.packed) if group.packed else []
+
+    def _row(self, group: Sequence[T]) -> tuple[int, int, bytes]:
+        packed = self.codec.pack(group)
+        return len(group), zlib.crc32(packed), packed
+
+    async def _change(self, change: Callable[[sqlite3.Connection], Any]) -> Any:
         try:
-            outcome: T = await self._commits.call(change)
+            return await self._commits.call(change)
         except sqlite3.Error as error:
             raise ExchangeUnavailable(f"The spool cannot be written at {self.path}: {error}.") from error
-        return outcome
 
     def _let_go(self) -> None:
         if self._lock >= 0:
             os.close(self._lock)
         self._lock = -1
-
-
-def _row(group: Sequence[Event]) -> tuple[int, int, bytes]:
-    lines = b"\n".join([encode(event) for event in group])
-    return len(group), zlib.crc32(lines), lines
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -162,11 +176,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def _salvage(path: Path, reason: str) -> sqlite3.Connection:
     """Set a damaged file aside, and keep what can be read of it."""
-    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
+    aside = set_aside(path)
     path.touch(mode=0o600)
     new = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     _prepare(new)
@@ -187,10 +197,10 @@ def _read(connection: sqlite3.Connection, after: int, last: int) -> list[Spooled
     found = connection.execute("SELECT * FROM spool WHERE id > ? AND id <= ? ORDER BY id", (after, last))
     for number, count, crc, lines in found:
         if isinstance(lines, bytes) and zlib.crc32(lines) == crc:
-            groups.append(Spooled(number, count, len(lines), lines.split(b"\n")))
+            groups.append(Spooled(number, count, len(lines), lines))
         else:
             _log.error("spool.events_lost", lost=count, group=number)
-            groups.append(Spooled(number, count, len(lines), [], lost=count))
+            groups.append(Spooled(number, count, len(lines), b"", lost=count))
         size += len(lines)
         if size > AT_ONCE:
             break

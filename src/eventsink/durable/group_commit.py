@@ -1,4 +1,4 @@
-"""The thread that writes the embedded exchange: what arrives while one commit is on its way shares the next.
+"""The thread that writes an SQLite file: what arrives while one commit is on its way shares the next.
 
 That is what makes a durable answer cheap: one fsync and one wake-up of a thread serve all requests that wait for it.
 """
@@ -10,13 +10,12 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-from eventsink.exchange import sqlite_log
-
 __all__ = ["GroupCommit"]
 
 LARGEST_ROW = 1 << 20  # bytes; a row is closed beyond this, for a reader holds whole rows
 
 Change = Callable[[sqlite3.Connection], Any]
+Append = Callable[[sqlite3.Connection, int, int, bytes], None]
 
 
 class _Group:
@@ -35,18 +34,27 @@ class GroupCommit:
     Args:
         connection: used by the thread of this object alone.
         head: number of the next event.
+        append: adds one row of events, where there is a log: its first number, how many, and their lines.
         committed: called on the event loop after each commit that added events.
     """
 
-    def __init__(self, connection: sqlite3.Connection, head: int, committed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        head: int = 1,
+        append: Append | None = None,
+        committed: Callable[[], None] = lambda: None,
+    ) -> None:
         self.head = head
         self._connection = connection
+        self._append = append
         self._committed = committed
         self._loop = asyncio.get_running_loop()
         self._next: _Group | None = None
         self._busy = False
         self._work: SimpleQueue[_Group | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="exchange-writer", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._thread.start()
 
     def append(self, lines: bytes, count: int) -> "asyncio.Future[None]":
@@ -133,18 +141,23 @@ class GroupCommit:
         rows = _rows(group)
         if len(rows) == 1 and not changes:  # the common case: one statement that commits itself
             count, lines = rows[0]
-            sqlite_log.append(self._connection, self.head, count, lines)
+            self._append_row(self.head, count, lines)
             self.head += count
             return []
         self._connection.execute("BEGIN IMMEDIATE")
         head = self.head
         for count, lines in rows:
-            sqlite_log.append(self._connection, head, count, lines)
+            self._append_row(head, count, lines)
             head += count
         outcomes = [change(self._connection) for change in changes]
         self._connection.execute("COMMIT")
         self.head = head
         return outcomes
+
+    def _append_row(self, first: int, count: int, lines: bytes) -> None:
+        if self._append is None:
+            raise TypeError("this file has no log that events could be added to")
+        self._append(self._connection, first, count, lines)
 
     def _undo(self) -> None:
         if self._connection.in_transaction:
