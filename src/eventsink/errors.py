@@ -6,6 +6,7 @@
     ├── InvalidEvent          one event cannot be accepted; says where and what was expected
     ├── MalformedBody         a whole body cannot be read as JSON; says at which byte
     │   └── UnreadableBody    its media type or charset is not read here
+    ├── InvalidMessage        AMQP cannot hold a message; says what of it
     ├── InvalidJob            an extractor job cannot be sent; names the field
     ├── SettingsError         a wrong setting; names it
     ├── PluginError           a worker cannot be found or loaded; says what to install or mend
@@ -53,6 +54,10 @@ class MalformedBody(EventSinkError):
 
 class UnreadableBody(MalformedBody):
     """A body has a media type, encoding or charset that is not read here."""
+
+
+class InvalidMessage(EventSinkError):
+    """AMQP cannot hold a message, as one with a name of more than 255 bytes."""
 
 
 class InvalidJob(EventSinkError):

@@ -151,7 +151,7 @@ async def test_a_letter_is_filed_after_the_workers_that_were_there_before_it(
     [packed] = [message for message, _ in pack(sample_events(3), "events.dead")]
     death = {"x-death": [{"queue": "events.store", "exchange": "clowder.metrics", "reason": "rejected"}]}
     headers = {**(packed.headers or {}), **death}
-    await elsewhere._publisher.publish([msgspec.structs.replace(packed, routing_key="", headers=headers)])
+    await elsewhere._service.publish_all([msgspec.structs.replace(packed, routing_key="", headers=headers)])
     slow = Consumer.begin
 
     async def begin(consumer: Consumer) -> None:

@@ -6,6 +6,7 @@ import gc
 import gzip
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,9 @@ async def test_an_exchange_that_is_declared_differently_is_a_sentence(
 ) -> None:
     with channel(broker) as other:
         other.exchange_declare("clowder.metrics", **declared)
-    with pytest.raises(BrokerRefuses, match=r"'clowder\.metrics'.*must be fanout.*Delete it.*exchange\.name") as caught:
+    with pytest.raises(
+        BrokerRefuses, match=r"'clowder\.metrics'.*must be a durable fanout exchange.*Delete it.*exchange\.name"
+    ) as caught:
         await open_exchange()
     assert caught.value.code == 406
 
@@ -750,7 +753,7 @@ async def test_a_worker_that_changes_its_mind_waits_for_what_it_waits_for(open_e
 
 async def test_an_event_that_no_queue_wants_is_returned_and_the_others_are_not(open_exchange: Open) -> None:
     exchange = await open_exchange()
-    with pytest.raises(Unroutable, match="no worker has made its queue"):
+    with pytest.raises(Unroutable, match="No worker has made its queue"):
         await exchange.publish(sample_events(1))
     some = await exchange.queue("some", ["storage.*"])
     wanted, unwanted = sample_events(2), sample_events(2, event_type="users.login")
@@ -765,6 +768,23 @@ async def test_an_event_that_no_queue_wants_is_returned_to_each_who_publishes_it
     (event,) = sample_events(1)
     outcomes = await asyncio.gather(*(exchange.publish([event]) for _ in range(50)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [Unroutable] * 50
+
+
+async def test_who_holds_all_that_is_handed_out_is_not_answered_at_once(open_exchange: Open) -> None:
+    """Otherwise a worker that settles nothing for a while would ask again and again, and nothing else would run."""
+    exchange = await open_exchange(single=True)
+    store = await exchange.queue("store")
+    await exchange.publish(sample_events(600))
+    held = []
+    while (batch := await store.take(20, 0.5)) is not None:
+        held.append(batch)
+    assert store._consumer.prefetch <= sum(len(batch.events) for batch in held) < 600
+    begun = time.monotonic()
+    assert await store.take(100, 0.5) is None
+    assert time.monotonic() - begun > 0.4
+    for batch in held:
+        await store.done(batch)
+    assert len(await drain(store)) == 600 - sum(len(batch.events) for batch in held)
 
 
 # --- what the broker gives up ----------------------------------------------------------------------------------------

@@ -556,7 +556,7 @@ async def sink(own: RabbitMQ, tmp_path: Path) -> AsyncIterator[_Sink]:
     """Publishes and delivers on the broker that fails."""
     address = Address.parse(own.at("own"))
     rabbit = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
-    rabbit._publisher._timeout = 2.0
+    rabbit._service._publisher._timeout = 2.0
     made = _Sink(SpooledExchange(rabbit, open_spool(tmp_path / "spool.db")), rabbit)
     await made.begin()
     yield made
@@ -594,7 +594,7 @@ async def test_workers_settle_while_the_broker_takes_nothing(own: RabbitMQ, tmp_
     address = Address.parse(own.at("own"))
     office = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
     worker = await RabbitExchange.open(address, RabbitOptions())
-    office._publisher._timeout = worker._publisher._timeout = 1.0
+    office._service._publisher._timeout = worker._service._publisher._timeout = 1.0
     one, two = await worker.queue("one"), await office.queue("two")
     events = sample_events(40)
     await office.publish(events)
@@ -605,7 +605,7 @@ async def test_workers_settle_while_the_broker_takes_nothing(own: RabbitMQ, tmp_
         begun = asyncio.get_running_loop().time()
         assert await drain(one) == await drain(two) == events
         late = await RabbitExchange.open(address, RabbitOptions())
-        late._publisher._timeout = 1.0
+        late._service._publisher._timeout = 1.0
         assert await (await late.queue("one")).take(1, 0.1) is None, "one that starts now works, too"
         assert asyncio.get_running_loop().time() - begun < 8
     finally:

@@ -11,7 +11,7 @@ import pytest
 from eventsink.amqp import Address
 from eventsink.errors import ExchangeUnavailable
 from eventsink.event import Event
-from eventsink.exchange.contract import Queue
+from eventsink.exchange.contract import Batch, Queue
 from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions
 from eventsink.exchange.spooled import SpooledExchange, open_spool
 from eventsink.testing import sample_events
@@ -82,11 +82,22 @@ class _Load:
         while True:
             try:
                 batch = await queue.take(200, 0.1)
-                if batch is not None:
-                    self.delivered[queue.name].update(event.id for event in batch.events)
-                    await queue.done(batch)
             except ExchangeUnavailable:
                 await asyncio.sleep(0.2)
+                continue
+            if batch is not None:
+                self.delivered[queue.name].update(event.id for event in batch.events)
+                await self._settle(queue, batch)
+
+    @staticmethod
+    async def _settle(queue: Queue, batch: Batch) -> None:
+        while True:
+            try:
+                await queue.done(batch)
+            except ExchangeUnavailable:  # nothing was settled
+                await asyncio.sleep(0.2)
+            else:
+                return
 
 
 async def test_a_node_that_is_killed_and_comes_back_costs_nothing(cluster: list[RabbitMQ], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import structlog
 from pika.adapters.asyncio_connection import AsyncioConnection
 
 from eventsink.amqp.address import Address
+from eventsink.amqp.message import Delivery
 from eventsink.amqp.refusals import explain
 from eventsink.errors import BrokerRefuses, BrokerUnavailable
 
@@ -201,6 +202,34 @@ class Channel:
         self.close()  # and no more: others on this connection may be served; should it be dead, its heartbeat ends it
         where = self.connection.address
         raise BrokerUnavailable(f"RabbitMQ at {where} did not answer {method} {arguments[:1]} in {ANSWER_WITHIN:g} s.")
+
+    async def get(self, queue: str) -> Delivery | None:
+        """The next message of a queue, to be acknowledged; None where there is none.
+
+        Raises:
+            BrokerUnavailable: the connection was lost.
+            BrokerRefuses: there is no such queue, and the channel has ended.
+        """
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        try:
+            self.raw.add_callback(lambda _: _settle(answered, None), [pika.spec.Basic.GetEmpty])
+            self.raw.basic_get(queue, lambda _, *message: _settle(answered, Delivery(*message)))
+            await asyncio.wait([answered, self.ended], timeout=ANSWER_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        except pika.exceptions.AMQPError as error:
+            raise explain(error, self.connection.address) from error
+        if answered.done():
+            found: Delivery | None = answered.result()
+            return found
+        if self.ended.done():
+            raise self.ended.result()
+        self.close()
+        where = self.connection.address
+        raise BrokerUnavailable(f"RabbitMQ at {where} did not say what is in {queue!r} in {ANSWER_WITHIN:g} s.")
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        """Tell the broker that a message that was got here is dealt with."""
+        if self.raw.is_open:
+            self.raw.basic_ack(delivery.tag)
 
     def close(self) -> None:
         """Close it. What was delivered on it and not acknowledged goes back to its queue."""

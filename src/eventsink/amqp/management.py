@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from eventsink.amqp.address import Address
+from eventsink.amqp.topology import Binding
 from eventsink.errors import BrokerRefuses, BrokerUnavailable, SettingsError
 
 __all__ = ["Management"]
@@ -42,6 +43,15 @@ class Management:
     def queue(self, name: str) -> dict[str, Any] | None:
         """What the API says of a queue; None where there is none."""
         return self._find(f"/api/queues/{self._vhost}/{quote(name, safe='')}")
+
+    def bindings(self, queue: str) -> list[Binding]:
+        """What goes to a queue, but for the one by its own name that every queue has; nothing where there is none.
+
+        Raises:
+            BrokerUnavailable: the API does not answer.
+        """
+        found = self._ask("GET", f"/api/queues/{self._vhost}/{quote(queue, safe='')}/bindings")
+        return [Binding(one["source"], queue, one["routing_key"]) for one in found if one["source"]]
 
     def policy(self, name: str) -> dict[str, Any] | None:
         """A policy; None where there is none of the name."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import struct
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -9,14 +10,22 @@ from typing import Any
 import pika
 
 from eventsink.amqp.connection import Channel, Connection
-from eventsink.amqp.message import Message
+from eventsink.amqp.message import PROPERTIES, Message
 from eventsink.amqp.refusals import explain
-from eventsink.errors import BrokerUnavailable, Unroutable
+from eventsink.errors import BrokerUnavailable, InvalidMessage, Unroutable
 
-__all__ = ["Publisher"]
+__all__ = ["Publisher", "check"]
 
 TIMEOUT = 5.0  # seconds to wait for a confirm: a broker under alarm reads nothing, and says so late or never
 IN_FLIGHT = 4000  # messages that wait for their confirm at most; more only fill the broker's memory
+
+Identity = tuple[str, str, str | None, str | None, bytes]
+UNENCODABLE = (
+    pika.exceptions.ShortStringTooLong,
+    pika.exceptions.UnsupportedAMQPFieldException,
+    AssertionError,
+    struct.error,
+)  # what pika raises before anything is sent
 
 
 class Publisher:
@@ -95,8 +104,8 @@ class _Confirms:
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self._sent = 0
-        self._waiting: dict[int, tuple[asyncio.Future[None], str | None]] = {}
-        self._returned: Counter[str | None] = Counter()  # the same message may be on its way twice
+        self._waiting: dict[int, tuple[asyncio.Future[None], Message]] = {}
+        self._returned: Counter[Identity] = Counter()  # the same message may be on its way twice
         channel.raw.add_on_return_callback(self._on_return)
         channel.ended.add_done_callback(lambda ended: self._on_end(ended.result()))
 
@@ -110,11 +119,13 @@ class _Confirms:
             self.channel.raw.basic_publish(
                 message.exchange, message.routing_key, message.body, _properties(message), message.mandatory
             )
-        except pika.exceptions.AMQPError as error:  # the channel has ended, or AMQP cannot hold it: it was not sent
+        except UNENCODABLE as error:
+            raise _cannot_hold(error) from error
+        except pika.exceptions.AMQPError as error:  # the channel has ended: it was not sent
             raise explain(error, self.channel.connection.address) from error
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sent += 1  # the broker counts from 1, too
-        self._waiting[self._sent] = confirmed, message.message_id
+        self._waiting[self._sent] = confirmed, message
         return confirmed
 
     def _on_confirm(self, frame: Any) -> None:
@@ -127,21 +138,30 @@ class _Confirms:
             self._confirm(tag, accepted=accepted)
 
     def _confirm(self, tag: int, *, accepted: bool) -> None:
-        confirmed, message_id = self._waiting.pop(tag, (None, None))
-        returned = self._returned[message_id] > 0  # a return always comes before its confirm
-        if returned:
-            self._returned.subtract([message_id])
-        if confirmed is None or confirmed.done():
+        confirmed, message = self._waiting.pop(tag, (None, None))
+        if confirmed is None or message is None:
+            return
+        returned = bool(self._returned) and self._take_return(message)  # a return always comes before its confirm
+        if confirmed.done():
             return
         if not accepted:
             confirmed.set_exception(BrokerUnavailable("RabbitMQ did not take a message: a queue is full or failing."))
         elif returned:
-            confirmed.set_exception(Unroutable("No queue takes this message: no worker has made its queue yet."))
+            confirmed.set_exception(Unroutable("No queue takes this message."))
         else:
             confirmed.set_result(None)
 
+    def _take_return(self, message: Message) -> bool:
+        identity = _identity(message.exchange, message.routing_key, message, message.body)
+        if identity not in self._returned:
+            return False
+        self._returned[identity] -= 1
+        if not self._returned[identity]:
+            del self._returned[identity]
+        return True
+
     def _on_return(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
-        self._returned[properties.message_id] += 1
+        self._returned[_identity(method.exchange, method.routing_key, properties, body)] += 1
 
     def _on_end(self, reason: Exception) -> None:
         waiting, self._waiting = self._waiting, {}
@@ -150,23 +170,44 @@ class _Confirms:
                 confirmed.set_exception(reason)
 
 
+def check(message: Message) -> None:
+    """Say before a message is sent whether it can be.
+
+    Raises:
+        InvalidMessage: AMQP cannot hold it.
+    """
+    try:
+        _properties(message).encode()
+        pika.spec.Basic.Publish(exchange=message.exchange, routing_key=message.routing_key).encode()
+    except UNENCODABLE as error:
+        raise _cannot_hold(error) from error
+
+
+def _cannot_hold(error: Exception) -> InvalidMessage:
+    match error:
+        case pika.exceptions.ShortStringTooLong():
+            reason = "a name, a routing key or a property has more than 255 bytes"
+        case pika.exceptions.UnsupportedAMQPFieldException():
+            kind = type(error.args[-1]).__name__
+            reason = f"a header is a value of type {kind}, which pika cannot send; give it as a text"
+        case _:
+            reason = f"a property has a wrong type or is out of range ({error})"
+    return InvalidMessage(f"This message cannot be sent: {reason}.")
+
+
 def _raise_worst(messages: Sequence[Message], outcomes: Sequence[BaseException | None]) -> None:
     for outcome in outcomes:
         if outcome is not None and not isinstance(outcome, Unroutable):
             raise outcome
     returned = [message for message, outcome in zip(messages, outcomes, strict=True) if outcome is not None]
     if returned:
-        raise Unroutable("No queue takes these messages: no worker has made its queue yet.", returned=returned)
+        raise Unroutable(f"No queue takes {len(returned)} of {len(messages)} messages.", returned=returned)
 
 
 def _properties(message: Message) -> Any:
-    return pika.BasicProperties(
-        content_type=message.content_type,
-        content_encoding=message.content_encoding,
-        headers=message.headers,
-        delivery_mode=2 if message.persistent else None,
-        correlation_id=message.correlation_id,
-        reply_to=message.reply_to,
-        message_id=message.message_id,
-        app_id=message.app_id,
-    )
+    return pika.BasicProperties(**{name: getattr(message, name) for name in PROPERTIES})
+
+
+def _identity(exchange: str, routing_key: str, properties: Any, body: bytes) -> Identity:
+    """What a returned message is known by; of two that are the same in all of this, either may stand for the other."""
+    return exchange, routing_key, properties.message_id, properties.correlation_id, body

@@ -8,20 +8,23 @@ import msgspec
 from eventsink.amqp.connection import Channel, Connection
 from eventsink.errors import BrokerRefuses
 
-__all__ = ["Binding", "Exchange", "Queue", "declare", "depth"]
+__all__ = ["Binding", "Depth", "Exchange", "Queue", "declare", "depth", "exists"]
 
 NOT_FOUND, REFUSED, DIFFERENT = 404, 403, 406  # AMQP 0-9-1, reply codes
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """An exchange: durable, and without arguments, which others would have to repeat to the letter."""
+    """An exchange. Whoever declares it otherwise than it was made is refused, arguments included."""
 
     name: str
     kind: str = "fanout"
+    durable: bool = True
+    auto_delete: bool = False
+    arguments: Mapping[str, Any] = {}
 
 
 class Queue(msgspec.Struct, frozen=True):
-    """A durable queue.
+    """A queue. Whoever declares it otherwise than it was made is refused.
 
     Args:
         arguments: those that cannot be set by a policy, as x-queue-type.
@@ -29,6 +32,20 @@ class Queue(msgspec.Struct, frozen=True):
 
     name: str
     arguments: Mapping[str, Any] = {}
+    durable: bool = True
+    auto_delete: bool = False
+
+
+class Depth(msgspec.Struct, frozen=True):
+    """How a queue is.
+
+    Args:
+        ready: messages that wait for a consumer.
+        consumers: who consume it.
+    """
+
+    ready: int
+    consumers: int
 
 
 class Binding(msgspec.Struct, frozen=True):
@@ -76,26 +93,32 @@ async def declare(
     return made
 
 
-async def depth(channel: Channel, queue: str) -> tuple[int, int]:
-    """How many messages of a queue are ready for a consumer, and how many consumers it has.
+async def depth(channel: Channel, queue: str) -> Depth:
+    """How many messages of a queue are ready, and who consumes it.
 
     Raises:
         BrokerRefuses: there is no such queue; the channel has ended.
     """
     found = await channel.call("queue_declare", queue, passive=True)
-    return found.message_count, found.consumer_count
+    return Depth(found.message_count, found.consumer_count)
+
+
+async def exists(connection: Connection, exchange: str) -> bool:
+    """Whether there is an exchange of this name."""
+    return await _there(connection, "exchange_declare", exchange)
 
 
 async def _declare_exchange(connection: Connection, exchange: Exchange) -> None:
     there = await _there(connection, "exchange_declare", exchange.name)
+    made = {"durable": exchange.durable, "auto_delete": exchange.auto_delete, "arguments": dict(exchange.arguments)}
     try:
-        await _once(connection, "exchange_declare", exchange.name, exchange_type=exchange.kind, durable=True)
+        await _once(connection, "exchange_declare", exchange.name, exchange_type=exchange.kind, **made)
     except BrokerRefuses as error:
         if error.code == DIFFERENT:
             raise BrokerRefuses(
-                f"RabbitMQ has an exchange {exchange.name!r} that is declared differently: it must be {exchange.kind},"
-                " durable and without arguments, as Clowder declares it too. Delete it once nobody uses it"
-                f" (`rabbitmqadmin delete exchange name={exchange.name}`), or set exchange.name to another name."
+                f"RabbitMQ has an exchange {exchange.name!r} that is declared differently: it must be"
+                f" {_described(exchange.kind, exchange)}. Delete it once nobody uses it"
+                f" (`rabbitmqadmin delete exchange name={exchange.name}`), or have another name used here."
                 f" RabbitMQ says: {error}",
                 code=DIFFERENT,
             ) from error
@@ -106,20 +129,29 @@ async def _declare_exchange(connection: Connection, exchange: Exchange) -> None:
 async def _declare_queue(connection: Connection, queue: Queue) -> bool:
     """Declare a queue. True: it was not there before."""
     there = await _there(connection, "queue_declare", queue.name)
+    made = {"durable": queue.durable, "auto_delete": queue.auto_delete, "arguments": dict(queue.arguments)}
     try:
-        await _once(connection, "queue_declare", queue.name, durable=True, arguments=dict(queue.arguments))
+        await _once(connection, "queue_declare", queue.name, **made)
     except BrokerRefuses as error:
         if error.code == DIFFERENT:
             kind = queue.arguments.get("x-queue-type", "classic")
             raise BrokerRefuses(
-                f"RabbitMQ has a queue {queue.name!r} that is declared differently: it must be a durable {kind} queue"
-                f" with no arguments but {dict(queue.arguments)}. When it is empty or its messages may go, delete it"
-                f" (`rabbitmqctl delete_queue {queue.name}`). RabbitMQ says: {error}",
+                f"RabbitMQ has a queue {queue.name!r} that is declared differently: it must be"
+                f" {_described(str(kind), queue)}. When it is empty or its messages may go, delete it"
+                f" (`rabbitmqctl delete_queue {queue.name}`), or have another name used here. RabbitMQ says: {error}",
                 code=DIFFERENT,
             ) from error
         if error.code != REFUSED or not there:
             raise
     return not there
+
+
+def _described(kind: str, thing: Exchange | Queue) -> str:
+    what = "exchange" if isinstance(thing, Exchange) else "queue"
+    nature = "durable" if thing.durable else "transient"
+    deleted = ", deleted by itself," if thing.auto_delete else ""
+    arguments = f"with no arguments but {dict(thing.arguments)}" if thing.arguments else "without arguments"
+    return f"a {nature} {kind} {what}{deleted} {arguments}"
 
 
 async def _there(connection: Connection, method: str, name: str) -> bool:

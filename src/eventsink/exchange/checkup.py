@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from eventsink import amqp
-from eventsink.amqp import Address, Connection, Management
+from eventsink.amqp import Address, Management, MessageService
 from eventsink.errors import BrokerRefuses, BrokerUnavailable
 from eventsink.exchange.dead_queue import PREFIX
 from eventsink.exchange.office import DEAD
@@ -45,14 +45,11 @@ class Point(msgspec.Struct, frozen=True):
 
 async def ask_broker(address: Address, exchange: str, workers: Sequence[str]) -> list[Point]:
     """Over AMQP: the exchange and the queues of the workers."""
-    connection = Connection(address, "eventsink doctor")
-    try:
-        points = [await _exchange(connection, exchange)]
+    async with MessageService(address, name="eventsink doctor") as service:
+        points = [await _exchange(service, exchange)]
         if points[0].well:
-            points += [await _queue(connection, worker) for worker in workers]
+            points += [await _queue(service, worker) for worker in workers]
         return points
-    finally:
-        await connection.close()
 
 
 def ask_management(management: Management, workers: Sequence[str]) -> list[Point]:
@@ -74,25 +71,25 @@ def set_policy(management: Management) -> None:
     management.set_policy(NAME, POLICY)
 
 
-async def _exchange(connection: Connection, name: str) -> Point:
+async def _exchange(service: MessageService, name: str) -> Point:
     try:
-        await amqp.declare(connection, exchanges=[amqp.Exchange(name)])
+        await service.declare(exchanges=[amqp.Exchange(name)])
     except BrokerUnavailable as error:
         return Point("exchange", str(error), "Mend this first: events wait in the spool meanwhile.")
-    return Point("exchange", f"{name} on {connection.address}, virtual host {connection.address.vhost}")
+    return Point("exchange", f"{name} on {service.address}, virtual host {service.address.vhost}")
 
 
-async def _queue(connection: Connection, worker: str) -> Point:
+async def _queue(service: MessageService, worker: str) -> Point:
     name = PREFIX + worker
     try:
-        channel = await connection.channel()
-        ready, consumers = await amqp.depth(channel, name)
+        depth = await service.depth(name)
     except BrokerRefuses as error:
         if error.code != 404:
             return Point(f"queue {name}", str(error), "Give the user access to it.")
         return Point(f"queue {name}", "not there, so it misses events", f"Start {_command(worker)} once.")
     except BrokerUnavailable as error:
         return Point(f"queue {name}", str(error), "Look at the log of RabbitMQ.")
+    ready, consumers = depth.ready, depth.consumers
     if not consumers:
         return Point(f"queue {name}", f"{ready:,} messages wait, and nobody takes them", f"Start {_command(worker)}.")
     return Point(f"queue {name}", f"{ready:,} messages wait, {consumers} process{'es' if consumers > 1 else ''}")

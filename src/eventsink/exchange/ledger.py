@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from eventsink.amqp import Connection, Message, Publisher
+from eventsink.amqp import Message, MessageService
 from eventsink.errors import BrokerUnavailable, Unroutable
 
 __all__ = ["LEDGER", "Ledger", "Letter", "Record", "Settlement"]
@@ -79,14 +79,12 @@ class Ledger:
     """Writes records.
 
     Args:
-        publisher: of this process.
-        connection: that the publisher uses.
+        service: to publish with.
         declare: makes the ledger, should somebody have deleted it.
     """
 
-    def __init__(self, publisher: Publisher, connection: Connection, declare: Callable[[], Awaitable[None]]) -> None:
-        self._publisher = publisher
-        self._connection = connection
+    def __init__(self, service: MessageService, declare: Callable[[], Awaitable[None]]) -> None:
+        self._service = service
         self._declare = declare
         self._owed: deque[Record] = deque()
 
@@ -114,11 +112,11 @@ class Ledger:
         Raises:
             BrokerUnavailable: it is owed still.
         """
-        if self._owed and self._connection.blocked is None:
+        if self._owed and self._service.blocked is None:
             await self._publish([])
 
     def _may_owe(self, record: Record) -> bool:
-        blocked = self._connection.blocked is not None and len(self._owed) < OWED
+        blocked = self._service.blocked is not None and len(self._owed) < OWED
         return blocked and not any(settlement.letters for settlement in record.settled)
 
     async def _publish(self, records: Sequence[Record]) -> None:
@@ -126,10 +124,10 @@ class Ledger:
         messages = [_message(record) for record in (*owed, *records)]
         try:
             try:
-                await self._publisher.publish(messages)
+                await self._service.publish_all(messages)
             except Unroutable:
                 await self._declare()
-                await self._publisher.publish(messages)
+                await self._service.publish_all(messages)
         except BaseException:
             self._owed.extendleft(reversed(owed))
             raise

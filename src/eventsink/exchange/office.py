@@ -18,7 +18,7 @@ from typing import TypeVar
 import msgspec
 import structlog
 
-from eventsink.amqp import Connection, Consumer, Delivery
+from eventsink.amqp import Consumer, Delivery, MessageService
 from eventsink.durable import hold
 from eventsink.errors import BrokerUnavailable, ExchangeUnavailable
 from eventsink.exchange import office_file
@@ -43,13 +43,13 @@ class Office:
     """Reads the ledger as long as it is open. Make it with `open`.
 
     Args:
-        connection: that it consumes with.
+        service: to consume with.
         database: open, for the thread of this object alone.
         lock: descriptor of the locked file beside it.
         source: of events that name none.
     """
 
-    def __init__(self, connection: Connection, database: sqlite3.Connection, lock: int, source: str) -> None:
+    def __init__(self, service: MessageService, database: sqlite3.Connection, lock: int, source: str) -> None:
         self._database = database
         self._lock = lock
         self._thread = ThreadPoolExecutor(1, "office")
@@ -59,19 +59,19 @@ class Office:
         self._recent: deque[tuple[int, float]] = deque([(1, events / messages)] if messages else (), maxlen=50)
         self._filed = 0
         self._busy: set[str] = set()
-        self._ledger = Consumer(connection, LEDGER, 200)
-        dead = Consumer(connection, DEAD, 200)
+        self._ledger = service.consumer(LEDGER, 200)
+        dead = service.consumer(DEAD, 200)
         self._reading = [
             asyncio.create_task(self._read(self._ledger, _decode), name="office-ledger"),
             asyncio.create_task(self._read(dead, lambda delivery: as_record(delivery, source)), name="office-dead"),
         ]
 
     @classmethod
-    async def open(cls, connection: Connection, path: Path, source: str) -> "Office":
+    async def open(cls, service: MessageService, path: Path, source: str) -> "Office":
         """Open the file, or make it, and begin to read.
 
         Args:
-            connection: that it consumes with.
+            service: to consume with.
             path: of the file.
             source: of events that name none.
 
@@ -83,7 +83,7 @@ class Office:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = hold(path.with_suffix(".lock"))
-            return cls(connection, office_file.connect(path), lock, source)
+            return cls(service, office_file.connect(path), lock, source)
         except (OSError, sqlite3.Error) as error:
             if lock >= 0:
                 os.close(lock)

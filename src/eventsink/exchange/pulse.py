@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from eventsink.amqp import Connection, Consumer, Delivery, Message, Publisher
+from eventsink.amqp import Consumer, Delivery, MessageService
 from eventsink.errors import BrokerUnavailable, Unroutable
 
 __all__ = ["PULSE", "Pulse", "Pulses", "oldest", "summary"]
@@ -40,19 +40,18 @@ class Pulses:
     """Says what our workers do, and listens to all.
 
     Args:
-        connection: to listen with.
-        publisher: to speak with.
+        service: to speak and to listen with.
         listen: whether anybody here wants to know.
     """
 
-    def __init__(self, connection: Connection, publisher: Publisher, *, listen: bool) -> None:
-        self._publisher = publisher
+    def __init__(self, service: MessageService, *, listen: bool) -> None:
+        self._service = service
         self._known: dict[tuple[str, str], tuple[float, Pulse]] = {}
         self._heard = asyncio.Event()
         self._gather: Callable[[], Sequence[Pulse]] = list
         self._tasks = [asyncio.create_task(self._speak())]
         if listen:
-            self._tasks.append(asyncio.create_task(self._listen(Consumer(connection, "", 100, tap=PULSE))))
+            self._tasks.append(asyncio.create_task(self._listen(service.consumer("", 100, tap=PULSE))))
 
     def tell(self, gather: Callable[[], Sequence[Pulse]]) -> None:
         """Say from now on what this function gives."""
@@ -97,16 +96,8 @@ class Pulses:
             if body == b"[]":
                 continue
             with contextlib.suppress(BrokerUnavailable, Unroutable, TimeoutError):  # the next one says more
-                await self._publisher.publish(
-                    [
-                        Message(
-                            body=body,
-                            exchange=PULSE,
-                            persistent=False,
-                            mandatory=False,
-                            content_type="application/json",
-                        )
-                    ]
+                await self._service.publish(
+                    body, exchange=PULSE, delivery_mode=None, mandatory=False, content_type="application/json"
                 )
 
     async def _listen(self, consumer: Consumer) -> None:

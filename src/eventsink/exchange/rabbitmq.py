@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from eventsink import amqp
-from eventsink.amqp import Address, Binding, Connection, Consumer, Message, Publisher
+from eventsink.amqp import Address, Binding, Message, MessageService
 from eventsink.catalogue import CATALOGUE
 from eventsink.errors import (
     BrokerRefuses,
@@ -65,21 +65,16 @@ class RabbitExchange:
     """Events in RabbitMQ. Make it with `open`.
 
     Args:
-        publishing: a connection for publishing alone; RabbitMQ holds it up when it runs short of memory.
-        consuming: another one for all else.
+        service: to talk with the broker; without a spool, which is around the whole.
         office: keeps accounts and dead letters; None where another process does.
     """
 
-    def __init__(
-        self, publishing: Connection, consuming: Connection, office: Office | None, options: RabbitOptions
-    ) -> None:
-        self._publishing = publishing
-        self._consuming = consuming
+    def __init__(self, service: MessageService, office: Office | None, options: RabbitOptions) -> None:
+        self._service = service
         self._office = office
         self._options = options
-        self._publisher = Publisher(publishing)
-        self._ledger = Ledger(self._publisher, publishing, self._declare)
-        self._pulses = Pulses(consuming, self._publisher, listen=office is not None)
+        self._ledger = Ledger(service, self._declare)
+        self._pulses = Pulses(service, listen=office is not None)
         self._pulses.tell(self._own_pulses)
         self._states: Callable[[], Mapping[str, str]] = dict
         # In containers that share the network of their host, all are process 1 on one host.
@@ -89,7 +84,6 @@ class RabbitExchange:
         self._declaring = asyncio.Lock()
         self._mending = asyncio.Lock()  # of dead letters: none is retried twice
         self._counting = asyncio.Lock()
-        self._looking: amqp.Channel | None = None
         self._unheard = False  # whether a queue has consumers that have not said yet what is in their hands
         self._elsewhere = False  # whether a queue has consumers in other processes
         self._quiet: tuple[float, Mapping[str, backlog.Books]] = 0.0, {}  # since when nothing waits, and the books then
@@ -108,9 +102,9 @@ class RabbitExchange:
             BrokerRefuses: a person must change something first.
             DataDirectoryInUse: another process keeps these accounts.
         """
-        publishing, consuming = Connection(address, "eventsink publishing"), Connection(address, "eventsink consuming")
-        opened = await Office.open(consuming, office, options.source) if office else None
-        exchange = cls(publishing, consuming, opened, options)
+        service = MessageService(address)
+        opened = await Office.open(service, office, options.source) if office else None
+        exchange = cls(service, opened, options)
         try:
             await exchange._declare()
         except BaseException as error:
@@ -135,11 +129,11 @@ class RabbitExchange:
             async with self._declaring:  # one after the other, so that what waited in order is published in order
                 if not self._declared:
                     await self._declare()
-            await self._publisher.publish([message for message, _ in packed])
+            await self._service.publish_all([message for message, _ in packed])
         except Unroutable as error:
             returned = {id(message) for message in error.returned}
             back = [event for message, part in packed if id(message) in returned for event in part]
-            raise Unroutable(str(error), returned=back) from error
+            raise Unroutable(f"{error} No worker has made its queue yet.", returned=back) from error
         except BrokerUnavailable:
             self._declared = False  # it may be another broker that answers next
             raise
@@ -149,7 +143,7 @@ class RabbitExchange:
     async def put_back(self, worker: str, events: Sequence[Event]) -> None:
         """Put events into one worker's queue alone."""
         messages = [_alone(message, worker, uuid.uuid4().hex) for message, _ in pack(events, "")]
-        await self._publisher.publish(messages)
+        await self._service.publish_all(messages)
         if self._office:
             await self._office.note_put(worker, len(messages), len(events))
 
@@ -169,7 +163,7 @@ class RabbitExchange:
             raise SettingsError(f"A worker cannot be called {name!r} on RabbitMQ: give its section another name.")
         if name in self._queues:
             return self._queues[name]
-        consumer = Consumer(self._consuming, PREFIX + name, 0)
+        consumer = self._service.consumer(PREFIX + name, 0)
 
         async def begin() -> None:
             await self._declare()
@@ -232,7 +226,7 @@ class RabbitExchange:
             again = [(letter[0], letter[1], _again(letter)) for letter in await office.find(list(dict.fromkeys(ids)))]
             kept: set[int] = set()
             try:
-                await self._publisher.publish([message for *_, message in again])
+                await self._service.publish_all([message for *_, message in again])
             except Unroutable as error:  # the queue of their worker is not there any more
                 returned = set(map(id, error.returned))
                 kept = {number for number, _, message in again if id(message) in returned}
@@ -258,34 +252,33 @@ class RabbitExchange:
             _log.warning("exchange.counts_lost", reason=str(error))
         if self._office:
             await self._office.close()
-        await self._publishing.close()
-        await self._consuming.close()
+        await self._service.close()
 
     # --- how ---------------------------------------------------------------------------------------------------------
 
     async def _declare(self) -> None:
-        await amqp.declare(
-            self._consuming,
-            exchanges=[amqp.Exchange(self._options.name), amqp.Exchange(DEAD), amqp.Exchange(PULSE)],
-        )
+        try:
+            await self._service.declare(exchanges=[amqp.Exchange(self._options.name)])
+        except BrokerRefuses as error:
+            raise BrokerRefuses(f"{error} The setting of the name is exchange.name.", code=error.code) from error
+        await self._service.declare(exchanges=[amqp.Exchange(DEAD), amqp.Exchange(PULSE)])
         await self._make([LEDGER, DEAD])
-        await amqp.declare(self._consuming, bindings=[Binding(DEAD, DEAD)])
+        await self._service.declare(bindings=[Binding(DEAD, DEAD)])
         self._declared = True
 
     async def _make(self, queues: Sequence[str]) -> None:
-        if await amqp.declare(self._consuming, queues=[amqp.Queue(queue, QUORUM) for queue in queues]):
+        if await self._service.declare(queues=[amqp.Queue(queue, QUORUM) for queue in queues]):
             await asyncio.sleep(FLUSHED_AFTER)
 
     async def _bind(self, name: str, types: Sequence[str]) -> None:
         queue, fanout, topic = PREFIX + name, self._options.name, f"{self._options.name}.types"
         if not types:
-            await amqp.declare(self._consuming, bindings=[Binding(fanout, queue)])
+            await self._service.declare(bindings=[Binding(fanout, queue)])
             return
         keys = {*map(_topic, types), *CLOWDERS_KEYS}
         # What it may have wanted before; AMQP cannot say which bindings there are.
         before = {"#", *CATALOGUE, *(_topic(f"{kind.partition('.')[0]}.*") for kind in CATALOGUE)} - keys
-        await amqp.declare(
-            self._consuming,
+        await self._service.declare(
             exchanges=[amqp.Exchange(topic, "topic")],
             bindings=[Binding(fanout, topic, to_exchange=True), *(Binding(topic, queue, key) for key in keys)],
             unwanted=[Binding(fanout, queue), *(Binding(topic, queue, key) for key in before)],
@@ -328,37 +321,32 @@ class RabbitExchange:
         deadline = time.monotonic() + SETTLED_WITHIN
         idle = 0
         while idle < 2 and time.monotonic() < deadline:
-            channel = await self._look()
-            ready = (await amqp.depth(channel, LEDGER))[0] + (await amqp.depth(channel, DEAD))[0]
+            ready = (await self._service.depth(LEDGER)).ready + (await self._service.depth(DEAD)).ready
             idle = idle + 1 if not ready and not office.busy else 0
             await asyncio.sleep(0.002)  # what is on its way from the broker arrives meanwhile
 
     async def _depths(self, workers: Sequence[str]) -> dict[str, int]:
         """Messages of each worker that are not settled: those ready in its queue, and those in its processes' hands."""
-        found: dict[str, tuple[int, int]] = {}
+        found: dict[str, amqp.Depth] = {}
         for worker in workers:
             try:
-                found[worker] = await amqp.depth(await self._look(), PREFIX + worker)
+                found[worker] = await self._service.depth(PREFIX + worker)
             except BrokerRefuses as error:
                 if error.code != 404:
                     raise
-                found[worker] = 0, 0  # its queue was deleted, and what waited in it
+                found[worker] = amqp.Depth(0, 0)  # its queue was deleted, and what waited in it
         await self._pulses.fresh()
         others = self._pulses.of_others()
         self._unheard = self._elsewhere = False
         depths = {}
-        for worker, (ready, consumers) in found.items():
+        for worker, depth in found.items():
+            ready, consumers = depth.ready, depth.consumers
             own = self._queues[worker].in_hand().messages if worker in self._queues else 0
             heard = others.get(worker, ())
             self._elsewhere |= consumers > (worker in self._queues)
             self._unheard |= consumers > len(heard) + (worker in self._queues)
             depths[worker] = ready + own + (sum(pulse.messages for pulse in heard) if consumers else 0)
         return depths
-
-    async def _look(self) -> amqp.Channel:
-        if self._looking is None or not self._looking.open:
-            self._looking = await self._consuming.channel()
-        return self._looking
 
     def _account(self, name: str, book: backlog.Books) -> Account:
         waiting = self._waiting.get(name, 0)

@@ -127,6 +127,8 @@ class RabbitQueue:
         if not slices:
             await self._settle(())  # messages that hold no event at all
             await self._ledger.settle_up()
+            # All that the broker hands out may be in somebody's hands: who asks again at once asks for ever.
+            await asyncio.sleep(max(deadline - asyncio.get_running_loop().time(), 0))
             return None
         self._held = self._held or asyncio.get_running_loop().call_later(HOLD, self._let_go)
         batch = RabbitBatch(slices)
