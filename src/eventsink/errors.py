@@ -8,6 +8,7 @@
     │   └── UnreadableBody    its media type or charset is not read here
     ├── InvalidMessage        AMQP cannot hold a message; says what of it
     ├── InvalidJob            an extractor job cannot be sent; names the field
+    ├── JobNotWaiting         an extractor job is not where it should be taken from
     ├── SettingsError         a wrong setting; names it
     ├── PluginError           a worker cannot be found or loaded; says what to install or mend
     ├── DataDirectoryInUse    another process owns the data directory
@@ -71,6 +72,10 @@ class InvalidJob(EventSinkError):
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"The job cannot be sent, for its {field}: {problem}.")
         self.field = field
+
+
+class JobNotWaiting(EventSinkError):
+    """An extractor job is not in the queue that it should be taken from: it is being worked on, or has ended."""
 
 
 class SettingsError(EventSinkError):

@@ -15,7 +15,7 @@ from msgspec import Meta
 from eventsink.catalogue import nearest
 from eventsink.errors import SettingsError
 
-__all__ = ["Collect", "Exchange", "Settings", "Store", "load", "redacted"]
+__all__ = ["Collect", "Exchange", "Extractors", "Settings", "Store", "load", "redacted"]
 
 PREFIX = "EVENTSINK_"
 SECRET = ("key", "secret", "token", "password", "url")
@@ -72,6 +72,19 @@ class Store(_Section, frozen=True, kw_only=True):
     keep_months: Annotated[int, Meta(description="Months of events to keep, 0 for all.", ge=0)] = 0
 
 
+class Extractors(_Section, frozen=True, kw_only=True):
+    """Jobs of extractors, their statuses, and who of them is alive. On when its section is there."""
+
+    url: Annotated[str, Meta(description="RabbitMQ of the extractors; empty for that of the exchange.")] = ""
+    management: Annotated[str, Meta(description="Its management API; empty for port 15672 of the first host.")] = ""
+    reply_queue: Annotated[
+        str, Meta(description="Queue for what extractors say of our jobs. Never Clowder's own.", min_length=1)
+    ] = "eventsink.replies"
+    forward_to: Annotated[str, Meta(description="Clowder's reply queue, to copy statuses to; empty for none.")] = ""
+    every: Annotated[float, Meta(description="Seconds between two looks at queue lengths.", ge=1)] = 60.0
+    announce: Annotated[bool, Meta(description="Let Clowder list our workers like extractors.")] = False
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """All settings. A section under `workers` switches its destination on."""
 
@@ -79,7 +92,25 @@ class Settings(_Section, frozen=True, kw_only=True):
     exchange: Exchange = Exchange()
     collect: Collect = Collect()
     store: Store = Store()
+    extractors: Extractors | None = None
     workers: dict[str, dict[str, Any]] = {}
+
+    @property
+    def extractors_url(self) -> str:
+        """Where RabbitMQ of the extractors is.
+
+        Raises:
+            SettingsError: no section names it.
+        """
+        own = self.extractors.url if self.extractors else ""
+        if not own and not self.exchange.on_rabbitmq:
+            raise SettingsError("extractors.url is missing: give amqp://user:password@host/vhost of RabbitMQ.")
+        return own or self.exchange.url
+
+    @property
+    def jobs_path(self) -> Path:
+        """The file of extractor jobs."""
+        return self.directory / "jobs.db"
 
     @property
     def directory(self) -> Path:

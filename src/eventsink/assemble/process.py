@@ -7,7 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
@@ -15,6 +15,7 @@ import uvloop
 from eventsink import logs
 from eventsink.assemble import banner
 from eventsink.assemble.exchanges import Opened, open_exchange
+from eventsink.assemble.extracting import announcing, extracting
 from eventsink.assemble.playing import play
 from eventsink.assemble.serving import announced, serving
 from eventsink.collect.app import App
@@ -31,6 +32,9 @@ from eventsink.keys import KeyFile
 from eventsink.look.pages import pages
 from eventsink.settings import Settings
 from eventsink.store import Store
+
+if TYPE_CHECKING:
+    from eventsink.messages import Extractors
 
 __all__ = ["api", "serve", "up", "work"]
 
@@ -134,9 +138,12 @@ async def _run(settings: Settings, parts: _Parts) -> None:
         if not settings.exchange.on_rabbitmq:
             await _warn_of_orphans(opened.exchange, [runner.name for runner in runners])
         opened.announce(lambda: {runner.name: runner.state for runner in runners})
-        door = await _prepare_door(settings, opened, store, metrics, runners, stack) if parts.door else None
+        extractors = await stack.enter_async_context(extracting(settings, opened.exchange)) if parts.store else None
+        known = _Known(opened, store, metrics, runners, extractors)
+        door = await _prepare_door(settings, known, stack) if parts.door else None
         running = [asyncio.create_task(runner.run(), name=runner.name) for runner in runners]
         stack.push_async_callback(_drain, runners, running)
+        await stack.enter_async_context(announcing(settings, [runner.name for runner in runners]))
         if door:
             await stack.enter_async_context(door(main=parts.store))
             if parts.demo:
@@ -150,22 +157,29 @@ async def _run(settings: Settings, parts: _Parts) -> None:
     gc.unfreeze()  # so that libraries find their objects gone when the interpreter ends
 
 
-async def _prepare_door(  # noqa: PLR0913, PLR0917 - what it brings together
-    settings: Settings,
-    opened: Opened,
-    store: StoreWorker | None,
-    metrics: Metrics,
-    runners: list[Runner],
-    stack: contextlib.AsyncExitStack,
+@dataclass(frozen=True)
+class _Known:
+    """What the front door shows."""
+
+    opened: Opened
+    store: StoreWorker | None
+    metrics: Metrics
+    runners: list[Runner]
+    extractors: "Extractors | None"
+
+
+async def _prepare_door(
+    settings: Settings, known: _Known, stack: contextlib.AsyncExitStack
 ) -> Callable[..., contextlib.AbstractAsyncContextManager[None]]:
     """The front door, to be opened once the workers run."""
     keys = KeyFile(settings.keys_path)
     stack.callback(keys.close)
 
     def states() -> dict[str, str]:
-        return {**opened.states(), **{runner.name: runner.state for runner in runners}}
+        return {**known.opened.states(), **{runner.name: runner.state for runner in known.runners}}
 
-    desk = Desk(settings, opened.exchange, keys, store.store if store else None, metrics, states)
+    store = known.store.store if known.store else None
+    desk = Desk(settings, known.opened.exchange, keys, store, known.metrics, states, extractors=known.extractors)
     app = App(desk, pages(settings) if store else ())
     first = banner.first_keys(keys)
 
@@ -174,9 +188,9 @@ async def _prepare_door(  # noqa: PLR0913, PLR0917 - what it brings together
         async with serving(app, settings) as url:
             local = keys.create_ephemeral(("admin", "ingest", "read"), name="this machine, while running")
             visitor = keys.create_ephemeral(("read",), name="dashboard link, while running") if main else None
-            names = [runner.name for runner in runners]
+            names = [runner.name for runner in known.runners]
             with announced(settings.directory / "running.json", url, local) if main else contextlib.nullcontext():
-                banner.show(settings, url, first, visitor, exchange=opened.where, workers=names)
+                banner.show(settings, url, first, visitor, exchange=known.opened.where, workers=names)
                 yield
 
     return door

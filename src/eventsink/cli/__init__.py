@@ -28,6 +28,7 @@ COMMANDS = {
     "status": ("status", "Show the accounts of each worker, and what needs attention."),
     "dead": ("dead", "Look at events that could not be delivered; mend them."),
     "replay": ("replay", "Deliver stored events to a worker again."),
+    "extractors": ("extractors", "See extractors and their jobs; submit and cancel jobs."),
     "keys": ("keys", "Make, list and revoke API keys."),
     "config": ("config", "Show or check the settings."),
     "doctor": ("doctor", "Check that everything is well configured and reachable."),

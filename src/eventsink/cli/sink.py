@@ -101,6 +101,10 @@ class Sink:
         """Post a value as JSON."""
         return dict(_decode(self, self._ask("POST", path, msgspec.json.encode(content), "application/json")))
 
+    def delete(self, path: str, **query: Any) -> dict[str, Any]:
+        """Delete something; parameters that are None are left out."""
+        return dict(_decode(self, self._ask("DELETE", _address(path, query))))
+
     def post_lines(self, lines: bytes) -> dict[str, Any]:
         """Post events, one a line."""
         return dict(_decode(self, self._ask("POST", "/v1/events", lines, "application/x-ndjson")))

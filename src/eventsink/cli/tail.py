@@ -29,7 +29,7 @@ def tail(
     """Show events as they are stored, until Ctrl-C. JSON is one event a line."""
     columns = Columns(output().width)
     try:
-        for event in _follow(sink, {"type": type, "user": user}):
+        for event in follow(sink, {"type": type, "user": user}):
             if format is Form.json:
                 print_json(event)
             else:
@@ -38,7 +38,8 @@ def tail(
         raise typer.Exit(0) from None
 
 
-def _follow(sink: Sink, query: dict[str, Any]) -> Iterator[msgspec.Raw]:
+def follow(sink: Sink, query: dict[str, Any]) -> Iterator[msgspec.Raw]:
+    """Events as they are stored from now on, for ever, as JSON."""
     newest = sink.get("/v1/events", limit=1, order="desc")["events"]
     after = newest[0]["seq"] if newest else 0
     note(f"Following {sink.url}; Ctrl-C ends.", style="dim")

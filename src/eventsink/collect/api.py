@@ -1,12 +1,11 @@
 """The typed routes: questions about events, workers and dead letters, and what mends them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
@@ -14,10 +13,10 @@ from msgspec import Meta
 
 import eventsink
 from eventsink.catalogue import CATALOGUE, schemas
-from eventsink.collect.access import authorize
 from eventsink.collect.desk import Desk
-from eventsink.collect.openapi import ProblemDetails
+from eventsink.collect.extractor_api import extractor_routes
 from eventsink.collect.problems import Problem
+from eventsink.collect.routing import answers, needs, security
 from eventsink.errors import InvalidEvent, NotKeptHere
 from eventsink.event import parse_time
 from eventsink.exchange.contract import Account, DeadLetter, Spool
@@ -29,8 +28,6 @@ Limit = Annotated[int, Parameter(ge=1, le=10_000)]
 Seq = Annotated[int | None, Parameter(ge=0, le=2**62)]
 Name = Annotated[str | None, Parameter(max_length=500)]
 Ids = Annotated[list[Annotated[int, Meta(ge=0, le=2**62)]], Meta(max_length=100_000)]
-
-_PROBLEMS = {400: "The request is wrong.", 401: "No valid key.", 403: "The key has not the scope."}
 
 
 class Selection(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,37 +56,13 @@ def routes(desk: Desk) -> list[BaseRouteHandler]:
         *_about_events(desk),
         *_about_workers(desk),
         *_about_dead_letters(desk),
+        *extractor_routes(desk),
         *_for_machines(desk),
     ]
 
 
-def needs(scope: str, desk: Desk) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
-    """A Litestar guard that lets keys of a scope pass; asynchronous, for keys are looked up on the event loop alone."""
-
-    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        authorize(dict(connection.scope["headers"]), scope, desk.keys)
-
-    return guard
-
-
-def answers(*more: int, scope: bool = True) -> dict[int, ResponseSpec]:
-    """The documented refusals of a route."""
-    texts = {**(_PROBLEMS if scope else {400: _PROBLEMS[400]}), 404: "There is no such thing.", 503: "Try again later."}
-    codes = [code for code in texts if code in more or code in (_PROBLEMS if scope else ())]
-    return {
-        code: ResponseSpec(
-            ProblemDetails, generate_examples=False, description=texts[code], media_type="application/problem+json"
-        )
-        for code in codes
-    }
-
-
-def _security(scope: str) -> list[dict[str, list[str]]]:
-    return [{"key": [scope]}, {"bearer": [scope]}]
-
-
 def _reading(desk: Desk) -> dict[str, Any]:
-    return {"guards": [needs("read", desk)], "security": _security("read"), "tags": ["look"]}
+    return {"guards": [needs("read", desk)], "security": security("read"), "tags": ["look"]}
 
 
 def _stored_events(desk: Desk) -> BaseRouteHandler:
@@ -190,7 +163,7 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
         operation_id="postReplay",
         summary="Deliver stored events again",
         guards=[needs("admin", desk)],
-        security=_security("admin"),
+        security=security("admin"),
         tags=["mend"],
         status_code=200,
         responses=answers(404, 503),
@@ -211,7 +184,7 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
 
 
 def _about_dead_letters(desk: Desk) -> list[BaseRouteHandler]:
-    admin: dict[str, Any] = {"guards": [needs("admin", desk)], "security": _security("admin"), "tags": ["mend"]}
+    admin: dict[str, Any] = {"guards": [needs("admin", desk)], "security": security("admin"), "tags": ["mend"]}
 
     @get("/v1/dead", operation_id="getDead", summary="Dead letters", responses=answers(503), **admin)
     async def get_dead(worker: Name = None, after: Seq = None, limit: Limit = 100) -> dict[str, Any]:

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from eventsink.collect.metrics import Metrics
 from eventsink.exchange.contract import Exchange
 from eventsink.keys import KeyFile
 from eventsink.settings import Settings
 from eventsink.store import Store
+
+if TYPE_CHECKING:
+    from eventsink.messages import Extractors  # with pika, which most processes do without
 
 __all__ = ["Desk"]
 
@@ -24,6 +28,7 @@ class Desk:
         store: answers questions about events; None where this process has none.
         metrics: counts.
         states: what each worker of this process is doing, by name.
+        extractors: jobs and who works on them; None where this process has nothing to do with them.
     """
 
     settings: Settings
@@ -32,4 +37,5 @@ class Desk:
     store: Store | None
     metrics: Metrics
     states: Callable[[], dict[str, str]] = dict
+    extractors: "Extractors | None" = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))

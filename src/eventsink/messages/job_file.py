@@ -10,20 +10,33 @@ from pathlib import Path
 
 import msgspec
 
+from eventsink.errors import InvalidJob
+from eventsink.event import Event, decode, encode
 from eventsink.messages.jobs import Job
 from eventsink.messages.statuses import FINAL, Status
+from eventsink.redact import hide_secrets
 
-__all__ = ["Alive", "KnownJob", "connect"]
+__all__ = ["Alive", "KnownJob", "Unread", "connect"]
 
 KEPT_DAYS = 90  # after which an ended job is forgotten
+KEPT_UNREAD = 1000  # messages
+LONGEST_UNREAD = 10_000  # bytes
+HEARD_DAYS = 7  # within which a status that was noted may come again
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY, extractor TEXT NOT NULL, resource_type TEXT, resource_id TEXT, resource_name TEXT,
     dataset_id TEXT, user TEXT, state TEXT NOT NULL, message TEXT, retries INTEGER NOT NULL DEFAULT 0,
-    submitted REAL, begun REAL, ended REAL, seen REAL NOT NULL, statuses INTEGER NOT NULL DEFAULT 0, last_hash TEXT
+    submitted REAL, begun REAL, ended REAL, seen REAL NOT NULL, statuses INTEGER NOT NULL DEFAULT 0, correlation TEXT,
+    told INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS jobs_seen ON jobs (seen);
+CREATE INDEX IF NOT EXISTS jobs_correlation ON jobs (correlation);
+CREATE TABLE IF NOT EXISTS heard (digest TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unread (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, event BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS alive (
     process TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, queue TEXT NOT NULL, description TEXT NOT NULL,
     owner TEXT NOT NULL, first_seen REAL NOT NULL, last_seen REAL NOT NULL
@@ -31,7 +44,7 @@ CREATE TABLE IF NOT EXISTS alive (
 """
 _COLUMNS = (
     "id, extractor, resource_type, resource_id, resource_name, dataset_id, user, state, message, retries, submitted,"
-    " begun, ended, seen, statuses, last_hash"
+    " begun, ended, seen, statuses, correlation, told"
 )
 
 
@@ -40,7 +53,9 @@ class KnownJob(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         submitted: when it was sent, if by us; `begun` and `ended`: when an extractor said so. All by our clock.
-        statuses: how many messages came of it; `last_hash`: of the last of them.
+        statuses: how many messages came of it.
+        correlation: id that its messages have in common, for an extractor that repeats no job id.
+        told: whether there is an event that says that it was submitted.
     """
 
     id: str
@@ -58,7 +73,8 @@ class KnownJob(msgspec.Struct, frozen=True, kw_only=True):
     ended: datetime | None = None
     seen: datetime
     statuses: int = 0
-    last_hash: str | None = None
+    correlation: str | None = None
+    told: bool = False
 
     @property
     def queue_ms(self) -> float | None:
@@ -84,6 +100,18 @@ class Alive(msgspec.Struct, frozen=True, kw_only=True):
     last_seen: datetime
 
 
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """A message in the reply queue that was no status.
+
+    Args:
+        body: as it came, shortened, secrets hidden.
+    """
+
+    at: datetime
+    reason: str
+    body: str
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file so that a commit is durable when it returns; make it where there is none."""
     path.touch(mode=0o600)  # it names people
@@ -94,8 +122,14 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def add(connection: sqlite3.Connection, job: Job, user: str | None, now: datetime) -> None:
-    """Note a job that is about to be sent."""
+def add(connection: sqlite3.Connection, job: Job, user: str | None, correlation: str, now: datetime) -> None:
+    """Note a job that is about to be sent.
+
+    Raises:
+        InvalidJob: there is one of its id.
+    """
+    if find(connection, job.id) is not None:
+        raise InvalidJob("job_id", f"there is a job {job.id} already")
     _put(
         connection,
         KnownJob(
@@ -108,8 +142,14 @@ def add(connection: sqlite3.Connection, job: Job, user: str | None, now: datetim
             user=user,
             submitted=now,
             seen=now,
+            correlation=correlation,
         ),
     )
+
+
+def tell(connection: sqlite3.Connection, job_id: str) -> None:
+    """Note that there is an event that says that the job was submitted."""
+    connection.execute("UPDATE jobs SET told = 1 WHERE id = ?", (job_id,))
 
 
 def forget(connection: sqlite3.Connection, job_id: str) -> None:
@@ -132,20 +172,22 @@ def recent(connection: sqlite3.Connection, extractor: str | None, limit: int) ->
     return [_job(row) for row in rows]
 
 
-def note(connection: sqlite3.Connection, status: Status, digest: str, now: datetime, *, again: bool) -> KnownJob:
+def heard_before(connection: sqlite3.Connection, digest: str) -> bool:
+    """Whether a message of this digest was noted."""
+    return connection.execute("SELECT 1 FROM heard WHERE digest = ?", (digest,)).fetchone() is not None
+
+
+def note(
+    connection: sqlite3.Connection, status: Status, digest: str, now: datetime, correlation: str | None = None
+) -> KnownJob:
     """Note a status, and give its job as it is now.
 
     Args:
-        digest: hash of the message.
-        again: whether the broker says that it has delivered the message before.
+        digest: of the message.
+        correlation: id that the message has in common with its job, where it names none.
     """
-    job_id = status.job_id or f"{status.extractor or 'unknown'}/{status.resource_id or 'unknown'}"
-    known = find(connection, job_id)
-    if known is not None and again and known.last_hash == digest:
-        return known  # it was noted, and its acknowledgement lost
-    known = known or KnownJob(
-        id=job_id, extractor=status.extractor or "unknown", resource_id=status.resource_id, seen=now
-    )
+    connection.execute("INSERT OR REPLACE INTO heard VALUES (?, ?)", (digest, now.timestamp()))
+    known = _of_status(connection, status, correlation)
     fresh = status.begun or (known.begun is None and status.state == "working")
     job = msgspec.structs.replace(
         known,
@@ -156,37 +198,92 @@ def note(connection: sqlite3.Connection, status: Status, digest: str, now: datet
         ended=now if status.state in FINAL else None,
         seen=now,
         statuses=known.statuses + 1,
-        last_hash=digest,
     )
     _put(connection, job)
     return job
 
 
-def end(connection: sqlite3.Connection, job_id: str, state: str, now: datetime) -> KnownJob | None:
-    """Note that a job has ended without a word of its extractor."""
+def _of_status(connection: sqlite3.Connection, status: Status, correlation: str | None) -> KnownJob:
+    """The job that a status is about; a new one if nothing is known of it."""
+    if status.job_id is None and correlation:
+        found = connection.execute(f"SELECT {_COLUMNS} FROM jobs WHERE correlation = ?", (correlation,)).fetchone()
+        if found:
+            return _job(found)
+    extractor = status.extractor or "unknown"
+    job_id = status.job_id or f"{extractor}:{status.resource_id or 'unknown'}"
     known = find(connection, job_id)
-    if known is None:
-        return None
+    return known or KnownJob(id=job_id, extractor=extractor, resource_id=status.resource_id, seen=datetime.now(UTC))
+
+
+def post(connection: sqlite3.Connection, event: Event) -> None:
+    """Put an event into the outbox, from where it is published; part of the transaction in which it comes about."""
+    connection.execute("INSERT INTO outbox (event) VALUES (?)", (encode(event),))
+
+
+def posted(connection: sqlite3.Connection, most: int) -> list[tuple[int, Event]]:
+    """What is in the outbox, with numbers, the oldest first."""
+    rows = connection.execute("SELECT id, event FROM outbox ORDER BY id LIMIT ?", (most,))
+    return [(number, decode(event)) for number, event in rows]
+
+
+def sent(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Take events out of the outbox that are published now."""
+    connection.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in numbers])
+
+
+def end(connection: sqlite3.Connection, known: KnownJob, state: str, now: datetime) -> KnownJob:
+    """Note that a job has ended without a word of its extractor."""
     job = msgspec.structs.replace(known, state=state, ended=now, seen=now, message=None)
     _put(connection, job)
     return job
 
 
-def hear(connection: sqlite3.Connection, alive: Alive) -> None:
-    """Note a heartbeat."""
-    connection.execute(
+def begin_again(connection: sqlite3.Connection, known: KnownJob, now: datetime) -> KnownJob:
+    """Note that a job waits in its queue once more."""
+    job = msgspec.structs.replace(
+        known, state="queued", message=None, submitted=now, begun=None, ended=None, seen=now, told=True
+    )
+    _put(connection, job)
+    return job
+
+
+def awaited(connection: sqlite3.Connection) -> list[str]:
+    """The extractors of jobs that have not ended, by name."""
+    rows = connection.execute("SELECT DISTINCT extractor FROM jobs WHERE ended IS NULL AND submitted IS NOT NULL")
+    return sorted(extractor for (extractor,) in rows)
+
+
+def bury(connection: sqlite3.Connection, body: bytes, reason: str, now: datetime) -> None:
+    """Keep a message that is no status, secrets hidden, for a person to look at."""
+    text = hide_secrets(body[:LONGEST_UNREAD].decode("utf-8", "replace"))
+    connection.execute("INSERT INTO unread (at, reason, body) VALUES (?, ?, ?)", (now.timestamp(), reason, text))
+    connection.execute("DELETE FROM unread WHERE id <= (SELECT max(id) FROM unread) - ?", (KEPT_UNREAD,))
+
+
+def unread(connection: sqlite3.Connection, limit: int) -> list[Unread]:
+    """The messages that were no status, the latest first."""
+    rows = connection.execute("SELECT at, reason, body FROM unread ORDER BY id DESC LIMIT ?", (limit,))
+    return [Unread(at=_moment(at), reason=reason, body=body) for at, reason, body in rows]
+
+
+def hear(connection: sqlite3.Connection, heard: Sequence[Alive]) -> None:
+    """Note heartbeats."""
+    connection.executemany(
         "INSERT INTO alive VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (process) DO UPDATE SET"
         " name = ?2, version = ?3, queue = ?4, description = ?5, owner = ?6, last_seen = ?8",
-        (
-            alive.process,
-            alive.name,
-            alive.version,
-            alive.queue,
-            alive.description,
-            alive.owner,
-            alive.first_seen.timestamp(),
-            alive.last_seen.timestamp(),
-        ),
+        [
+            (
+                alive.process,
+                alive.name,
+                alive.version,
+                alive.queue,
+                alive.description,
+                alive.owner,
+                alive.first_seen.timestamp(),
+                alive.last_seen.timestamp(),
+            )
+            for alive in heard
+        ],
     )
 
 
@@ -213,6 +310,7 @@ def clean(connection: sqlite3.Connection, now: datetime) -> None:
     limit = now.timestamp() - KEPT_DAYS * 86_400
     connection.execute("DELETE FROM jobs WHERE ended IS NOT NULL AND seen < ?", (limit,))
     connection.execute("DELETE FROM alive WHERE last_seen < ?", (limit,))
+    connection.execute("DELETE FROM heard WHERE at < ?", (now.timestamp() - HEARD_DAYS * 86_400,))
 
 
 def _put(connection: sqlite3.Connection, job: KnownJob) -> None:
@@ -224,14 +322,11 @@ def _put(connection: sqlite3.Connection, job: KnownJob) -> None:
 
 
 def _job(row: Sequence[object]) -> KnownJob:
-    names = KnownJob.__struct_fields__
-    times = {"submitted", "begun", "ended", "seen"}
-    return KnownJob(
-        **{
-            name: _moment(value) if name in times and isinstance(value, float) else value
-            for name, value in zip(names, row, strict=True)
-        }  # type: ignore[arg-type]
-    )
+    values = dict(zip(KnownJob.__struct_fields__, row, strict=True))
+    for name in ("submitted", "begun", "ended", "seen"):
+        if isinstance(stamp := values[name], float):
+            values[name] = _moment(stamp)
+    return KnownJob(**values | {"told": bool(values["told"])})  # type: ignore[arg-type]
 
 
 def _between(begin: datetime | None, end: datetime | None) -> float | None:

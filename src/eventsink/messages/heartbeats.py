@@ -1,0 +1,85 @@
+"""Heartbeats: what extractors say of themselves every few minutes, and our workers when they announce themselves.
+
+pyClowder sends one at once and then every 300 seconds; an id that was not heard for twice as long is gone.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from eventsink.amqp import Exchange
+from eventsink.errors import InvalidEvent
+from eventsink.messages.job_file import Alive
+
+__all__ = ["EVERY", "EXTRACTORS", "GONE", "announcement", "read"]
+
+EXTRACTORS = Exchange("extractors")  # as pyClowder and Clowder declare it
+EVERY = 300.0  # seconds, pyClowder's default
+GONE = timedelta(seconds=2 * EVERY)
+_LONGEST = 500
+
+
+def read(body: bytes, now: datetime) -> Alive:
+    """Read a heartbeat.
+
+    Raises:
+        InvalidEvent: it says not which process of which extractor it is of.
+    """
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidEvent(f"The heartbeat is no JSON: {error}.", expected="JSON") from None
+    info = said.get("extractor_info") if isinstance(said, dict) else None
+    if not isinstance(info, dict):
+        raise InvalidEvent("A heartbeat has an extractor_info.", expected="object", got=type(info).__name__)
+    process, name = _text(said.get("id")), _text(info.get("name"))
+    if not process or not name:
+        raise InvalidEvent("A heartbeat has an id, and its extractor_info a name.", expected="text", got="nothing")
+    return Alive(
+        process=process,
+        name=name,
+        version=_text(info.get("version")) or "",
+        queue=_text(said.get("queue")) or name,
+        description=_text(info.get("description")) or "",
+        owner=_text(said.get("owner")) or "",
+        first_seen=now,
+        last_seen=now,
+    )
+
+
+def announcement(worker: str, process: str, version: str) -> bytes:
+    """The heartbeat of one of our workers, with all that Clowder requires of one.
+
+    Args:
+        process: of which process it is; the same each time.
+    """
+    said = {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{process}/{worker}")),
+        "queue": f"events.{worker}",
+        "owner": "",
+        "extractor_info": {
+            "@context": "http://clowder.ncsa.illinois.edu/contexts/extractors.jsonld",
+            "name": f"eventsink.{worker}",
+            "version": version,
+            "description": f"Delivers events of the event sink to {worker}. It takes no jobs.",
+            "author": "Clowder event sink",
+            "contributors": [],
+            "contexts": _NOTHING,
+            "repository": _NOTHING,
+            "process": {},
+            "external_services": [],
+            "dependencies": [],
+            "bibtex": [],
+        },
+    }
+    return msgspec.json.encode(said)
+
+
+_NOTHING: Sequence[Any] = ()
+
+
+def _text(value: object) -> str | None:
+    return str(value)[:_LONGEST] if isinstance(value, str | int | float) and value != "" else None
