@@ -56,7 +56,7 @@ def test_an_exchange_that_others_declared_differently_is_one_sentence(on_broker,
     assert rabbitmq.manage("PUT", f"/api/exchanges/{vhost}/clowder.metrics", topic)[0] == 201
     answer = on_broker("worker", "echo")
     assert answer.exit_code == 1
-    assert "declared differently: it must be fanout" in answer.stderr
+    assert "declared differently: it must be a durable fanout" in answer.stderr
 
 
 def test_the_doctor_sets_the_policy_and_says_what_is_missing(on_broker, rabbitmq, vhost):

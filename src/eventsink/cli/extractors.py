@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import msgspec
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from eventsink.cli.options import Form, Format, new_app, talks
@@ -13,6 +14,8 @@ from eventsink.cli.screen import count, new_table, note, output, plain, print_js
 from eventsink.cli.sink import Sink
 from eventsink.cli.tail import follow
 from eventsink.cli.times import clock
+
+WIDE = 120  # columns of a terminal that shows everything
 
 app = new_app("See who is alive, submit jobs, cancel them, and watch what becomes of them.")
 
@@ -45,13 +48,16 @@ def list_(
         note("No extractor was heard yet: pyClowder sends a heartbeat at its start, and then every 5 minutes.")
         return
     right = ("Replicas", "Waiting", "Working", "Failed")
-    table = new_table("Extractor", "Version", *right, "Last seen", "Description", right=right)
+    wide = output().width >= WIDE
+    table = new_table("Extractor", "Version", *right, "Last seen", *["Description"] * wide, right=right)
+    _keep_whole(table)
     for one in found["extractors"]:
         figures = (_number(one[name]) for name in ("waiting", "working", "failed"))
         replicas = Text(str(one["replicas"]), style="" if one["replicas"] else "red")
         name = one["name"] if one["queue"] == one["name"] else f"{one['name']} ({one['queue']})"
         seen = clock(one["last_seen"]) if one["last_seen"] else "not lately"
-        table.add_row(plain(name), plain(one["version"]), replicas, *figures, seen, plain(one["description"]))
+        told = [plain(one["description"])] * wide
+        table.add_row(plain(name), plain(one["version"]), replicas, *figures, seen, *told)
     output().print(table)
 
 
@@ -70,15 +76,17 @@ def jobs(
             print_json(job)
     elif found:
         right = ("Tries", "Queued", "Ran")
-        table = new_table("Job", "Extractor", "Resource", "State", *right, "Last heard", "Message", right=right)
+        wide = output().width >= WIDE
+        more = ["Last heard", "Message"] * wide
+        table = new_table("Job", "Extractor", "Resource", "State", *right, *more, right=right)
+        _keep_whole(table)
         for job in found:
             about = job["resource_name"] or job["resource_id"] or "-"
             times = (_span(job["queue_ms"]), _span(job["run_ms"]))
             state = Text(job["state"], style=_STYLES.get(job["state"], ""))
             texts = map(plain, (job["id"], job["extractor"], about))
-            table.add_row(
-                *texts, state, str(job["retries"] + 1), *times, clock(job["seen"]), plain(job["message"] or "")
-            )
+            told = [clock(job["seen"]), plain(job["message"] or "")] * wide
+            table.add_row(*texts, state, str(job["retries"] + 1), *times, *told)
         output().print(table)
     else:
         note("There are no jobs.")
@@ -205,6 +213,12 @@ def _line(event: dict[str, Any]) -> Text:
         (f"{data['status']:<9}", _STYLES.get(data["status"], "")),
         f"  {'  '.join(rest)}",
     )
+
+
+def _keep_whole(table: Table) -> None:
+    """Keep ids and names on one line, so that they can be copied; the last column takes what room is left."""
+    for column in table.columns[:-1]:
+        column.no_wrap = True
 
 
 def _object(text: str | None) -> dict[str, Any] | None:

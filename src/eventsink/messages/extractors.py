@@ -303,7 +303,7 @@ class Extractors:
             job_file.bury(connection, delivery.body, error.message, now)
             return True
         job = job_file.note(connection, status, digest, now, correlation)
-        if job.submitted and not job.told:  # this process ended between sending the job and saying so
+        if job.submitted:  # should this process have ended between sending the job and saying so
             self._tell(connection, job.id)
         job_file.post(connection, self._event(job, status, now))
         return True
@@ -312,10 +312,13 @@ class Extractors:
         return job_events.of_job(job, status.state, status.message, now, self._options.source)
 
     def _tell(self, connection: sqlite3.Connection, job_id: str) -> KnownJob:
-        job_file.tell(connection, job_id)
+        """Say that a job was submitted, unless its first status was quicker and has said so."""
         job = job_file.find(connection, job_id)
         if job is None or job.submitted is None:
             raise LookupError(f"job {job_id} was not submitted here")
+        if job.told:
+            return job
+        job_file.tell(connection, job_id)
         begin = msgspec.structs.replace(job, begun=None, ended=None)
         job_file.post(connection, job_events.of_job(begin, "queued", None, job.submitted, self._options.source))
         return job
