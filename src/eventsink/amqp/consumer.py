@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from eventsink.amqp.connection import Channel, Connection
@@ -20,9 +21,12 @@ class Consumer:
         prefetch: messages that the broker hands out ahead of their acknowledgement.
         tap: name of an exchange, in place of a queue: then it has a queue of its own there, which ends with it, and
             nothing needs to be acknowledged.
+        keys: binding keys of the tap, where the exchange looks at them.
     """
 
-    def __init__(self, connection: Connection, queue: str, prefetch: int, *, tap: str = "") -> None:
+    def __init__(
+        self, connection: Connection, queue: str, prefetch: int, *, tap: str = "", keys: Sequence[str] = ("",)
+    ) -> None:
         self.queue = queue
         self.prefetch = prefetch
         self.generation = 0
@@ -35,6 +39,7 @@ class Consumer:
         self._came = asyncio.Event()
         self._tag = ""
         self._tap = tap
+        self._keys = keys
 
     @property
     def open(self) -> bool:
@@ -60,7 +65,8 @@ class Consumer:
             if self._tap:
                 made = await channel.call("queue_declare", "", exclusive=True, auto_delete=True)
                 self.queue = made.queue
-                await channel.call("queue_bind", self.queue, self._tap)
+                for key in self._keys:
+                    await channel.call("queue_bind", self.queue, self._tap, routing_key=key)
             await self._consume(channel)
         except BaseException:
             self.end()  # or it would be taken for one to which deliveries come

@@ -223,17 +223,18 @@ class MessageService:
         finally:
             channel.close()
 
-    def consumer(self, queue: str, prefetch: int, *, tap: str = "") -> Consumer:
+    def consumer(self, queue: str, prefetch: int, *, tap: str = "", keys: Sequence[str] = ("",)) -> Consumer:
         """A consumer of one queue, to be begun by the caller; see `Consumer`."""
-        return Consumer(self._consuming, queue, prefetch, tap=tap)
+        return Consumer(self._consuming, queue, prefetch, tap=tap, keys=keys)
 
-    async def consume(
+    async def consume(  # noqa: PLR0913 - what can be said of consuming
         self,
         queue: str,
         handle: Callable[[Sequence[Delivery]], Awaitable[None]],
         *,
         prefetch: int = 200,
         tap: str = "",
+        keys: Sequence[str] = ("",),
         prepare: Callable[[], Awaitable[Any]] | None = None,
     ) -> None:
         """Hand over what comes, for ever; what was handed over is acknowledged when `handle` returns.
@@ -244,12 +245,13 @@ class MessageService:
             handle: gets all that has come, in order.
             tap: name of an exchange, in place of a queue: what it gets from now on is handed over, and nobody else
                 misses it.
+            keys: binding keys of the tap, where the exchange looks at them.
             prepare: declares what is needed, each time before consuming begins.
 
         Raises:
             BrokerRefuses: there is no such queue, or a person must change something else.
         """
-        consumer = self.consumer(queue, prefetch, tap=tap)
+        consumer = self.consumer(queue, prefetch, tap=tap, keys=keys)
         away = False
         try:
             while True:
