@@ -5,12 +5,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import embedded, production
+from benchmarks import embedded, extractors, production
 from benchmarks.results import show, write
 
 console = Console(stderr=True)
 results = []
-for benchmark in embedded.BENCHMARKS + production.BENCHMARKS:
+for benchmark in embedded.BENCHMARKS + production.BENCHMARKS + extractors.BENCHMARKS:
     if sys.argv[1:] and not any(benchmark.__name__.startswith(word) for word in sys.argv[1:]):
         continue
     with console.status(f"{benchmark.__name__}: {benchmark.__doc__}"):

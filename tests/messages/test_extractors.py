@@ -222,18 +222,20 @@ async def test_what_is_no_status_is_kept_and_stops_nothing(open_extractors: Open
 
 async def test_a_status_that_comes_again_is_one_event(open_extractors: Open, broker: str, sink: Sink) -> None:
     """Killed after it had noted statuses and before it said so to RabbitMQ."""
-    opened = await open_extractors()
+    with channel(broker) as foreign:
+        foreign.queue_declare("clowder.abc", durable=True)
+    opened = await open_extractors(forward_to="clowder.abc")
     job = _job()
     await opened.submit(job)
     await sink.wait_for("queued")
-    kept = opened._post
-    opened._post = _fails  # type: ignore[method-assign]
+    kept = opened._forward
+    opened._forward = _fails  # type: ignore[method-assign,assignment]
     _reply(broker, _status(job.id, "start"), _status(job.id, "processing"), _status(job.id, "done"))
     async with asyncio.timeout(10):
         while (found := await opened.job(job.id)) is None or found.state != "done":
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.3)  # delivered again some times meanwhile
-    opened._post = kept  # type: ignore[method-assign]
+    opened._forward = kept  # type: ignore[method-assign]
     events = await sink.wait_for("queued", "working", "working", "done")
     assert len({event.id for event in events}) == 4
     assert (await opened.job(job.id) or found).statuses == 3
@@ -471,7 +473,7 @@ async def test_a_job_on_a_dataset_is_known_as_one(open_extractors: Open, sink: S
     assert (event.subject, event.data["resource_name"], event.data["dataset_id"]) == ("datasets/d1", "Data", "d1")
 
 
-async def _fails() -> None:
+async def _fails(_: object) -> None:
     raise ExchangeUnavailable("ended just now")
 
 

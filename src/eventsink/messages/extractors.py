@@ -1,7 +1,6 @@
 """Extractors: jobs for them, what becomes of the jobs, and who of them is alive."""
 
 import asyncio
-import contextlib
 import hashlib
 import sqlite3
 import uuid
@@ -100,10 +99,12 @@ class Extractors:
         self._book = book
         self._publish = publish
         self._options = options
-        self._posting = asyncio.Lock()
+        self._outbox = asyncio.Event()
+        self._outbox.set()  # what was noted before the last end of this process
         self._tasks = [
             asyncio.create_task(self._persist(work), name=name)
             for name, work in {
+                "extractor-outbox": self._post,
                 "extractor-replies": self._read_replies,
                 "extractor-heartbeats": self._listen,
                 "extractor-queues": self._look,
@@ -124,7 +125,7 @@ class Extractors:
             DataDirectoryInUse: another process has the file.
             ExchangeUnavailable: the file cannot be made or opened.
         """
-        book = await asyncio.to_thread(JobBook, path)
+        book = JobBook(path)
         now = datetime.now(UTC)
         await book.run(lambda c: job_file.clean(c, now))
         return cls(service, book, publish, options)
@@ -159,7 +160,7 @@ class Extractors:
             await self._book.run(lambda c: job_file.forget(c, job.id))
             raise
         known = await self._book.run(lambda c: self._tell(c, job.id))
-        await self._post_now()
+        self._outbox.set()
         return known
 
     async def cancel(self, job_id: str, queue: str | None = None) -> KnownJob:
@@ -195,7 +196,7 @@ class Extractors:
             return ended
 
         ended = await self._book.run(end)
-        await self._post_now()
+        self._outbox.set()
         return ended
 
     async def resubmit(self, queue: str, job_id: str | None = None) -> list[str]:
@@ -223,7 +224,7 @@ class Extractors:
             raise JobNotWaiting(f"Job {job_id[:80]} is not in queue 'error.{queue[:80]}'.")
         now = datetime.now(UTC)
         await self._book.run(lambda c: self._note_resubmitted(c, back, now))
-        await self._post_now()
+        self._outbox.set()
         return back
 
     async def jobs(self, extractor: str | None = None, limit: int = 100) -> list[KnownJob]:
@@ -275,17 +276,16 @@ class Extractors:
             await asyncio.sleep(PATIENCE)
 
     async def _read_replies(self) -> None:
-        await self._post()  # what was noted before the last end of this process
         replies = Queue(self._options.replies)
         await self._service.consume(
             replies.name, self._file_replies, prefetch=1000, prepare=lambda: self._service.declare(queues=[replies])
         )
 
     async def _file_replies(self, deliveries: Sequence[Delivery]) -> None:
-        """Note statuses and their events in one go; killed in between, they come again and are known."""
+        """Note statuses and their events in one go: then they are durable. Killed just then, they come again, known."""
         now = datetime.now(UTC)
         fresh = await self._book.run(lambda c: [one for one in deliveries if self._file(c, one, now)])
-        await self._post()
+        self._outbox.set()
         if self._options.forward_to and fresh:
             await self._forward(fresh)
 
@@ -340,27 +340,18 @@ class Extractors:
     # --- the outbox --------------------------------------------------------------------------------------------------
 
     async def _post(self) -> None:
-        """Publish what is in the outbox; an exchange that takes nothing is asked again and again."""
+        """Publish what is in the outbox, whenever something is."""
         while True:
+            await self._outbox.wait()
+            self._outbox.clear()
             try:
-                await self._post_some()
-            except ExchangeUnavailable as error:
-                _log.warning("extractors.events_wait", reason=str(error))
-                await asyncio.sleep(PATIENCE)
-            else:
-                return
-
-    async def _post_now(self) -> None:
-        """Publish what is in the outbox if the exchange takes it now; if not, it is published with what comes next."""
-        with contextlib.suppress(ExchangeUnavailable):
-            await self._post_some()
-
-    async def _post_some(self) -> None:
-        async with self._posting:
-            while posted := await self._book.run(lambda c: job_file.posted(c, AT_ONCE)):
-                await self._publish([event for _, event in posted])
-                numbers = [number for number, _ in posted]
-                await self._book.run(lambda c, numbers=numbers: job_file.sent(c, numbers))  # type: ignore[misc]
+                while posted := await self._book.run(lambda c: job_file.posted(c, AT_ONCE)):
+                    await self._publish([event for _, event in posted])
+                    numbers = [number for number, _ in posted]
+                    await self._book.run(lambda c, numbers=numbers: job_file.sent(c, numbers))  # type: ignore[misc]
+            except BaseException:
+                self._outbox.set()
+                raise
 
     # --- who is alive ------------------------------------------------------------------------------------------------
 

@@ -1,14 +1,12 @@
-"""The job file in use: one process has it, one thread works on it, each change is one transaction."""
+"""The job file in use: one process has it, one thread works on it, and changes of the same moment share a commit."""
 
-import asyncio
 import os
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from eventsink.durable import hold
+from eventsink.durable import GroupCommit, hold
 from eventsink.errors import ExchangeUnavailable
 from eventsink.messages import job_file
 
@@ -34,39 +32,28 @@ class JobBook:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = hold(path.with_suffix(".lock"))
-            self._connection = job_file.connect(path)
+            connection = job_file.connect(path)
         except (OSError, sqlite3.Error) as error:
             self._let_go()
             raise ExchangeUnavailable(f"The file of jobs cannot be opened at {path}: {error}.") from error
-        self._thread = ThreadPoolExecutor(1, "jobs")
+        self._commits = GroupCommit(connection)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do something with the file, in one transaction; durable when this returns.
+        """Do something with the file, all of it or nothing; durable when this returns.
 
         Raises:
             ExchangeUnavailable: the disk does not take it, and nothing has changed.
         """
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+            outcome: T = await self._commits.call(work)
         except sqlite3.Error as error:
             raise ExchangeUnavailable(f"The file of jobs cannot be used at {self.path}: {error}.") from error
+        return outcome
 
     async def close(self) -> None:
         """Finish what is under way, and let others have the file. Safe to call twice."""
-        await asyncio.to_thread(self._thread.shutdown)
-        self._connection.close()
+        await self._commits.close()
         self._let_go()
-
-    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        self._connection.execute("BEGIN")
-        try:
-            outcome = work(self._connection)
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.rollback()
-            raise
-        return outcome
 
     def _let_go(self) -> None:
         if self._lock >= 0:
