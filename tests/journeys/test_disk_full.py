@@ -1,5 +1,7 @@
 """A full disk: events are refused with 503, nothing is half-written, and it goes on when there is room again."""
 
+import http.client
+import json
 import os
 import subprocess
 import time
@@ -8,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.sink_process import SinkProcess
+from tests.servers.process import free_ports
+from tests.servers.rabbitmq import RabbitMQ
+from tests.sink_process import Process, SinkProcess
 
 _MEGABYTES = 12
 
@@ -19,13 +23,17 @@ def _on_small_disk(data: Path) -> tuple[str, ...]:
     return ("unshare", "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",)), "sh", "-c", script, "sh")
 
 
+def _need_namespaces(folder: Path) -> None:
+    if subprocess.run([*_on_small_disk(folder / "probe"), "true"], capture_output=True, check=False).returncode:
+        message = "mount namespaces are not allowed here, so there is no small disk to fill"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path, make_sink: Callable[..., SinkProcess]) -> Iterator[SinkProcess]:
     """A sink whose data directory is a small disk, which only its own processes see."""
+    _need_namespaces(tmp_path)
     data = tmp_path / "var"
-    if subprocess.run([*_on_small_disk(tmp_path / "probe"), "true"], capture_output=True, check=False).returncode:
-        message = "mount namespaces are not allowed here, so there is no small disk to fill"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
     sink = _Inside(data, prefix=_on_small_disk(data))
     try:
         yield sink.start()
@@ -78,3 +86,58 @@ def test_a_full_disk_refuses_with_503_and_recovers(small_disk: _Inside) -> None:
     ids = small_disk.stored_ids()
     assert set(ids) == {event["id"] for event in kept} | {"after"}, "nothing of the refused request was stored"
     assert len(ids) == len(set(ids))
+
+
+def test_while_rabbitmq_is_away_a_door_accepts_until_its_disk_is_full_and_loses_nothing(
+    tmp_path: Path, make_sink: Callable[..., SinkProcess]
+) -> None:
+    _need_namespaces(tmp_path)
+    with RabbitMQ(tmp_path / "rabbitmq").running() as rabbitmq:
+        environment = {"EVENTSINK_EXCHANGE__URL": rabbitmq.url}
+        store = make_sink("store", command="serve", environment=environment).start()
+        (port,) = free_ports(1)
+        words = ("api", "--data", str(tmp_path / "var"), "--port", str(port))
+        prefix = _on_small_disk(tmp_path / "var")
+        door = Process(*words, log=tmp_path / "api.log", environment=environment, prefix=prefix)
+        door.launch()
+        try:
+            door.wait_for(lambda: "X-API-Key: " in door.log.read_text())
+            key = door.log.read_text().partition("X-API-Key: ")[2].partition('"')[0]
+            time.sleep(1.5)  # RabbitMQ 3.10 forgets part of a quorum queue that was made just before kill -9
+            rabbitmq.kill()
+            accepted: list[str] = []
+            assert _fill(port, key, accepted) == 503, "the disk is full"
+            assert len(accepted) > 1000, "until then it accepts"
+            assert _post(port, key, "too-much") == 503
+            rabbitmq.start()
+            deadline = time.monotonic() + 60
+            while _post(port, key, "after") != 202:
+                assert time.monotonic() < deadline, "it goes on when there is room again"
+                time.sleep(0.2)
+            while not {*accepted, "after-0"} <= set(ids := store.stored_ids()):
+                assert time.monotonic() < deadline, "what was accepted arrives"
+                time.sleep(0.2)
+            assert len(ids) == len(set(ids)) and not any(event_id.startswith("too-much") for event_id in ids)
+        finally:
+            door.close()
+
+
+def _fill(port: int, key: str, accepted: list[str]) -> int:
+    """Post until something else than 202 is answered; gives that."""
+    for number in range(200):
+        status = _post(port, key, f"event-{number}")
+        if status != 202:
+            return status
+        accepted += [f"event-{number}-{part}" for part in range(300)]
+    return 202
+
+
+def _post(port: int, key: str, name: str) -> int:
+    events = [{"id": f"{name}-{part}", "type": "a.b", "data": {"text": "x" * 400}} for part in range(300)]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        headers = {"X-API-Key": key, "Content-Type": "application/json"}
+        connection.request("POST", "/v1/events", json.dumps(events), headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()

@@ -13,6 +13,7 @@ import structlog
 from eventsink.durable.damage import read_both_ways, set_aside
 from eventsink.durable.file_lock import hold
 from eventsink.durable.group_commit import GroupCommit
+from eventsink.durable.room import check_room
 from eventsink.errors import ExchangeUnavailable
 
 __all__ = ["Codec", "SpoolFile", "Spooled"]
@@ -94,11 +95,15 @@ class SpoolFile(Generic[T]):
             ExchangeUnavailable: the disk does not take them.
         """
         rows = [self._row(group) for group in groups if group]
-        await self._change(
-            lambda c: c.executemany("INSERT INTO spool (count, crc, lines) VALUES (?, ?, ?)", rows).rowcount
-        )
+        size = sum(len(packed) for *_, packed in rows)
+
+        def add(connection: sqlite3.Connection) -> None:
+            check_room(self.path, size)
+            connection.executemany("INSERT INTO spool (count, crc, lines) VALUES (?, ?, ?)", rows)
+
+        await self._change(add)
         self.events += sum(count for count, _, _ in rows)
-        self.bytes += sum(len(lines) for *_, lines in rows)
+        self.bytes += size
 
     async def last(self) -> int:
         """The number of the last group."""
@@ -121,6 +126,7 @@ class SpoolFile(Generic[T]):
         def remove(connection: sqlite3.Connection) -> None:
             connection.executemany("DELETE FROM spool WHERE id = ?", gone)
             connection.executemany("UPDATE spool SET count = ?, crc = ?, lines = ? WHERE id = ?", kept)
+            connection.execute("PRAGMA incremental_vacuum").fetchall()  # the disk may be small, and was needed
 
         await self._change(remove)
         self.events += sum(count for count, *_ in kept) - sum(group.count for group in groups)
@@ -169,7 +175,9 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA busy_timeout=5000")
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a file that is made now
     connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA journal_size_limit=1048576")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute(_SCHEMA)
 

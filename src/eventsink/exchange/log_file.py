@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import structlog
 
-from eventsink.durable import GroupCommit, hold
+from eventsink.durable import GroupCommit, check_room, hold
 from eventsink.errors import ExchangeUnavailable
 from eventsink.exchange import sqlite_log
 from eventsink.exchange.salvage import salvage
@@ -37,9 +37,7 @@ class LogFile:
         self._lock = lock
         self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._reading = ThreadPoolExecutor(1, "exchange-reader")
-        self._writer = GroupCommit(
-            writing, head=sqlite_log.head(writing), append=sqlite_log.append, committed=committed
-        )
+        self._writer = GroupCommit(writing, head=sqlite_log.head(writing), append=self._append, committed=committed)
 
     @classmethod
     async def open(cls, path: Path, committed: Callable[[], None]) -> "LogFile":
@@ -59,6 +57,10 @@ class LogFile:
     def head(self) -> int:
         """The number that the next event gets."""
         return self._writer.head
+
+    def _append(self, connection: sqlite3.Connection, first: int, count: int, lines: bytes) -> None:
+        check_room(self.path, len(lines))
+        sqlite_log.append(connection, first, count, lines)
 
     async def append(self, lines: bytes, count: int) -> None:
         """Add events; they are durable when this returns.

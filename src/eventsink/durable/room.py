@@ -1,0 +1,27 @@
+"""Room on a disk: what waits can only be taken out of a file again while the disk takes a little more."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+__all__ = ["RESERVE", "check_room"]
+
+RESERVE = 4 << 20  # bytes that stay free for taking out what is there, which SQLite writes down first
+
+
+def check_room(path: Path, size: int) -> None:
+    """Refuse to add to a file when its disk is almost full.
+
+    Args:
+        path: of the file.
+        size: bytes to add; they are written twice, into the log of SQLite and into the file.
+
+    Raises:
+        sqlite3.OperationalError: it is, and says so as SQLite does when it is full.
+    """
+    disk = os.statvfs(path.parent)
+    free = disk.f_bavail * disk.f_frsize
+    if free < RESERVE + 2 * size:
+        raise sqlite3.OperationalError(
+            f"the disk is full: {free:,} bytes are left, and {RESERVE:,} are kept so that what waits can be taken out"
+        )
