@@ -186,8 +186,9 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None,
 
 
 def redacted(settings: Settings) -> dict[str, Any]:
-    """The settings as plain values, with secrets hidden."""
-    return {name: _hide(name, value) for name, value in msgspec.to_builtins(settings).items()}
+    """The settings as plain values, with secrets hidden; a section that is not there is left out."""
+    values = msgspec.to_builtins(settings)
+    return {name: _hide(name, value) for name, value in values.items() if value is not None}
 
 
 def _hide(name: str, value: Any) -> Any:

@@ -200,9 +200,10 @@ async def test_the_spool_outlives_its_process_and_has_an_end(broker: str, tmp_pa
         with pytest.raises(ExchangeFull):
             for _ in range(100):
                 await service.publish(b"x" * 5000, routing_key="q")
+    async with MessageService(broker) as other:
+        await other.declare(queues=[Queue("q")])
     async with MessageService(broker, spool=spool) as service:
         assert service.spooled > 10
-        await service.declare(queues=[Queue("q")])
         async with asyncio.timeout(20):
             while service.spooled:
                 await asyncio.sleep(0.1)

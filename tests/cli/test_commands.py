@@ -32,6 +32,7 @@ def test_help_names_every_command_and_needs_nothing_heavy():
 def leaves() -> list[tuple[str, ...]]:
     groups = {"dead": ("list", "show", "retry", "drop", "export"), "keys": ("create", "list", "revoke")}
     groups["config"] = ("show", "check")
+    groups["extractors"] = ("list", "jobs", "submit", "cancel", "resubmit", "unread", "watch")
     return [(name, leaf) if leaf else (name,) for name in COMMANDS for leaf in groups.get(name, ("",))]
 
 

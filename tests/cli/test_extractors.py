@@ -131,6 +131,19 @@ def test_only_admins_may(sink: SinkProcess) -> None:
         assert sink.request(method, path, {}, key="wrong")[0] == 401
 
 
+def test_the_doctor_looks_at_the_reply_queue(sink: SinkProcess, broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _wait_for_queue(broker, "eventsink.replies")
+    monkeypatch.setenv("EVENTSINK_EXTRACTORS__URL", broker)
+    words = ["doctor", "--data", str(sink.data), "--url", sink.url, "--key", sink.key, "--format", "json"]
+    found = [json.loads(line) for line in CliRunner().invoke(app, words).output.splitlines()]
+    [extractors] = [finding for finding in found if finding["check"] == "extractors"]
+    assert extractors["ok"] and "eventsink.replies" in extractors["found"]
+    monkeypatch.setenv("EVENTSINK_EXTRACTORS__REPLY_QUEUE", "nobodys")
+    found = [json.loads(line) for line in CliRunner().invoke(app, words).output.splitlines()]
+    assert [finding["ok"] for finding in found if finding["check"] == "extractors"] == [False]
+    assert CliRunner().invoke(app, ["config", "check"]).exit_code == 0
+
+
 def test_a_process_without_extractors_says_so(make_sink: Callable[..., SinkProcess]) -> None:
     sink = make_sink().start()
     assert "give the settings a section [extractors]" in _run(sink, "list", code=1)

@@ -35,6 +35,10 @@ def check(settings: Settings) -> None:
         Address.parse(settings.exchange.url)
     else:
         _ = settings.exchange_path
+    if settings.extractors is not None:
+        from eventsink.amqp import Address  # noqa: PLC0415
+
+        Address.parse(settings.extractors_url)
     for name, section in settings.workers.items():
         loading.load(name, section)
         loading.types(name, section)

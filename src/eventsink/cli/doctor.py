@@ -72,6 +72,8 @@ def examine(settings: Settings, url: str | None = None, key: str | None = None) 
     yield _database("keys", settings.keys_path)
     yield _secrecy(settings.keys_path)
     yield _store(settings.store_path)
+    if settings.extractors is not None:
+        yield _extractors(settings.extractors_url, settings.extractors.reply_queue)
     for name, section in settings.workers.items():
         yield _worker(name, section)
     with connect(settings, url, key) as sink:
@@ -97,6 +99,14 @@ def _rabbitmq(settings: Settings) -> Iterator[Finding]:
     points += checkup.ask_management(Management(address, settings.exchange.management), workers)
     for point in points:
         yield Finding(point.what, point.well, point.found, point.remedy)
+
+
+def _extractors(url: str, reply_queue: str) -> Finding:
+    from eventsink.amqp import Address  # noqa: PLC0415 - needs RabbitMQ's client, which else is not needed
+    from eventsink.exchange import checkup  # noqa: PLC0415
+
+    point = asyncio.run(checkup.ask_replies(Address.parse(url), reply_queue))
+    return Finding(point.what, point.well, point.found, point.remedy)
 
 
 def _directory(directory: Path) -> Finding:

@@ -75,7 +75,7 @@ def _about_extractors(desk: Desk, admin: dict[str, Any]) -> list[BaseRouteHandle
         "/v1/extractors",
         operation_id="getExtractors",
         summary="Extractors that are alive",
-        responses=answers(503),
+        responses=answers(404, 503),
         **admin,
     )
     async def get_extractors() -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _about_extractors(desk: Desk, admin: dict[str, Any]) -> list[BaseRouteHandle
         "/v1/extractors/unread",
         operation_id="getUnread",
         summary="What was no status",
-        responses=answers(503),
+        responses=answers(404, 503),
         **admin,
     )
     async def get_unread(limit: Limit = 100) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _about_extractors(desk: Desk, admin: dict[str, Any]) -> list[BaseRouteHandle
 
 
 def _about_jobs(desk: Desk, admin: dict[str, Any]) -> list[BaseRouteHandler]:
-    @get("/v1/extractors/jobs", operation_id="getJobs", summary="Jobs", responses=answers(503), **admin)
+    @get("/v1/extractors/jobs", operation_id="getJobs", summary="Jobs", responses=answers(404, 503), **admin)
     async def get_jobs(extractor: Name = None, limit: Limit = 100) -> dict[str, Any]:
         """The jobs of which something was heard last, the latest first."""
         return {"jobs": [_view(job) for job in await _extractors(desk).jobs(extractor, limit)]}
@@ -123,7 +123,7 @@ def _about_jobs(desk: Desk, admin: dict[str, Any]) -> list[BaseRouteHandler]:
         operation_id="postJob",
         summary="Submit a job",
         status_code=202,
-        responses=answers(422, 503),
+        responses=answers(404, 422, 503),
         **admin,
     )
     async def post_job(data: Submission) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _about_queues(desk: Desk, admin: dict[str, Any]) -> list[BaseRouteHandler]:
         operation_id="deleteJob",
         summary="Cancel a job",
         status_code=200,
-        responses=answers(409, 503),
+        responses=answers(404, 409, 503),
         **admin,
     )
     async def delete_job(job_id: Annotated[str, Parameter(max_length=500)], extractor: Name = None) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _about_queues(desk: Desk, admin: dict[str, Any]) -> list[BaseRouteHandler]:
         operation_id="postResubmit",
         summary="Submit failed jobs again",
         status_code=200,
-        responses=answers(409, 503),
+        responses=answers(404, 409, 503),
         **admin,
     )
     async def post_resubmit(extractor: Annotated[str, Parameter(max_length=255)], data: Again) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def _about_queues(desk: Desk, admin: dict[str, Any]) -> list[BaseRouteHandler]:
 def _extractors(desk: Desk) -> "Extractors":
     if desk.extractors is None:
         raise Problem(
-            503,
+            404,
             "This process has nothing to do with extractors: give the settings a section [extractors], and ask the"
             " process that runs `eventsink serve` or `eventsink up`.",
         )

@@ -12,7 +12,7 @@ from eventsink.errors import BrokerRefuses, BrokerUnavailable
 from eventsink.exchange.dead_queue import PREFIX
 from eventsink.exchange.office import DEAD
 
-__all__ = ["POLICY", "Point", "ask_broker", "ask_management", "set_policy"]
+__all__ = ["POLICY", "Point", "ask_broker", "ask_management", "ask_replies", "set_policy"]
 
 NAME = "eventsink-workers"
 # Whatever a worker cannot settle, as a message that ends its process each time, must not be thrown away: RabbitMQ 4
@@ -50,6 +50,18 @@ async def ask_broker(address: Address, exchange: str, workers: Sequence[str]) ->
         if points[0].well:
             points += [await _queue(service, worker) for worker in workers]
         return points
+
+
+async def ask_replies(address: Address, queue: str) -> Point:
+    """Over AMQP: the queue in which extractors report."""
+    async with MessageService(address, name="eventsink doctor") as service:
+        try:
+            depth = await service.depth(queue)
+        except BrokerUnavailable as error:
+            return Point("extractors", str(error), "Mend this, and start `eventsink serve` once.")
+    if not depth.consumers:
+        return Point("extractors", f"{depth.ready:,} messages wait in {queue}, and nobody reads them", "Start `serve`.")
+    return Point("extractors", f"{queue} on {address} is read, {depth.ready:,} messages wait")
 
 
 def ask_management(management: Management, workers: Sequence[str]) -> list[Point]:
