@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -22,7 +23,8 @@ from eventsink.event import Event
 REMEDY = "Give the worker a user (InfluxDB 1) or a token (InfluxDB 2 and 3) that may write there."
 SHORTEST = 3600  # seconds of retention, as InfluxDB 1 has it
 LARGEST = 10_000_000  # bytes of lines in one request: InfluxDB 1 takes 25 MB, InfluxDB 3 takes 10
-AT_ONCE = 1250  # events in one request: two and more of a batch keep InfluxDB and us at work at the same time
+WRITES = 3  # requests on their way: InfluxDB and we are at work at the same time
+AT_ONCE = 2500  # events in one request
 NO_HEADERS: Mapping[str, str] = {}
 _NAME = re.compile(r"[^\"'/\\\x00-\x1f]+")
 
@@ -53,7 +55,7 @@ class Options:
 class InfluxDB(Worker[Options]):
     """Delivers by one write request; an event that comes again writes its own point again."""
 
-    batch_size = 5000
+    batch_size = 10_000
     batch_wait = 0.5
 
     def __init__(self, options: Options) -> None:
@@ -73,19 +75,19 @@ class InfluxDB(Worker[Options]):
         """Write the events of the batch in a few requests; the next is encoded while InfluxDB works on the last."""
         if self._version is None:
             raise TryLater("The worker of InfluxDB is not open.")
-        writing: asyncio.Task[None] | None = None
+        writing: deque[asyncio.Task[None]] = deque()
         try:
             for start in range(0, len(events), AT_ONCE):
                 part = events[start : start + AT_ONCE]
                 body = await asyncio.to_thread(self._pack, part)
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(self._deliver_part(self._version, part, body))
-            if writing is not None:
-                await writing
+                if len(writing) == WRITES:
+                    await writing.popleft()
+                writing.append(asyncio.create_task(self._deliver_part(self._version, part, body)))
+            while writing:
+                await writing.popleft()
         finally:
-            if writing is not None:
-                writing.cancel()
+            for task in writing:
+                task.cancel()
 
     async def _deliver_part(self, version: Version, events: Sequence[Event], body: bytes) -> None:
         """Write some events, into a database that is made if it is not there."""
