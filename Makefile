@@ -16,8 +16,13 @@ help: ## show this
 up: server ## run the embedded sink
 	@exec $(bin)/eventsink up $(ARGS)
 
+# The journeys run servers, floods and kills of their own, and have the machine for themselves.
 test: dev services ## run the tests
+ifdef ARGS
 	@$(bin)/pytest $(ARGS)
+else
+	@$(bin)/pytest -n 2 --dist loadfile --ignore tests/journeys ; beside=$$? ; $(bin)/pytest tests/journeys && exit $$beside
+endif
 
 check: dev ## formatting, lint, types, layers, generated documentation
 	@$(bin)/ruff format --check --output-format concise .

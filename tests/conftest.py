@@ -18,6 +18,11 @@ from tests.sink_process import SinkProcess
 logging.getLogger("pika").setLevel(logging.CRITICAL + 1)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Compressed bytes have the time in them: names of tests must be the same in every process."""
+    return f"gzip-{len(val)}" if isinstance(val, bytes) and val.startswith(b"\x1f\x8b") else None
+
+
 @pytest.fixture(autouse=True)
 def logs_are_of_this_test() -> Iterator[None]:
     """A command that is run in this process sets up the logs; the next test finds them as they were."""

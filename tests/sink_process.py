@@ -1,5 +1,6 @@
 """Real processes of the event sink, to be talked to over HTTP, killed and started again."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -136,7 +137,8 @@ class SinkProcess(Process):
         raw = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         sent = {"X-API-Key": self.key if key is None else key, "Content-Type": "application/json"} | (headers or {})
         try:
-            connection.request(method, path, raw, sent)
+            with contextlib.suppress(BrokenPipeError):  # a body that is too large is answered before all of it is sent
+                connection.request(method, path, raw, sent)
             answer = connection.getresponse()
             content = answer.read()
             self.last_headers = dict(answer.getheaders())
