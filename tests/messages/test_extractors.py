@@ -18,11 +18,13 @@ from eventsink.messages import (
     Extractors,
     File,
     Job,
+    KnownJob,
     announce,
     dataset_job,
     extractors,
     file_job,
     heartbeats,
+    job_events,
 )
 from tests.amqp.foreign import channel, get_all, properties, publish
 from tests.servers.rabbitmq import RabbitMQ
@@ -193,6 +195,8 @@ async def test_statuses_become_events_with_the_times_between_their_arrivals(
         (b'{"status": "StatusMessage.done: x", "extractor_id": "x", "job_id": "j9"}', {"job_id": "j9"}),
         (_status("unknown job", "processing", start="2026-01-01T10:00:00+05:75"), {"job_id": "unknown job"}),
         (_status(None, "error", "broken"), {"job_id": "x:f1", "status": "failed", "message": "broken"}),
+        (_status(None, "done", file_id="f" * 5000, extractor_id="e" * 5000), {"status": "done"}),
+        (_status("j" * 5000, "done", "m" * 50_000), {"status": "done"}),
         ('{"status": "StatusMessage.error: groß", "job_id": "j8"}'.encode("latin-1"), {"message": "groß"}),
     ],
 )
@@ -212,12 +216,30 @@ async def test_what_is_no_status_is_kept_and_stops_nothing(open_extractors: Open
     opened = await open_extractors()
     await _until_consumed(broker)
     bad = [b"not JSON", b"[1]", b"null", b"{}", b'{"job": "key=hidden"}', b"[" * 5000, b"\xff\x00"]
+    bad += [b'{"status": "\\ud800 key=hidden", "job_id": "j"}']
     _reply(broker, *bad, _status("j1", "done"))
     await sink.wait_for("done")
     unread = await opened.unread()
     assert len(unread) == len(bad) and all(one.reason for one in unread)
     assert "hidden" not in repr(unread)
     assert get_all(broker, "eventsink.replies") == []
+
+
+async def test_a_status_on_which_our_own_code_fails_is_kept_and_stops_nothing(
+    open_extractors: Open, broker: str, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = await open_extractors()
+    await _until_consumed(broker)
+    right = job_events.of_job
+
+    def of_job(job: KnownJob, *more: Any) -> Event:
+        return right(job, *more) if job.id != "bad" else _dies()
+
+    monkeypatch.setattr(job_events, "of_job", of_job)
+    _reply(broker, _status("good", "start"), _status("bad", "start"), _status("good", "done"))
+    await sink.wait_for("working", "done")
+    assert [one.reason for one in await opened.unread()] == ["ZeroDivisionError: "]
+    assert await opened.job("bad") is None, "nothing of it was noted"
 
 
 async def test_a_status_that_comes_again_is_one_event(open_extractors: Open, broker: str, sink: Sink) -> None:
@@ -477,7 +499,7 @@ async def _fails(_: object) -> None:
     raise ExchangeUnavailable("ended just now")
 
 
-def _dies(*_: object) -> None:
+def _dies(*_: object) -> Any:
     raise ZeroDivisionError
 
 

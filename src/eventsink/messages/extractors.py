@@ -32,6 +32,7 @@ from eventsink.messages.jobs import Job
 from eventsink.messages.queued_jobs import put_back, withdraw
 from eventsink.messages.statuses import Status
 from eventsink.messages.statuses import read as read_status
+from eventsink.redact import hide_secrets
 
 __all__ = ["Extractor", "ExtractorOptions", "Extractors"]
 
@@ -296,17 +297,26 @@ class Extractors:
         # Two equal messages are two, unless RabbitMQ says that it has delivered this one before.
         if delivery.redelivered and job_file.heard_before(connection, digest):
             return False
+        connection.execute("SAVEPOINT message")
         try:
-            status = read_status(delivery.body)
-        except InvalidEvent as error:
-            _log.warning("extractors.no_status", reason=error.message, bytes=len(delivery.body))
-            job_file.bury(connection, delivery.body, error.message, now)
-            return True
+            self._note(connection, read_status(delivery.body), digest, now, correlation)
+        except sqlite3.Error:  # the disk: nothing of these messages is noted, and they come again
+            raise
+        except Exception as error:  # noqa: BLE001 - one message, whatever is in it, stops no other
+            connection.execute("ROLLBACK TO message")
+            reason = error.message if isinstance(error, InvalidEvent) else f"{type(error).__name__}: {error}"
+            _log.warning("extractors.no_status", reason=hide_secrets(reason), bytes=len(delivery.body))
+            job_file.bury(connection, delivery.body, reason, now)
+        connection.execute("RELEASE message")
+        return True
+
+    def _note(
+        self, connection: sqlite3.Connection, status: Status, digest: str, now: datetime, correlation: str | None
+    ) -> None:
         job = job_file.note(connection, status, digest, now, correlation)
         if job.submitted:  # should this process have ended between sending the job and saying so
             self._tell(connection, job.id)
         job_file.post(connection, self._event(job, status, now))
-        return True
 
     def _event(self, job: KnownJob, status: Status, now: datetime) -> Event:
         return job_events.of_job(job, status.state, status.message, now, self._options.source)

@@ -19,6 +19,7 @@ from eventsink.redact import hide_secrets
 __all__ = ["Alive", "KnownJob", "Unread", "connect"]
 
 KEPT_DAYS = 90  # after which an ended job is forgotten
+LONGEST_HALF = 99  # characters of what stands for the id of a job that has none; an id has 200 at most
 KEPT_UNREAD = 1000  # messages
 LONGEST_UNREAD = 10_000  # bytes
 HEARD_DAYS = 7  # within which a status that was noted may come again
@@ -210,7 +211,7 @@ def _of_status(connection: sqlite3.Connection, status: Status, correlation: str 
         if found:
             return _job(found)
     extractor = status.extractor or "unknown"
-    job_id = status.job_id or f"{extractor}:{status.resource_id or 'unknown'}"
+    job_id = status.job_id or f"{extractor[:LONGEST_HALF]}:{(status.resource_id or 'unknown')[:LONGEST_HALF]}"
     known = find(connection, job_id)
     return known or KnownJob(id=job_id, extractor=extractor, resource_id=status.resource_id, seen=datetime.now(UTC))
 
@@ -256,7 +257,8 @@ def awaited(connection: sqlite3.Connection) -> list[str]:
 def bury(connection: sqlite3.Connection, body: bytes, reason: str, now: datetime) -> None:
     """Keep a message that is no status, secrets hidden, for a person to look at."""
     text = hide_secrets(body[:LONGEST_UNREAD].decode("utf-8", "replace"))
-    connection.execute("INSERT INTO unread (at, reason, body) VALUES (?, ?, ?)", (now.timestamp(), reason, text))
+    said = hide_secrets(reason).encode("utf-8", "replace").decode()
+    connection.execute("INSERT INTO unread (at, reason, body) VALUES (?, ?, ?)", (now.timestamp(), said, text))
     connection.execute("DELETE FROM unread WHERE id <= (SELECT max(id) FROM unread) - ?", (KEPT_UNREAD,))
 
 
