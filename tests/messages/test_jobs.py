@@ -119,6 +119,21 @@ def test_a_job_that_an_extractor_would_hang_on_is_refused_and_the_field_named(
     assert ACCESS.secret_key not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("file", "job_id", "field"),
+    [
+        (File(id="x" * 201), "j", "id"),
+        (File(id="x", dataset_id="d" * 201), "j", "dataset_id"),
+        (File(id="x", name="n" * 10_001), "j", "name"),
+        (File(id="x"), "j" * 201, "job_id"),
+    ],
+)
+def test_what_no_event_could_say_is_refused(file: File, job_id: str, field: str) -> None:
+    with pytest.raises(InvalidJob, match=f"for its {field}: .* at most") as caught:
+        file_job("x", file, Access(host="http://c", secret_key="k"), job_id=job_id)
+    assert caught.value.field == field
+
+
 def test_a_media_type_becomes_the_end_of_a_routing_key() -> None:
     sheet = File(id="1", name="a.xls", mime_type="application/vnd.ms-excel", dataset_id="2")
     assert file_job("x", sheet, ACCESS, cause="created").body["routing_key"] == "clowder.file.application.vnd_ms-excel"

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["extractor_routes"]
 
 Name = Annotated[str | None, Parameter(max_length=255)]
+JobId = Annotated[str, Parameter(max_length=200)]
 Limit = Annotated[int, Parameter(ge=1, le=10_000)]
 Short = Annotated[str, Meta(max_length=500)]
+Id = Annotated[str, Meta(max_length=200)]
 
 
 class Submission(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -38,11 +40,11 @@ class Submission(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     kind: Literal["file", "dataset", "metadata"]
     extractor: Short
-    id: Short
+    id: Id
     host: Short
     secret_key: Short
     name: Short = ""
-    dataset_id: Short = ""
+    dataset_id: Id = ""
     bytes: Annotated[int, Meta(ge=0, le=2**62)] = 0
     mime_type: Short | None = None
     files: Annotated[tuple[Short, ...], Meta(max_length=10_000)] = ()
@@ -50,9 +52,9 @@ class Submission(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     parameters: dict[str, Any] | None = None
     notifies: Annotated[tuple[Short, ...], Meta(max_length=100)] = ()
     resource_type: Literal["file", "dataset"] = "file"
-    resource_id: Short = ""
+    resource_id: Id = ""
     content: Any = None
-    job_id: Short | None = None
+    job_id: Id | None = None
     user: Short | None = None
     dialect: Literal["v1", "v2"] = "v1"
 
@@ -111,7 +113,7 @@ def _about_jobs(desk: Desk, admin: dict[str, Any]) -> list[BaseRouteHandler]:
         responses=answers(404, 503),
         **admin,
     )
-    async def get_job(job_id: Annotated[str, Parameter(max_length=500)]) -> dict[str, Any]:
+    async def get_job(job_id: JobId) -> dict[str, Any]:
         """What is known of one job."""
         job = await _extractors(desk).job(job_id)
         if job is None:
@@ -146,7 +148,7 @@ def _about_queues(desk: Desk, admin: dict[str, Any]) -> list[BaseRouteHandler]:
         responses=answers(404, 409, 503),
         **admin,
     )
-    async def delete_job(job_id: Annotated[str, Parameter(max_length=500)], extractor: Name = None) -> dict[str, Any]:
+    async def delete_job(job_id: JobId, extractor: Name = None) -> dict[str, Any]:
         """Take a job out of its queue before an extractor has it; all other jobs stay where they are."""
         try:
             return _view(await _extractors(desk).cancel(job_id, extractor))

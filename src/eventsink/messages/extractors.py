@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import sqlite3
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -434,16 +434,21 @@ def _message(job: Job, replies: str, correlation: str) -> Message:
 
 def _foreign(body: bytes, job_id: str, queue: str, now: datetime) -> KnownJob:
     """What a job that others submitted says of itself."""
-    said: Mapping[str, Any] = msgspec.json.decode(body)
-    resource = said.get("id") if isinstance(said.get("id"), str) else None
-    kind = None if resource is None else "dataset" if said.get("datasetId") == resource else "file"
-    name = said.get("filename") or said.get("datasetname")
+    try:
+        said = msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        said = {}
+    texts = {
+        name: value[:200].encode("utf-8", "replace").decode() for name, value in said.items() if isinstance(value, str)
+    }
+    resource = texts.get("id") or None
+    kind = None if resource is None else "dataset" if texts.get("datasetId") == resource else "file"
     return KnownJob(
         id=job_id,
         extractor=queue,
         resource_type=kind,
-        resource_id=resource[:200] if resource else None,
-        resource_name=name[:500] if isinstance(name, str) else None,
+        resource_id=resource,
+        resource_name=texts.get("filename") or texts.get("datasetname"),
         seen=now,
     )
 

@@ -82,4 +82,6 @@ _NOTHING: Sequence[Any] = ()
 
 
 def _text(value: object) -> str | None:
-    return str(value)[:_LONGEST] if isinstance(value, str | int | float) and value != "" else None
+    if not isinstance(value, str | int | float) or value == "":
+        return None
+    return str(value)[:_LONGEST].encode("utf-8", "replace").decode()  # half a pair of surrogates fits into no file

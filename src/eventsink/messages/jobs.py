@@ -15,6 +15,8 @@ from eventsink.errors import InvalidJob
 
 __all__ = ["Access", "Dataset", "File", "Job", "Metadata", "dataset_job", "file_job", "metadata_job", "object_id"]
 
+LONGEST_ID, LONGEST_NAME = 200, 10_000  # characters that the events about the job may have
+
 Dialect = Literal["v1", "v2"]
 FileCause = Literal["submitted", "created", "added", "removed"]
 DatasetCause = Literal["submitted", "files_added"]
@@ -267,6 +269,11 @@ class _About(msgspec.Struct, frozen=True):
 
 
 def _job(extractor: str, job_id: str, about: _About, body: Mapping[str, Any], dialect: Dialect) -> Job:
+    for field, value in (("id", about.id), ("dataset_id", about.dataset_id), ("job_id", job_id)):
+        if len(value) > LONGEST_ID:
+            raise InvalidJob(field, f"an id has at most {LONGEST_ID} characters, and this has {len(value)}")
+    if len(about.name) > LONGEST_NAME:
+        raise InvalidJob("name", f"a name has at most {LONGEST_NAME} characters, and this has {len(about.name)}")
     return Job(
         extractor=extractor,
         id=job_id,
