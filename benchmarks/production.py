@@ -211,13 +211,15 @@ def to_all_destinations() -> list[Result]:
         setup.settle(600)
         rate = 100 * ours.requests / (time.monotonic() - begun)
         counts = {name: sum(ids.values()) for name, ids in setup.ids().items()}
-        if set(counts.values()) != {100 * ours.requests}:
-            raise RuntimeError(f"{100 * ours.requests} events were accepted, and there are {counts}")
+        accepted = setup.serve.accounts()["store"]["accepted"]  # with those on their way when the load ended
+        if counts["store"] != accepted or counts["mongodb"] != accepted:
+            raise RuntimeError(f"{accepted} events were accepted, and there are {counts}")
         memory = max(resident(worker.pid) for worker in setup.workers.values())
     slowest = max(left, key=lambda name: left[name])
     limit = (
         f"Six processes and three servers on two cores. When the posts ended, {_in_words(left)} waited: {slowest} was"
-        f" the slowest. Workers afterwards: at most {memory:.0f} MB."
+        f" the slowest. Workers afterwards: at most {memory:.0f} MB. {accepted - counts['influxdb']} events of"
+        f" {accepted:,} share a nanosecond in InfluxDB with one that came more than 16,384 events before."
     )
     return [
         Result(name="HTTP to InfluxDB, MongoDB and store at once", value=rate, unit="events/s each", limit=limit),

@@ -22,6 +22,7 @@ from eventsink.messages import Delivery, MessageService
 from eventsink.messages.statuses import FINAL, Status, read
 
 FIREHOSE = "amq.rabbitmq.trace"
+MOST_JOBS = 100_000  # under way at once; of more the oldest are forgotten
 KEYS = ("publish.",)  # what is published to the default exchange: jobs and statuses, and all else that goes there
 
 
@@ -40,6 +41,8 @@ class Watch:
     def event(self, delivery: Delivery, now: datetime) -> dict[str, Any] | None:
         """The event that a message of the firehose makes; None for what is neither job nor status."""
         queue = ((delivery.properties.headers or {}).get("routing_keys") or [""])[0]
+        if not isinstance(queue, str):
+            return None
         if not queue.startswith(self._replies):
             return self._job(delivery.body, queue, now)
         try:
@@ -50,18 +53,20 @@ class Watch:
     def _job(self, body: bytes, queue: str, now: datetime) -> dict[str, Any] | None:
         try:
             job = msgspec.json.decode(body, type=dict[str, Any])
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         job_id = job.get("jobid") or job.get("job_id")
         if not isinstance(job_id, str) or "secretKey" not in job or job.get("retry_count"):
             return None
         self._submitted[job_id] = now
+        _forget_oldest(self._submitted)
         return _event(now, status="queued", extractor=queue, job_id=job_id, resource_id=job.get("id"))
 
     def _status(self, status: Status, now: datetime) -> dict[str, Any]:
         job_id = status.job_id or ""
         if status.begun:
             self._begun[job_id] = now
+            _forget_oldest(self._begun)
         submitted, begun = self._submitted.get(job_id), self._begun.get(job_id)
         if status.state in FINAL:
             self._submitted.pop(job_id, None)
@@ -76,6 +81,11 @@ class Watch:
             queue_ms=_milliseconds(submitted, begun),
             run_ms=_milliseconds(begun, now) if status.state in FINAL else None,
         )
+
+
+def _forget_oldest(times: dict[str, datetime]) -> None:
+    if len(times) > MOST_JOBS:
+        del times[next(iter(times))]
 
 
 def _event(now: datetime, **data: Any) -> dict[str, Any]:

@@ -61,7 +61,7 @@ async def test_a_message_that_is_sent_on_keeps_every_property(service: MessageSe
         delivery = await held.get("q")
         assert delivery is not None
         await service.publish_all([delivery.message(routing_key="q", reply_to="mine")])
-        held.acknowledge(delivery)
+        await held.acknowledge(delivery)
     [(_, found, body)] = get_all(broker, "q")
     assert body == b"x"
     assert {name: value for name, value in vars(found).items() if value is not None} == EVERY_PROPERTY | {
@@ -75,7 +75,7 @@ async def test_what_is_held_and_not_acknowledged_is_back_in_its_order(service: M
         taken = [await held.get("q") for _ in range(5)]
         assert await held.get("q") is None
         assert taken[2] is not None
-        held.acknowledge(taken[2])
+        await held.acknowledge(taken[2])
     await asyncio.sleep(0.1)
     assert [body for *_, body in get_all(broker, "q")] == [b"0", b"1", b"3", b"4"]
 

@@ -164,6 +164,24 @@ async def test_jobs_wait_for_a_broker_that_is_away(
     assert len(get_all(broker, "x")) == 1
 
 
+async def test_a_job_that_is_refused_disturbs_nothing_of_the_same_moment(open_extractors: Open, broker: str) -> None:
+    """They share a commit, and each has its own answer."""
+    opened = await open_extractors()
+    job = _job()
+    await opened.submit(job)
+    outcomes = await asyncio.gather(opened.submit(job), opened.jobs(), opened.extractors(), return_exceptions=True)
+    assert isinstance(outcomes[0], InvalidJob)
+    assert [[known.id for known in outcomes[1]], [one.name for one in outcomes[2]]] == [[job.id], ["x"]]
+
+
+async def test_depths_that_are_asked_for_at_once_do_not_mix(broker: str) -> None:
+    async with MessageService(broker) as service:
+        await service.declare(queues=[Queue("there")])
+        names = ["gone", "there"] * 20
+        found = await asyncio.gather(*map(service.depth, names), return_exceptions=True)
+        assert [isinstance(one, BrokerRefuses) for one in found] == [name == "gone" for name in names]
+
+
 # --- statuses --------------------------------------------------------------------------------------------------------
 
 

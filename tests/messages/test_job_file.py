@@ -79,6 +79,27 @@ def test_jobs_are_listed_cancelled_begun_again_and_forgotten(connection: sqlite3
     assert job_file.find(connection, JOB.id) is None
 
 
+def test_what_an_extractor_said_before_a_job_was_cancelled_does_not_open_it_again(
+    connection: sqlite3.Connection,
+) -> None:
+    known = job_file.find(connection, JOB.id)
+    assert known is not None
+    ended = job_file.end(connection, known, "cancelled", NOW)
+    assert job_file.note(connection, _status("retried"), "a", NOW) == ended
+    assert job_file.note(connection, _status("working", begun=True), "b", NOW).state == "working", (
+        "it runs all the same"
+    )
+
+
+def test_a_job_of_which_nobody_knows_whether_it_was_sent_may_be_sent_again(connection: sqlite3.Connection) -> None:
+    with pytest.raises(InvalidJob):
+        job_file.add(connection, JOB, None, "c2", NOW + timedelta(seconds=1))
+    job_file.add(connection, JOB, None, "c2", NOW + timedelta(minutes=2))
+    job_file.tell(connection, JOB.id)
+    with pytest.raises(InvalidJob):
+        job_file.add(connection, JOB, None, "c3", NOW + timedelta(days=1))
+
+
 def test_the_outbox_gives_events_in_order_until_they_are_sent(connection: sqlite3.Connection) -> None:
     events = sample_events(3)
     for event in events:

@@ -175,6 +175,7 @@ class Channel:
         self.raw = raw
         self.ended: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         """Done with the reason when the channel has ended."""
+        self._got: asyncio.Future[Any] | None = None
         raw.add_on_close_callback(self._on_close)
 
     @property
@@ -211,8 +212,10 @@ class Channel:
             BrokerRefuses: there is no such queue, and the channel has ended.
         """
         answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self._got is None:  # once for the channel: pika compares every callback with all others
+            self.raw.add_callback(self._on_empty, [pika.spec.Basic.GetEmpty], one_shot=False)
+        self._got = answered
         try:
-            self.raw.add_callback(lambda _: _settle(answered, None), [pika.spec.Basic.GetEmpty])
             self.raw.basic_get(queue, lambda _, *message: _settle(answered, Delivery(*message)))
             await asyncio.wait([answered, self.ended], timeout=ANSWER_WITHIN, return_when=asyncio.FIRST_COMPLETED)
         except pika.exceptions.AMQPError as error:
@@ -226,15 +229,25 @@ class Channel:
         where = self.connection.address
         raise BrokerUnavailable(f"RabbitMQ at {where} did not say what is in {queue!r} in {ANSWER_WITHIN:g} s.")
 
-    def acknowledge(self, delivery: Delivery) -> None:
-        """Tell the broker that a message that was got here is dealt with."""
-        if self.raw.is_open:
-            self.raw.basic_ack(delivery.tag)
+    async def acknowledge(self, delivery: Delivery) -> None:
+        """Tell the broker that a message that was got here is dealt with, and wait until it has heard it.
+
+        Raises:
+            BrokerUnavailable: the channel has ended: the message is in its queue again.
+        """
+        if not self.open:
+            raise BrokerUnavailable("The channel has ended, and the message is in its queue again.")
+        self.raw.basic_ack(delivery.tag)
+        await self.call("basic_qos", prefetch_count=0)  # answered after what was said before
 
     def close(self) -> None:
         """Close it. What was delivered on it and not acknowledged goes back to its queue."""
         if self.raw.is_open:
             self.raw.close()
+
+    def _on_empty(self, _: Any) -> None:
+        if self._got is not None:
+            _settle(self._got, None)
 
     def _on_close(self, _: Any, reason: Exception) -> None:
         _settle(self.ended, explain(reason, self.connection.address))

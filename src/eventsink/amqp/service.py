@@ -19,10 +19,11 @@ from eventsink.amqp.message import Delivery, Message
 from eventsink.amqp.publisher import Publisher, check
 from eventsink.amqp.topology import Binding, Depth, Exchange, Queue
 from eventsink.durable import Codec, Spooler, SpoolFile
-from eventsink.errors import BrokerRefuses, BrokerUnavailable, Unroutable
+from eventsink.errors import BrokerRefuses, BrokerUnavailable, InvalidMessage, Unroutable
 
 __all__ = ["MessageService"]
 
+LARGEST_SPOOLED = 16 << 20  # bytes of a message; RabbitMQ 4 takes no more
 PATIENCE = 1.0  # seconds between two attempts to consume while the broker is away
 
 _log = structlog.get_logger(__name__)
@@ -66,6 +67,7 @@ class MessageService:
         self._publisher = Publisher(self._publishing)
         self._management = management
         self._looking: Channel | None = None
+        self._one_look = asyncio.Lock()  # a queue that is not there ends the channel for whoever else looks
         self._known: set[str] = {""}  # exchanges that are there: a message to one that is not ends the channel of all
         self._spooler: Spooler[Message] | None = None
         if spool is not None:
@@ -122,7 +124,7 @@ class MessageService:
             await self._publish(messages)
             return
         for message in messages:
-            check(message)  # one that can never be sent would hold up the spool for ever
+            self._check_for_spool(message)
         try:
             await self._spooler.publish(messages)
         except Unroutable as error:  # of these, or of others that were published together with them
@@ -130,6 +132,28 @@ class MessageService:
             returned = [message for message in error.returned if id(message) in ours]
             if returned:
                 raise Unroutable(str(error), returned=returned) from error
+
+    def _check_for_spool(self, message: Message) -> None:
+        """Refuse what could never be sent: it would hold up the spool, and all behind it, for ever.
+
+        Raises:
+            InvalidMessage: saying why.
+        """
+        check(message)
+        copies = [(message.headers or {}).get(name, []) for name in ("CC", "BCC")]
+        rules = (
+            (len(message.body) <= LARGEST_SPOOLED, f"its body has more than {LARGEST_SPOOLED:,} bytes"),
+            (message.expiration is None or message.expiration.isdecimal(), "its expiration is no number"),
+            (message.user_id in (None, self.address.user), "its user_id is not the user of the connection"),
+            (all(isinstance(names, list) for names in copies), "its CC or BCC is no list"),
+        )
+        for right, reason in rules:
+            if not right:
+                raise InvalidMessage(f"This message cannot be sent: {reason}.")
+        try:
+            _unpack(_pack([message]))
+        except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+            raise InvalidMessage(f"This message cannot be kept in a spool: {error}.") from error
 
     async def _publish(self, messages: Sequence[Message]) -> None:
         lost: list[Message] = []
@@ -182,9 +206,10 @@ class MessageService:
             BrokerRefuses: there is no such queue (code 404).
             BrokerUnavailable: the broker does not answer.
         """
-        if self._looking is None or not self._looking.open:
-            self._looking = await self._consuming.channel()
-        return await topology.depth(self._looking, queue)
+        async with self._one_look:
+            if self._looking is None or not self._looking.open:
+                self._looking = await self._consuming.channel()
+            return await topology.depth(self._looking, queue)
 
     async def bindings(self, queue: str) -> list[Binding]:
         """What goes to a queue, as the management API says.
@@ -211,7 +236,7 @@ class MessageService:
         async with self.hold() as channel:
             delivery = await channel.get(queue)
             if delivery is not None:
-                channel.acknowledge(delivery)
+                await channel.acknowledge(delivery)
             return delivery
 
     @contextlib.asynccontextmanager

@@ -125,7 +125,7 @@ class GroupCommit:
             if not group.calls:
                 return error, []
         if group.lines:
-            failed = self._alone(lambda: self._write(group, []))
+            failed = self._alone(lambda: self._write(group, []) and None)
         nothing = _Group()
         return failed, [self._alone(lambda change=change: self._write(nothing, [change])[0]) for change in changes]  # type: ignore[misc]
 
@@ -135,7 +135,7 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 - belongs to the one who asked
             self._undo()
             return error
-        return None if isinstance(outcome, list) else outcome
+        return outcome
 
     def _write(self, group: _Group, changes: list[Change]) -> list[Any]:
         rows = _rows(group)

@@ -9,7 +9,7 @@ import structlog
 
 import eventsink
 from eventsink.amqp import Message, MessageService
-from eventsink.errors import BrokerUnavailable
+from eventsink.errors import ExchangeUnavailable
 from eventsink.messages.heartbeats import EVERY, EXTRACTORS, announcement
 
 __all__ = ["announce"]
@@ -33,6 +33,6 @@ async def announce(service: MessageService, workers: Sequence[str], every: float
         try:
             await service.declare(exchanges=[EXTRACTORS])
             await service.publish_all(messages)
-        except BrokerUnavailable as error:
+        except ExchangeUnavailable as error:
             _log.warning("extractors.not_announced", reason=str(error))
         await asyncio.sleep(every)

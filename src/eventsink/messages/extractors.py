@@ -20,6 +20,7 @@ from eventsink.errors import (
     ExchangeUnavailable,
     InvalidEvent,
     InvalidJob,
+    InvalidMessage,
     JobNotWaiting,
     Unroutable,
 )
@@ -28,7 +29,7 @@ from eventsink.messages import heartbeats, job_events, job_file
 from eventsink.messages.heartbeats import EXTRACTORS, GONE
 from eventsink.messages.job_book import JobBook
 from eventsink.messages.job_file import Alive, KnownJob, Unread
-from eventsink.messages.jobs import Job
+from eventsink.messages.jobs import LONGEST_ID, Job
 from eventsink.messages.queued_jobs import put_back, withdraw
 from eventsink.messages.statuses import Status
 from eventsink.messages.statuses import read as read_status
@@ -100,6 +101,8 @@ class Extractors:
         self._book = book
         self._publish = publish
         self._options = options
+        self._cleaned = datetime.now(UTC).date()
+        self._posted: list[int] = []  # events of the outbox that are published and still in it
         self._outbox = asyncio.Event()
         self._outbox.set()  # what was noted before the last end of this process
         self._tasks = [
@@ -174,6 +177,8 @@ class Extractors:
             JobNotWaiting: it is not in the queue: an extractor works on it, it has ended, or there is no such job.
             BrokerUnavailable: RabbitMQ does not answer.
         """
+        if len(job_id) > LONGEST_ID:
+            raise JobNotWaiting(f"No job has an id of {len(job_id)} characters.")
         known = await self.job(job_id)
         queue = queue or (known.extractor if known else None)
         if queue is None:
@@ -215,16 +220,19 @@ class Extractors:
         """
         known = await self.job(job_id) if job_id else None
         missing = {"content_type": "application/json", "correlation_id": known.correlation if known else None}
+
+        async def note(one: str) -> None:
+            now = datetime.now(UTC)
+            await self._book.run(lambda c: self._note_resubmitted(c, one, now))
+
         try:
-            back = await put_back(self._service, f"error.{queue}", queue, job_id, **missing)
+            back = await put_back(self._service, f"error.{queue}", queue, job_id, note, **missing)
         except BrokerRefuses as error:
             if error.code != 404:
                 raise
             raise JobNotWaiting(f"There is no queue 'error.{queue[:80]}' with jobs that were given up.") from error
         if job_id and not back:
             raise JobNotWaiting(f"Job {job_id[:80]} is not in queue 'error.{queue[:80]}'.")
-        now = datetime.now(UTC)
-        await self._book.run(lambda c: self._note_resubmitted(c, back, now))
         self._outbox.set()
         return back
 
@@ -285,18 +293,22 @@ class Extractors:
     async def _file_replies(self, deliveries: Sequence[Delivery]) -> None:
         """Note statuses and their events in one go: then they are durable. Killed just then, they come again, known."""
         now = datetime.now(UTC)
-        fresh = await self._book.run(lambda c: [one for one in deliveries if self._file(c, one, now)])
+        await self._book.run(lambda c: self._file_all(c, deliveries, now))
         self._outbox.set()
-        if self._options.forward_to and fresh:
-            await self._forward(fresh)
+        if self._options.forward_to:
+            await self._forward(deliveries)  # those that come again, too: Clowder bears one that is there twice
 
-    def _file(self, connection: sqlite3.Connection, delivery: Delivery, now: datetime) -> bool:
-        """Note one message. False: it was noted before."""
+    def _file_all(self, connection: sqlite3.Connection, deliveries: Sequence[Delivery], now: datetime) -> None:
+        for delivery in deliveries:
+            self._file(connection, delivery, now)
+
+    def _file(self, connection: sqlite3.Connection, delivery: Delivery, now: datetime) -> None:
+        """Note one message, unless it was noted before."""
         correlation = delivery.properties.correlation_id
         digest = hashlib.sha256(f"{correlation}\n".encode() + delivery.body).hexdigest()
         # Two equal messages are two, unless RabbitMQ says that it has delivered this one before.
         if delivery.redelivered and job_file.heard_before(connection, digest):
-            return False
+            return
         connection.execute("SAVEPOINT message")
         try:
             self._note(connection, read_status(delivery.body), digest, now, correlation)
@@ -308,7 +320,6 @@ class Extractors:
             _log.warning("extractors.no_status", reason=hide_secrets(reason), bytes=len(delivery.body))
             job_file.bury(connection, delivery.body, reason, now)
         connection.execute("RELEASE message")
-        return True
 
     def _note(
         self, connection: sqlite3.Connection, status: Status, digest: str, now: datetime, correlation: str | None
@@ -333,19 +344,18 @@ class Extractors:
         job_file.post(connection, job_events.of_job(begin, "queued", None, job.submitted, self._options.source))
         return job
 
-    def _note_resubmitted(self, connection: sqlite3.Connection, job_ids: Sequence[str], now: datetime) -> None:
-        for job_id in job_ids:
-            known = job_file.find(connection, job_id)
-            if known is not None:
-                job = job_file.begin_again(connection, known, now)
-                job_file.post(connection, job_events.of_job(job, "queued", None, now, self._options.source))
+    def _note_resubmitted(self, connection: sqlite3.Connection, job_id: str, now: datetime) -> None:
+        known = job_file.find(connection, job_id)
+        if known is not None:
+            job = job_file.begin_again(connection, known, now)
+            job_file.post(connection, job_events.of_job(job, "queued", None, now, self._options.source))
 
     async def _forward(self, deliveries: Sequence[Delivery]) -> None:
-        copies = [delivery.message(routing_key=self._options.forward_to) for delivery in deliveries]
-        try:
-            await self._service.publish_all(copies)
-        except Unroutable as error:
-            _log.warning("extractors.not_forwarded", statuses=len(error.returned), queue=self._options.forward_to)
+        for delivery in deliveries:
+            try:
+                await self._service.publish_all([delivery.message(routing_key=self._options.forward_to)])
+            except (Unroutable, InvalidMessage) as error:
+                _log.warning("extractors.not_forwarded", queue=self._options.forward_to, reason=str(error))
 
     # --- the outbox --------------------------------------------------------------------------------------------------
 
@@ -355,13 +365,20 @@ class Extractors:
             await self._outbox.wait()
             self._outbox.clear()
             try:
+                await self._take_out()  # what is published, should the disk not have taken that
                 while posted := await self._book.run(lambda c: job_file.posted(c, AT_ONCE)):
                     await self._publish([event for _, event in posted])
-                    numbers = [number for number, _ in posted]
-                    await self._book.run(lambda c, numbers=numbers: job_file.sent(c, numbers))  # type: ignore[misc]
+                    self._posted = [number for number, _ in posted]
+                    await self._take_out()
             except BaseException:
                 self._outbox.set()
                 raise
+
+    async def _take_out(self) -> None:
+        numbers = self._posted
+        if numbers:
+            await self._book.run(lambda c: job_file.sent(c, numbers))
+        self._posted = []
 
     # --- who is alive ------------------------------------------------------------------------------------------------
 
@@ -388,6 +405,9 @@ class Extractors:
         while True:
             await asyncio.sleep(self._options.every)
             now = datetime.now(UTC)
+            if now.date() > self._cleaned:
+                self._cleaned = now.date()
+                await self._book.run(lambda c, now=now: job_file.clean(c, now))  # type: ignore[misc]
             events = [
                 event
                 for extractor in await self.extractors()

@@ -5,7 +5,7 @@ All functions run on the thread that owns the connection. No secret is ever in i
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -18,7 +18,8 @@ from eventsink.redact import hide_secrets
 
 __all__ = ["Alive", "KnownJob", "Unread", "connect"]
 
-KEPT_DAYS = 90  # after which an ended job is forgotten
+UNSURE = timedelta(minutes=1)  # that a job may be on its way
+KEPT_DAYS = 90  # after which a job of which nothing was heard is forgotten
 LONGEST_HALF = 99  # characters of what stands for the id of a job that has none; an id has 200 at most
 KEPT_UNREAD = 1000  # messages
 LONGEST_UNREAD = 10_000  # bytes
@@ -129,7 +130,9 @@ def add(connection: sqlite3.Connection, job: Job, user: str | None, correlation:
     Raises:
         InvalidJob: there is one of its id.
     """
-    if find(connection, job.id) is not None:
+    known = find(connection, job.id)
+    # Of one that was noted and perhaps not sent, for the process ended, its sender has heard nothing, and tries again.
+    if known is not None and (known.told or known.statuses or now - known.seen < UNSURE):
         raise InvalidJob("job_id", f"there is a job {job.id} already")
     _put(
         connection,
@@ -189,6 +192,8 @@ def note(
     """
     connection.execute("INSERT OR REPLACE INTO heard VALUES (?, ?)", (digest, now.timestamp()))
     known = _of_status(connection, status, correlation)
+    if known.state == "cancelled" and not status.begun:  # what an extractor said before it was taken out of its queue
+        return known
     fresh = status.begun or (known.begun is None and status.state == "working")
     job = msgspec.structs.replace(
         known,
@@ -256,7 +261,7 @@ def awaited(connection: sqlite3.Connection) -> list[str]:
 
 def bury(connection: sqlite3.Connection, body: bytes, reason: str, now: datetime) -> None:
     """Keep a message that is no status, secrets hidden, for a person to look at."""
-    text = hide_secrets(body[:LONGEST_UNREAD].decode("utf-8", "replace"))
+    text = hide_secrets(body[: 2 * LONGEST_UNREAD].decode("utf-8", "replace"))[:LONGEST_UNREAD]  # none is cut in two
     said = hide_secrets(reason).encode("utf-8", "replace").decode()
     connection.execute("INSERT INTO unread (at, reason, body) VALUES (?, ?, ?)", (now.timestamp(), said, text))
     connection.execute("DELETE FROM unread WHERE id <= (SELECT max(id) FROM unread) - ?", (KEPT_UNREAD,))
@@ -310,7 +315,7 @@ def heard(connection: sqlite3.Connection, since: datetime) -> list[Alive]:
 def clean(connection: sqlite3.Connection, now: datetime) -> None:
     """Forget what is long over."""
     limit = now.timestamp() - KEPT_DAYS * 86_400
-    connection.execute("DELETE FROM jobs WHERE ended IS NOT NULL AND seen < ?", (limit,))
+    connection.execute("DELETE FROM jobs WHERE seen < ?", (limit,))
     connection.execute("DELETE FROM alive WHERE last_seen < ?", (limit,))
     connection.execute("DELETE FROM heard WHERE at < ?", (now.timestamp() - HEARD_DAYS * 86_400,))
 

@@ -5,6 +5,7 @@ nothing is bound any more, without what they need to report their status: they a
 are: they are held unacknowledged while the one is looked for, and are in their places again when the channel closes.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -41,19 +42,25 @@ async def withdraw(service: MessageService, queue: str, job_id: str) -> bytes | 
             if delivery is None:
                 break
             if _is(delivery, job_id):
-                held.acknowledge(delivery)
+                await held.acknowledge(delivery)
                 return delivery.body
     return None
 
 
 async def put_back(
-    service: MessageService, errors: str, queue: str, job_id: str | None, **missing: str | None
+    service: MessageService,
+    errors: str,
+    queue: str,
+    job_id: str | None,
+    note: Callable[[str], Awaitable[None]],
+    **missing: str | None,
 ) -> list[str]:
     """Put jobs that pyClowder gave up back into the queue of their extractor, with every property that they have.
 
     Args:
         errors: queue of those given up.
         job_id: of the one to put back; None for all.
+        note: told the id of each job before it is put back, for it may be worked off at once.
         missing: properties that pyClowder did not keep, for jobs that lack them.
 
     Returns:
@@ -77,9 +84,10 @@ async def put_back(
                 name: value for name, value in missing.items() if not getattr(delivery.properties, name)
             }
             message = delivery.message(routing_key=queue, **lacking)
-            await service.publish_all([msgspec.structs.replace(message, body=_afresh(delivery.body))])
-            held.acknowledge(delivery)  # only now: killed in between, it is in both queues
             ids = _ids(delivery)
+            await note(ids.jobid or ids.job_id or "")
+            await service.publish_all([msgspec.structs.replace(message, body=_afresh(delivery.body))])
+            await held.acknowledge(delivery)  # only now: killed in between, it is in both queues
             back.append(ids.jobid or ids.job_id or "")
     return back
 
