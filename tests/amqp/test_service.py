@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pika.data
 import pytest
 
 from eventsink.amqp import Binding, Delivery, Exchange, Message, MessageService, Queue
@@ -53,6 +55,20 @@ async def test_a_message_arrives_with_the_properties_that_were_given_and_no_othe
     assert (one, two) == (b"bare", b"full")
     assert {name: value for name, value in vars(bare).items() if value is not None} == {}
     assert {name: value for name, value in vars(full).items() if value is not None} == EVERY_PROPERTY
+
+
+async def test_a_header_with_a_time_that_cannot_be_holds_up_nothing(
+    service: MessageService, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, right = 1_700_000_000_000, datetime(2026, 11, 24, tzinfo=UTC)
+    monkeypatch.setattr(pika.data.calendar, "timegm", lambda _: late)  # pika itself would not send it
+    publish(broker, b"x", exchange="", key="q", headers={"at": right})
+    monkeypatch.undo()
+    publish(broker, b"y", exchange="", key="q", headers={"at": right})
+    first, second = await service.get("q"), await service.get("q")
+    assert first is not None and second is not None
+    assert (first.body, first.properties.headers) == (b"x", {"at": late})
+    assert (second.body, second.properties.headers) == (b"y", {"at": right})
 
 
 async def test_a_message_that_is_sent_on_keeps_every_property(service: MessageService, broker: str) -> None:
