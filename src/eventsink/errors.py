@@ -58,7 +58,15 @@ class UnreadableBody(MalformedBody):
 
 
 class InvalidMessage(EventSinkError):
-    """AMQP cannot hold a message, as one with a name of more than 255 bytes."""
+    """AMQP cannot hold a message, as one with a name of more than 255 bytes.
+
+    Args:
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This message cannot be sent: {reason}.")
+        self.reason = reason
 
 
 class InvalidJob(EventSinkError):

@@ -138,6 +138,14 @@ async def test_a_job_for_an_extractor_that_never_ran_is_refused_and_forgotten(op
     assert await opened.jobs() == []
 
 
+async def test_a_job_that_no_message_can_hold_is_refused_and_forgotten(open_extractors: Open) -> None:
+    opened = await open_extractors()
+    large = file_job("x", File(id="f1"), ACCESS, parameters={"a": "x" * (17 << 20)})
+    with pytest.raises(InvalidJob, match="for its message: its body has more than 16,777,216 bytes"):
+        await opened.submit(large)
+    assert await opened.jobs() == [] and opened.spooled == 0
+
+
 async def test_a_job_is_sent_once(open_extractors: Open, broker: str) -> None:
     opened = await open_extractors()
     job = _job()

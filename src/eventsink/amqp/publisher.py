@@ -192,7 +192,7 @@ def _cannot_hold(error: Exception) -> InvalidMessage:
             reason = f"a header is a value of type {kind}, which pika cannot send; give it as a text"
         case _:
             reason = f"a property has a wrong type or is out of range ({error})"
-    return InvalidMessage(f"This message cannot be sent: {reason}.")
+    return InvalidMessage(reason)
 
 
 def _raise_worst(messages: Sequence[Message], outcomes: Sequence[BaseException | None]) -> None:

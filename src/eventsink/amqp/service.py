@@ -149,11 +149,11 @@ class MessageService:
         )
         for right, reason in rules:
             if not right:
-                raise InvalidMessage(f"This message cannot be sent: {reason}.")
+                raise InvalidMessage(reason)
         try:
             _unpack(_pack([message]))
         except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
-            raise InvalidMessage(f"This message cannot be kept in a spool: {error}.") from error
+            raise InvalidMessage(f"it cannot be kept in a spool ({error})") from error
 
     async def _publish(self, messages: Sequence[Message]) -> None:
         lost: list[Message] = []

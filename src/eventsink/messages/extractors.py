@@ -160,8 +160,10 @@ class Extractors:
             raise InvalidJob(
                 "extractor", f"RabbitMQ has no queue {job.extractor!r}: no extractor of this name has run there"
             ) from error
-        except EventSinkError:
+        except EventSinkError as error:
             await self._book.run(lambda c: job_file.forget(c, job.id))
+            if isinstance(error, InvalidMessage):
+                raise InvalidJob("message", error.reason) from error
             raise
         known = await self._book.run(lambda c: self._tell(c, job.id))
         self._outbox.set()
@@ -194,9 +196,10 @@ class Extractors:
                 f"Job {job_id[:80]} does not wait in queue {queue!r}: an extractor works on it, or it has ended."
             )
         now = datetime.now(UTC)
-        job = known or _foreign(body, job_id, queue, now)
+        foreign = _foreign(body, job_id, queue, now)
 
         def end(connection: sqlite3.Connection) -> KnownJob:
+            job = job_file.find(connection, job_id) or foreign  # a status may have come meanwhile
             ended = job_file.end(connection, job, "cancelled", now)
             job_file.post(connection, job_events.of_job(ended, "cancelled", None, now, self._options.source))
             return ended
@@ -218,15 +221,14 @@ class Extractors:
             JobNotWaiting: the extractor has no error queue, or the job is not in it.
             BrokerUnavailable: RabbitMQ does not answer.
         """
-        known = await self.job(job_id) if job_id else None
-        missing = {"content_type": "application/json", "correlation_id": known.correlation if known else None}
 
-        async def note(one: str) -> None:
+        async def prepare(one: str) -> dict[str, Any]:
             now = datetime.now(UTC)
-            await self._book.run(lambda c: self._note_resubmitted(c, one, now))
+            correlation = await self._book.run(lambda c: self._note_resubmitted(c, one, now))
+            return {"content_type": "application/json", "correlation_id": correlation}
 
         try:
-            back = await put_back(self._service, f"error.{queue}", queue, job_id, note, **missing)
+            back = await put_back(self._service, f"error.{queue}", queue, job_id, prepare)
         except BrokerRefuses as error:
             if error.code != 404:
                 raise
@@ -344,11 +346,14 @@ class Extractors:
         job_file.post(connection, job_events.of_job(begin, "queued", None, job.submitted, self._options.source))
         return job
 
-    def _note_resubmitted(self, connection: sqlite3.Connection, job_id: str, now: datetime) -> None:
+    def _note_resubmitted(self, connection: sqlite3.Connection, job_id: str, now: datetime) -> str | None:
+        """Note that a job waits again; gives the correlation id that it was submitted with."""
         known = job_file.find(connection, job_id)
-        if known is not None:
-            job = job_file.begin_again(connection, known, now)
-            job_file.post(connection, job_events.of_job(job, "queued", None, now, self._options.source))
+        if known is None:
+            return None
+        job = job_file.begin_again(connection, known, now)
+        job_file.post(connection, job_events.of_job(job, "queued", None, now, self._options.source))
+        return job.correlation
 
     async def _forward(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:

@@ -5,7 +5,7 @@ nothing is bound any more, without what they need to report their status: they a
 are: they are held unacknowledged while the one is looked for, and are in their places again when the channel closes.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -26,7 +26,7 @@ class _Ids(msgspec.Struct):
 async def withdraw(service: MessageService, queue: str, job_id: str) -> bytes | None:
     """Take a job out of a queue.
 
-    Extractors find the queue empty while it is looked through, about a second for ten thousand jobs.
+    Extractors find the queue empty while it is looked through: 2.4 seconds for ten thousand jobs on two cores.
 
     Returns:
         its body; None when it is not in the queue: an extractor has it, or it has ended.
@@ -52,16 +52,15 @@ async def put_back(
     errors: str,
     queue: str,
     job_id: str | None,
-    note: Callable[[str], Awaitable[None]],
-    **missing: str | None,
+    prepare: Callable[[str], Awaitable[Mapping[str, Any]]],
 ) -> list[str]:
     """Put jobs that pyClowder gave up back into the queue of their extractor, with every property that they have.
 
     Args:
         errors: queue of those given up.
         job_id: of the one to put back; None for all.
-        note: told the id of each job before it is put back, for it may be worked off at once.
-        missing: properties that pyClowder did not keep, for jobs that lack them.
+        prepare: told the id of each job before it is put back, for it may be worked off at once; gives the properties
+            that pyClowder did not keep, for a job that lacks them.
 
     Returns:
         the ids of the jobs; empty for one that names none.
@@ -80,12 +79,10 @@ async def put_back(
                 break
             if job_id is not None and not _is(delivery, job_id):
                 continue
-            lacking: dict[str, Any] = {
-                name: value for name, value in missing.items() if not getattr(delivery.properties, name)
-            }
-            message = delivery.message(routing_key=queue, **lacking)
             ids = _ids(delivery)
-            await note(ids.jobid or ids.job_id or "")
+            kept = await prepare(ids.jobid or ids.job_id or "")
+            lacking = {name: value for name, value in kept.items() if not getattr(delivery.properties, name)}
+            message = delivery.message(routing_key=queue, **lacking)
             await service.publish_all([msgspec.structs.replace(message, body=_afresh(delivery.body))])
             await held.acknowledge(delivery)  # only now: killed in between, it is in both queues
             back.append(ids.jobid or ids.job_id or "")
