@@ -208,6 +208,16 @@ def test_an_address_is_shown_without_its_credentials(url: str, shown: str) -> No
     assert redacted(from_text(f"[workers.x]\nurl = '{url}'"))["workers"]["x"]["url"] == shown
 
 
+def test_an_address_is_shown_without_its_credentials_whatever_the_setting_is_called() -> None:
+    shown = redacted(
+        from_text(
+            "[exchange]\nmanagement = 'http://guest:hush@host:15672'\n[workers.x]\nhosts = ['http://a:hush@b', 'c']"
+        )
+    )
+    assert shown["exchange"]["management"] == "http://…@host:15672"
+    assert shown["workers"]["x"]["hosts"] == ["http://…@b", "c"]
+
+
 def test_what_is_no_secret_is_shown_as_plain_values() -> None:
     shown = redacted(from_text("[workers.x]\ndatabase = 'events'\ntoken = ''\n[collect]\nport = 5"))
     assert shown["workers"]["x"] == {"database": "events", "token": ""}

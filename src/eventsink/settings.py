@@ -194,13 +194,16 @@ def redacted(settings: Settings) -> dict[str, Any]:
 def _hide(name: str, value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _hide(key, item) for key, item in value.items()}
-    if name == "url":
-        address, query, _ = str(value).partition("?")
+    if isinstance(value, list):
+        return [_hide(name, item) for item in value]
+    if name != "url" and any(word in name for word in SECRET):
+        return "…" if value else value
+    if isinstance(value, str) and "://" in value:  # an address, whatever the setting is called
+        address, query, _ = value.partition("?")
         scheme, _, rest = address.rpartition("://")
         host = f"…@{rest.rpartition('@')[2]}" if "@" in rest else rest
-        return f"{scheme}://{host}{query}{'…' if query else ''}" if scheme else value
-    secret = name != "url" and any(word in name for word in SECRET)
-    return "…" if secret and value else value
+        return f"{scheme}://{host}{query}{'…' if query else ''}"
+    return value
 
 
 def _read_file(path: Path | None, environment: Mapping[str, str]) -> dict[str, Any]:
