@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from pathlib import Path
@@ -167,8 +168,9 @@ def test_no_events_are_said_to_be_none(on_town):
 
 def test_tail_shows_what_comes_and_ends_with_ctrl_c(town):
     command = [sys.executable, "-m", "eventsink", "tail", "--type", "demo.tail", "--format", "json"]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with subprocess.Popen(
-        [*command, "--data", str(town.data)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--data", str(town.data)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=buffered
     ) as tail:
         assert tail.stdout is not None
         assert tail.stderr is not None
@@ -180,6 +182,19 @@ def test_tail_shows_what_comes_and_ends_with_ctrl_c(town):
         tail.send_signal(signal.SIGINT)
         assert tail.wait(10) == 0
         assert tail.stderr.read() == ""
+
+
+def test_watching_the_status_hands_each_look_on_at_once(town):
+    command = [sys.executable, "-m", "eventsink", "status", "--watch", "--format", "json", "--data", str(town.data)]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=buffered) as watch:
+        assert watch.stdout is not None
+        timer = threading.Timer(20, watch.kill)  # a line that never comes ends the test
+        timer.start()
+        assert [set(json.loads(watch.stdout.readline())) >= {"workers", "spool"} for _ in range(2)] == [True, True]
+        timer.cancel()
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(10) == 0
 
 
 def test_types_are_those_of_the_catalogue(on_town):

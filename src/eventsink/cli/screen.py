@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["count", "errors", "events", "new_table", "note", "output", "plain", "print_json", "size"]
+__all__ = ["count", "errors", "events", "flush", "new_table", "note", "output", "plain", "print_json", "size"]
 
 WIDE = 160  # of output that goes into a file or a pipe
 
@@ -46,6 +46,11 @@ def print_json(value: Any) -> None:
     """Print a value as one line of JSON."""
     line = bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
     sys.stdout.write(line.decode("utf-8", "replace") + "\n")
+
+
+def flush() -> None:
+    """Hand over what was printed now: a pipe or a file gets it at once, not when some kilobytes have come together."""
+    sys.stdout.flush()
 
 
 def count(number: float) -> str:

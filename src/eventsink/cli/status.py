@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from eventsink.cli.options import Form, Format, new_app, talks
-from eventsink.cli.screen import count, events, new_table, output, plain, print_json, size
+from eventsink.cli.screen import count, events, flush, new_table, output, plain, print_json, size
 from eventsink.cli.sink import Sink
 from eventsink.cli.times import age, clock
 
@@ -46,7 +46,7 @@ def status(
 def _print_lines(sink: Sink, found: dict[str, Any], *, again: bool) -> None:
     print_json(found)
     while again:
-        typer.get_text_stream("stdout").flush()
+        flush()
         time.sleep(EVERY)
         print_json(sink.get("/v1/status"))
 

@@ -9,7 +9,7 @@ import typer
 
 from eventsink.cli.options import Form, Format, new_app, talks
 from eventsink.cli.rows import Columns
-from eventsink.cli.screen import note, output, print_json
+from eventsink.cli.screen import flush, note, output, print_json
 from eventsink.cli.sink import Refusal, Sink, Unreachable
 
 EVERY = 0.5  # seconds between two looks
@@ -48,7 +48,7 @@ def follow(sink: Sink, query: dict[str, Any]) -> Iterator[msgspec.Raw]:
         for event in page:
             after = max(after, msgspec.json.decode(event)["seq"])
             yield event
-        typer.get_text_stream("stdout").flush()
+        flush()
         if len(page) < PAGE:
             time.sleep(EVERY)
 
