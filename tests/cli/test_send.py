@@ -87,7 +87,7 @@ def test_a_file_that_was_changed_is_sent_anew_and_says_so(on_town, town):
 
 def test_one_event_is_made_of_options(on_town, town):
     data = json.dumps({"n": "one"})
-    options = ("--user", "typed", "--subject", "datasets/1", "--time", "2026-11-01T10:00:00Z", "--data", data)
+    options = ("--user", "typed", "--subject", "datasets/1", "--time", "2026-11-01T10:00:00Z", "--json", data)
     assert on_town("send", "--type", "demo.sent", *options).stdout.startswith("1 event accepted in")
     town.settle()
     _, page = town.request("GET", "/v1/events?user=typed")
@@ -95,14 +95,27 @@ def test_one_event_is_made_of_options(on_town, town):
     assert (found["subject"], found["time"], found["id"][14]) == ("datasets/1", "2026-11-01T10:00:00Z", "7")
 
 
+def test_data_is_the_data_directory_as_in_every_command(run, town):
+    Path("one.ndjson").write_text('{"type":"demo.sent","id":"by-directory","user":"directory","data":{"n":1}}\n')
+    assert run("send", "--data", town.data, "one.ndjson").stdout.startswith("1 event accepted in")
+    assert stored(town, "directory") == {"1": 1}
+
+
+def test_data_that_is_json_is_still_read_with_a_word_about_it(on_town, town):
+    answer = on_town("send", "--type", "demo.sent", "--user", "earlier", "--data", '{"n": "one"}')
+    assert answer.stdout.startswith("1 event accepted in")
+    assert "--json" in answer.stderr
+    assert len(stored(town, "earlier")) == 1
+
+
 @pytest.mark.parametrize(
     "words",
     [
         (),
-        ("--data", "{}"),
+        ("--json", "{}"),
         ("file", "--type", "a.b"),
-        ("--type", "a.b", "--data", "[1]"),
-        ("--type", "a.b", "--data", "{"),
+        ("--type", "a.b", "--json", "[1]"),
+        ("--type", "a.b", "--json", "{"),
     ],
 )
 def test_what_cannot_be_meant_is_a_wrong_command_line(on_town, words):

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 import typer
 
 from eventsink.cli.locate import connect
+from eventsink.cli.screen import note
 from eventsink.cli.times import moment
 from eventsink.settings import Settings, load
 
@@ -47,6 +49,16 @@ Until = Annotated[str | None, typer.Option(help="Before this time.", parser=mome
 _Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file.  [default: eventsink.toml, if there]", metavar="FILE")
 ]
+_Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        "--data-dir",
+        envvar="EVENTSINK_DATA",
+        help="Data directory of a sink on this machine.  [default: var]",
+        metavar="DIR",
+    ),
+]
 Url = Annotated[str | None, typer.Option("--url", envvar="EVENTSINK_URL", help="Address of the sink.", metavar="URL")]
 Key = Annotated[str | None, typer.Option("--key", envvar="EVENTSINK_KEY", help="API key.", metavar="KEY")]
 
@@ -81,7 +93,7 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
     def run(*, data_directory: str | None, config: Path | None, **given: Any) -> None:
         command(load(config, data=data_directory), **given)
 
-    return _with_options(run, command, {"data_directory": _data(command), "config": _Config})
+    return _with_options(run, command, {"data_directory": _Data, "config": _Config})
 
 
 def talks(command: Callable[..., None]) -> Callable[..., None]:
@@ -89,17 +101,18 @@ def talks(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*, url: str | None, key: str | None, data_directory: str | None, config: Path | None, **given: Any) -> None:
+        if "json" in given and _is_json(data_directory):
+            note("--data is the data directory: give the data of an event with --json. It is read once more.", "yellow")
+            given["json"], data_directory = given["json"] or data_directory, os.environ.get("EVENTSINK_DATA")
         with connect(load(config, data=data_directory), url, key) as sink:
             command(sink, **given)
 
-    return _with_options(run, command, {"url": Url, "key": Key, "data_directory": _data(command), "config": _Config})
+    return _with_options(run, command, {"url": Url, "key": Key, "data_directory": _Data, "config": _Config})
 
 
-def _data(command: Callable[..., None]) -> Any:
-    # `send` has a --data of its own: what the event says.
-    names = ["--data-dir"] if "data" in inspect.signature(command).parameters else ["--data", "--data-dir"]
-    help_ = "Data directory of a sink on this machine.  [default: var]"
-    return Annotated[str | None, typer.Option(*names, envvar="EVENTSINK_DATA", help=help_, metavar="DIR")]
+def _is_json(data_directory: str | None) -> bool:
+    """Whether this is the data of an event, which `send` took with --data in its first version."""
+    return (data_directory or "").lstrip()[:1] == "{"
 
 
 def _with_options(run: Callable[..., None], command: Callable[..., None], more: dict[str, Any]) -> Callable[..., None]:

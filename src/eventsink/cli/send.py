@@ -38,7 +38,7 @@ def send(
         list[str] | None, typer.Argument(help="Files, also .gz; - is standard input.", metavar="FILE")
     ] = None,
     type: Annotated[str | None, typer.Option(help="Send one event of this type.", metavar="TYPE")] = None,  # noqa: A002
-    data: Annotated[str | None, typer.Option(help="Its data.", metavar="JSON")] = None,
+    json: Annotated[str | None, typer.Option(help="Its data.", metavar="JSON")] = None,
     user: Annotated[str | None, typer.Option(help="Its user.", metavar="ID")] = None,
     subject: Annotated[str | None, typer.Option(help="What it is about.", metavar="KIND/ID")] = None,
     time: Annotated[str | None, typer.Option(help="When it happened.  [default: now]", metavar="TIME")] = None,
@@ -59,9 +59,9 @@ def send(
 
     Exit code 1 if anything was not accepted.
     """
-    event = _event(type, data, {"user": user, "subject": subject, "time": time})
+    event = _event(type, json, {"user": user, "subject": subject, "time": time})
     if bool(files) == bool(event):
-        raise typer.BadParameter("Give files, or - for standard input, or one event by --type and --data.")
+        raise typer.BadParameter("Give files, or - for standard input, or one event by --type and --json.")
     sources = [partial(open_source, path) for path in files or []] or [partial(given_source, event, "the event")]
     with (
         _open(rejected) as trash,
@@ -125,7 +125,7 @@ def _event(type_: str | None, data: str | None, attributes: dict[str, str | None
     try:
         content = msgspec.json.decode(data or "{}", type=dict[str, Any])
     except msgspec.DecodeError as error:
-        raise typer.BadParameter(f"It is no JSON object: {error}.", param_hint="--data") from None
+        raise typer.BadParameter(f"It is no JSON object: {error}.", param_hint="--json") from None
     given = {name: value for name, value in attributes.items() if value is not None}
     return msgspec.json.encode({"id": new_ids(1, datetime.now(UTC))[0], "type": type_, **given, "data": content})
 
