@@ -37,6 +37,16 @@ def told(intake: Intake) -> list[tuple[int, str]]:
     return [(rejection.index, rejection.pointer) for rejection in intake.rejected]
 
 
+@pytest.mark.parametrize(
+    "time", ["2026-11-20T23:59:59.9999996Z", 1764000000.1, "1764000000123", "2026-11-20T01:00:00+01:00"]
+)
+async def test_the_time_of_an_event_is_the_same_alone_and_beside_any_other(time: Any) -> None:
+    event = {"type": "lab.nb", "id": "1", "time": time, "data": {}}
+    alone = await take([event])
+    beside = await take([event, {"type": "lab.nb", "id": "x", "traceparent": "00-1", "data": {}}])
+    assert alone.events[0].time == beside.events[0].time
+
+
 # --- content types ---------------------------------------------------------------------------------------------------
 
 

@@ -29,17 +29,10 @@ def moment(text: str, now: datetime | None = None) -> str:
         if ago:
             time = max(now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}), EPOCH)
         else:
-            time = named.get(text.strip().lower()) or parse_time(_no_short_number(text))
+            time = named.get(text.strip().lower()) or parse_time(text)
     except (InvalidEvent, OverflowError):
         raise typer.BadParameter(f"{text!r} is no time: give one as 2h, 7d, today or 2026-11-23T10:00 (UTC).") from None
     return time.isoformat().replace("+00:00", "Z")
-
-
-def _no_short_number(text: str) -> str:
-    """Epoch seconds have nine digits at least; `7` was meant to be `7d`."""
-    if text.strip().isdigit() and len(text.strip()) < 9:
-        raise InvalidEvent("A number without its unit.")
-    return text
 
 
 def clock(time: str) -> str:
