@@ -217,6 +217,18 @@ async def test_a_body_is_read_in_its_charset(media: str, charset: str, codec: st
     assert (await take(body, media + charset)).events[0].user == text
 
 
+@pytest.mark.parametrize(("form", "content_type"), [(b"[%s,%s, %s]", ""), (b"%s\n%s\n%s", NDJSON)])
+async def test_one_cut_character_garbles_no_neighbour(form: bytes, content_type: str) -> None:
+    named = '{"type":"lab.name","id":"%s","data":{"name":"%s"}}'
+    good = (named % ("good", "Übersicht + Größe.csv")).encode()
+    cut = (named % ("cut", "Messung Zürich €")).encode().replace("€".encode(), "€".encode()[:2])
+    windows = (named % ("windows", "Größe in €")).encode("cp1252")
+    intake = await take(form % (good, cut, windows), content_type)
+    assert [event.data["name"] for event in intake.events] == ["Übersicht + Größe.csv", "Größe in €"]
+    assert told(intake) == [(1, "")]
+    assert "UTF-8" in intake.rejected[0].message
+
+
 async def test_without_a_charset_latin_1_is_read_where_the_body_is_no_utf_8() -> None:
     line = json.dumps(LOGIN | {"user": "é"}, ensure_ascii=False)
     intake = await take(line.encode("latin-1") + b"\n" + line.encode(), NDJSON)

@@ -17,7 +17,7 @@ from eventsink.dialects.cloudevents import from_headers
 from eventsink.errors import InvalidEvent, MalformedBody, UnreadableBody
 from eventsink.event import Plain
 
-__all__ = ["read_all", "read_binary", "read_each", "to_utf8"]
+__all__ = ["read_all", "read_binary", "read_each", "split_array", "to_utf8"]
 
 _JSON = frozenset({"", "application/json", "application/cloudevents+json", "application/cloudevents-batch+json"})
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq"})
@@ -25,6 +25,10 @@ _EITHER = frozenset({"application/x-www-form-urlencoded", "text/plain", "applica
 
 # Codecs of Python that no charset is; one of them needs hours for a body of some megabytes.
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"})
+
+# Every byte beyond ASCII as a letter: where a string ends does not depend on what is written in it.
+_TO_ASCII = bytes(byte if byte < 0x80 else ord("x") for byte in range(256))
+_BETWEEN = b" \t\r\n,"  # the elements of an array
 
 _plain = msgspec.json.Decoder(Plain)
 _plains = msgspec.json.Decoder(list[Plain])
@@ -71,12 +75,11 @@ def _split(body: bytes, media: str) -> list[Any]:
     lines = [line for line in body.split(separator) if line.strip()]
     if media in _LINES:
         return lines
-    body = _as_utf8(body)
     if body[:1] == b"[":
         try:
-            return list(_pieces.decode(body))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            value = _leniently(body, error)
+            return split_array(body)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            value = _leniently(_as_utf8(body), error)
             return value if isinstance(value, list) else [value]
     if media in _EITHER and len(lines) > 1:
         try:
@@ -84,6 +87,21 @@ def _split(body: bytes, media: str) -> list[Any]:
         except MalformedBody:  # not one value, so one a line
             return lines
     return [body]
+
+
+def split_array(body: bytes) -> list[bytes]:
+    """The elements of a JSON array, cut out byte for byte, whatever charset each of them is in.
+
+    Raises:
+        msgspec.MsgspecError, RecursionError: it is no array that the strict reader takes.
+    """
+    pieces, end = [], 1
+    for raw in _pieces.decode(body.translate(_TO_ASCII)):
+        while body[end] in _BETWEEN:
+            end += 1
+        start, end = end, end + len(bytes(raw))
+        pieces.append(body[start:end])
+    return pieces
 
 
 def _decode(piece: bytes) -> Any:
@@ -151,13 +169,30 @@ def _recoded(body: bytes, charset: str) -> bytes | None:
         return None
 
 
-def _as_utf8(body: bytes) -> bytes:
-    """The body, read as Latin-1 where it is not UTF-8, as some Java machines send it."""
+def _as_utf8(piece: bytes) -> bytes:
+    """The JSON of one event, read as windows-1252 where it is not UTF-8, as some Windows and Java machines send it.
+
+    Raises:
+        MalformedBody: it is in neither. Text in which characters of UTF-8 are found is damaged UTF-8.
+    """
     try:
-        body.decode()
-    except UnicodeDecodeError:
-        return body.decode("latin-1").encode()
-    return body
+        piece.decode()
+    except UnicodeDecodeError as error:
+        try:
+            text = "" if _has_utf8(piece) else piece.decode("windows-1252")
+        except UnicodeDecodeError:
+            text = ""
+        if not text:
+            byte = f"{piece[error.start]:02X}"
+            raise MalformedBody(
+                f"Byte {error.start} of the event ({byte}) is no UTF-8, perhaps half of a character: send UTF-8."
+            ) from None
+        return text.encode()
+    return piece
+
+
+def _has_utf8(piece: bytes) -> bool:
+    return not piece.decode("utf-8", "ignore").isascii()
 
 
 def _malformed(error: Exception, body: bytes) -> MalformedBody:

@@ -14,7 +14,7 @@ import structlog
 from eventsink.amqp import Delivery, Message
 from eventsink.dialects import read
 from eventsink.dialects.admit import Admission, Stamps
-from eventsink.dialects.body import read_binary, read_each, to_utf8
+from eventsink.dialects.body import read_binary, read_each, split_array, to_utf8
 from eventsink.errors import InvalidEvent, MalformedBody, UnreadableBody
 from eventsink.event import Event, decode_lines, encode
 
@@ -176,8 +176,8 @@ def _pieces(body: bytes, media: str) -> list[bytes]:
     if body.lstrip()[:1] != b"[":
         return [body]
     try:
-        return [bytes(raw) for raw in _raws.decode(body)] or [body]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # Python's own reader is more lenient
+        return split_array(body) or [body]
+    except (msgspec.MsgspecError, RecursionError):  # Python's own reader is more lenient
         pass
     try:  # NaN and lone surrogates are refused one by one
         return [json.dumps(value).encode() for value in json.loads(body)] or [body]
