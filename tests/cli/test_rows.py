@@ -1,9 +1,12 @@
+from io import StringIO
+
 import msgspec
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 
 from eventsink.cli.rows import Columns, in_words
-from eventsink.cli.screen import plain, size
+from eventsink.cli.screen import new_table, one_line, plain, size
 
 EVENT = {
     "time": "2026-11-24T15:30:01Z",
@@ -38,6 +41,20 @@ def test_no_event_commands_the_terminal():
     row = Columns(200).row(msgspec.Raw(msgspec.json.encode(event)))
     assert row.isprintable()
     assert plain("a\x1bb") == "a�b"
+
+
+@pytest.mark.parametrize("text", ["x" * 10_000, "图" * 10_000, "a b\n\t" * 3000])
+def test_a_long_text_takes_one_line_of_a_table(text: str):
+    screen = StringIO()
+    console = Console(width=120, file=screen)
+    table = new_table("Job", "Message")
+    table.add_row("j1", one_line(text))
+    table.add_row("j2", one_line("short"))
+    console.print(table)
+    lines = screen.getvalue().splitlines()
+    assert len(lines) == 4
+    assert all(cell_len(line) <= 120 for line in lines)
+    assert "…" in lines[2] and lines[3].split() == ["j2", "short"]
 
 
 @pytest.mark.parametrize(

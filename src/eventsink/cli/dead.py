@@ -6,7 +6,7 @@ import msgspec
 import typer
 
 from eventsink.cli.options import Form, Format, new_app, talks
-from eventsink.cli.screen import count, new_table, note, output, plain, print_json
+from eventsink.cli.screen import count, new_table, note, one_line, output, plain, print_json
 from eventsink.cli.sink import Sink
 from eventsink.cli.times import clock
 
@@ -125,8 +125,8 @@ def _print_table(letters: list[dict[str, Any]]) -> None:
     table = new_table("Id", "Worker", "Type", "Reason", "Tries", "Last (UTC)", right=("Id", "Tries"))
     for letter in letters:
         event_type = letter.get("body", {}).get("type", "-")
-        cells = (letter["id"], letter["worker"], event_type, letter["reason"], letter["attempts"])
-        table.add_row(*(plain(cell) for cell in cells), clock(letter["last_seen"]))
+        told = (one_line(letter["reason"]), str(letter["attempts"]), clock(letter["last_seen"]))
+        table.add_row(str(letter["id"]), plain(letter["worker"]), plain(event_type), *told)
     output().print(table)
 
 

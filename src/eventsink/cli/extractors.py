@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eventsink.cli.options import Form, Format, new_app, talks
-from eventsink.cli.screen import count, new_table, note, output, plain, print_json
+from eventsink.cli.screen import count, new_table, note, one_line, output, plain, print_json
 from eventsink.cli.sink import Sink
 from eventsink.cli.tail import follow
 from eventsink.cli.times import clock
@@ -56,7 +56,7 @@ def list_(
         replicas = Text(str(one["replicas"]), style="" if one["replicas"] else "red")
         name = one["name"] if one["queue"] == one["name"] else f"{one['name']} ({one['queue']})"
         seen = clock(one["last_seen"]) if one["last_seen"] else "not lately"
-        told = [plain(one["description"])] * wide
+        told = [one_line(one["description"])] * wide
         table.add_row(plain(name), plain(one["version"]), replicas, *figures, seen, *told)
     output().print(table)
 
@@ -85,7 +85,7 @@ def jobs(
             times = (_span(job["queue_ms"]), _span(job["run_ms"]))
             state = Text(job["state"], style=_STYLES.get(job["state"], ""))
             texts = map(plain, (job["id"], job["extractor"], about))
-            told = [clock(job["seen"]), plain(job["message"] or "")] * wide
+            told = [Text(clock(job["seen"])), one_line(job["message"] or "")] * wide
             table.add_row(*texts, state, str(job["retries"] + 1), *times, *told)
         output().print(table)
     else:
@@ -172,7 +172,7 @@ def unread(
     elif found:
         table = new_table("Time (UTC)", "Why", "Message")
         for message in found:
-            table.add_row(clock(message["at"]), plain(message["reason"]), plain(message["body"][:500]))
+            table.add_row(clock(message["at"]), plain(message["reason"]), one_line(message["body"]))
         output().print(table)
     else:
         note("All that came was read.", style="green")

@@ -8,8 +8,21 @@ import msgspec
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-__all__ = ["count", "errors", "events", "flush", "new_table", "note", "output", "plain", "print_json", "size"]
+__all__ = [
+    "count",
+    "errors",
+    "events",
+    "flush",
+    "new_table",
+    "note",
+    "one_line",
+    "output",
+    "plain",
+    "print_json",
+    "size",
+]
 
 WIDE = 160  # of output that goes into a file or a pipe
 
@@ -66,6 +79,11 @@ def events(number: int) -> str:
 def plain(text: object) -> str:
     """A text that others wrote, without what would command the terminal."""
     return "".join(letter if letter.isprintable() else "�" for letter in str(text))
+
+
+def one_line(text: object) -> Text:
+    """A text that others wrote as a cell of a table: cut to the width of its column, however long it is."""
+    return Text(plain(text), no_wrap=True, overflow="ellipsis")
 
 
 def size(number: float) -> str:
