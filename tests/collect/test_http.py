@@ -53,7 +53,7 @@ _REFUSED: list[tuple[str, bytes, dict[str, str], int, str]] = [
     ("XML", b"<a/>", {"Content-Type": "application/xml"}, 415, "application/json"),
     ("unknown charset", b"{}", {"Content-Type": "application/json; charset=klingon"}, 415, "klingon"),
     ("CloudEvents 0.3", b'{"specversion":"0.3","type":"a.b","id":"1","source":"x"}', {}, 422, "CloudEvents 1.0"),
-    ("a Clowder message of no category", b'{"category":"uplaod"}', {}, 422, "Did you mean 'upload'?"),
+    ("a Clowder message of no category", b'{"category":"two words"}', {}, 422, "Clowder has no category 'two words'"),
 ]
 
 

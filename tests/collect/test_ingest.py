@@ -141,7 +141,7 @@ async def test_one_bad_line_does_not_stop_the_others() -> None:
         ({"type": "a.b", "data": {"x": float("nan")}}, "/data/x"),
         ({"type": "a.b", "data": {"x": "\ud800"}}, "/data/x"),
         ({"type": "a.b", "data": {"x": 2**70}}, "/data/x"),
-        ({"category": "uplaod"}, "/category"),
+        ({"category": 5}, "/category"),
         ({"category": "view_resource", "type": [], "resource_id": "x"}, "/data/resource_type"),
         ({"specversion": "0.3", "type": "a.b"}, "/specversion"),
         ({"type": "a.b", "time": "noon"}, "/time"),

@@ -191,7 +191,7 @@ def test_a_charset_or_an_encoding_that_is_not_known_gives_a_letter(name: str) ->
         (b'{"category":', "too early"),
         (b"\xff\xfe\x00\x01", "malformed"),
         (b"{}", "No known form"),
-        (b'{"category":"nonsense","created":1}', ""),
+        (b'{"category":"no name","created":1}', ""),
         (b'{"type":"a.b","data":' + b"[" * 200 + b"]" * 200 + b"}", ""),
         (b"[" * 100_000, "nested"),
         (b'{"type":"a.b","data":{"\\ud800":1}}', ""),

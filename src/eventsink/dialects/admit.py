@@ -150,7 +150,8 @@ class Admission:
                 got=draft.type,
             )
         check_values(draft.data, "/data")
-        return [Notice("/type", f"{draft.type!r} is kept as a custom event.{hint}")] if close else []
+        foreign = isinstance(draft, Draft) and draft.dialect is not None  # a later version of it knows more than we do
+        return [Notice("/type", f"{draft.type!r} is kept as a custom event.{hint}")] if close or foreign else []
 
 
 @functools.lru_cache(maxsize=1024)  # looking for likeness is dear, and custom events come in thousands of one type

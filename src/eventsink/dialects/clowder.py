@@ -1,18 +1,29 @@
 """Messages of Clowder 1.15.1 and later, as its EventSinkService publishes them.
 
 One flat object: `category`, `type`, ids, names, `size` and `created` (epoch milliseconds). `size` is bytes for a file
-and a count of files and folders for a dataset.
+and a count of files and folders for a dataset. What another version of Clowder says about more becomes a custom event
+`clowder.<category>` with all of its fields.
 """
 
 import html
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
-from eventsink.catalogue import nearest
+from eventsink.catalogue import ResourceType, nearest
 from eventsink.errors import InvalidEvent
 from eventsink.event import Draft, content_id, parse_time
 
 NAME = "clowder"
+_CATEGORY = re.compile(r"[a-z0-9_-]{1,100}", re.IGNORECASE)
+_ACTIVITIES = ("signup", "login")
+_RESOURCES = get_args(ResourceType)
+_KINDS: dict[str, tuple[str, ...]] = {
+    "user_activity": _ACTIVITIES,
+    "extraction": (*_RESOURCES, "selection"),
+    "upload": (),  # of files alone, whatever they are called
+}
+_ATTRIBUTES = ("category", "created", "user_id")  # that have a place of their own in an event
 _PLURALS = {"file": "files", "dataset": "datasets", "collection": "collections", "space": "spaces"}
 
 
@@ -24,8 +35,7 @@ def recognises(item: dict[str, Any]) -> bool:
 def read(item: dict[str, Any]) -> Draft:
     """Read one message. Without `created` its time is that of its arrival."""
     category = item["category"]
-    reader = _READERS.get(category) if isinstance(category, str) else None
-    if reader is None:
+    if not isinstance(category, str) or not _CATEGORY.fullmatch(category):
         close = nearest(str(category), list(_READERS))
         raise InvalidEvent(
             f"Clowder has no category {str(category)[:60]!r}." + (f" Did you mean {close!r}?" if close else ""),
@@ -33,18 +43,29 @@ def read(item: dict[str, Any]) -> Draft:
             expected="one of " + ", ".join(_READERS),
             got=repr(category)[:60],
         )
-    event_type, data = reader(item)
-    data |= {name: value for name, value in item.items() if name not in _KNOWN}  # later versions may say more
+    if _is_known(category, item.get("type")):
+        event_type, data = _READERS[category](item)
+        data |= {name: value for name, value in item.items() if name not in _KNOWN}  # later versions may say more
+    else:
+        event_type, data = f"clowder.{category}", {n: v for n, v in item.items() if n not in _ATTRIBUTES}
     time = parse_time(item["created"], "/created") if item.get("created") is not None else None
     return Draft(
         type=event_type,
         id=content_id(item, time),
         time=time,
         user=text(item, "user_id"),
-        subject=subject(data),
+        subject=subject({"resource_type": item.get("type"), **data}),
         data={name: value for name, value in data.items() if value is not None},
         dialect=NAME,
     )
+
+
+def _is_known(category: str, kind: Any) -> bool:
+    """Whether there is an event type for what happened, and for what it happened to."""
+    if not isinstance(kind, str):
+        return category in _READERS  # its reader says what is wrong
+    kinds = _KINDS.get(category, _RESOURCES)
+    return category in _READERS and (not kinds or kind in kinds)
 
 
 def text(item: dict[str, Any], name: str) -> str | None:
@@ -113,7 +134,7 @@ def _sized(item: dict[str, Any]) -> dict[str, Any]:
 
 def _activity(item: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     kind = item.get("type")
-    if kind not in ("signup", "login"):
+    if kind not in _ACTIVITIES:
         raise InvalidEvent(
             "A user activity is a signup or a login.", pointer="/type", expected="signup or login", got=repr(kind)[:60]
         )
