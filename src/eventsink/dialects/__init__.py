@@ -7,7 +7,7 @@ whatever takes messages from a broker.
 from typing import Any
 
 from eventsink.catalogue import check_values
-from eventsink.dialects import browser, cloudevents, clowder, clowder_1_15_0, health, shorthand
+from eventsink.dialects import browser, cloudevents, clowder, clowder_1_15_0, health, mongoexport, shorthand
 from eventsink.errors import InvalidEvent
 from eventsink.event import Draft
 
@@ -26,6 +26,11 @@ def read(item: Any) -> Draft:
     if not isinstance(item, dict):
         raise InvalidEvent("An event is a JSON object.", expected="object", got=_kind(item))
     check_values(item, "")
+    if mongoexport.recognises(item):
+        message, stored = mongoexport.original(item)
+        imported = read(message)
+        imported.time = imported.time or stored
+        return imported
     for dialect in _DIALECTS:
         if dialect.recognises(item):
             draft: Draft = dialect.read(item)
