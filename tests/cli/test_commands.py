@@ -30,6 +30,20 @@ def test_help_names_every_command_and_needs_nothing_heavy():
     assert answer.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("delay", [0.01, 0.03, 0.06, 0.1, 0.15, 0.25])
+def test_ctrl_c_while_a_command_starts_ends_it_quietly(delay):
+    code = "from eventsink.__main__ import main\nprint('here', flush=True)\nmain()"
+    command = [sys.executable, "-c", code, "status", "--url", "http://127.0.0.1:1", "--key", "x"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode in (1, 130)
+    assert "Traceback" not in told
+
+
 def leaves() -> list[tuple[str, ...]]:
     groups = {"dead": ("list", "show", "retry", "drop", "export"), "keys": ("create", "list", "revoke")}
     groups["config"] = ("show", "check")
