@@ -7,6 +7,9 @@ code := $(wildcard src tests benchmarks examples)
 # Python may keep what it has compiled, whatever the environment says: everything starts sooner.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Tests see none of the variables of whoever runs them: what passes by its surroundings alone is no pass.
+clean = env -i LANG=C.UTF-8 $(foreach name,HOME PATH TERM TMPDIR CI,$(if $($(name)),$(name)="$($(name))"))
+
 .DEFAULT_GOAL := help
 .PHONY: help up test check format bench soak server dev services
 
@@ -19,9 +22,9 @@ up: server ## run the embedded sink
 # The journeys run servers, floods and kills of their own, and have the machine for themselves.
 test: dev services ## run the tests
 ifdef ARGS
-	@$(bin)/pytest $(ARGS)
+	@$(clean) $(bin)/pytest $(ARGS)
 else
-	@$(bin)/pytest -n 2 --dist loadfile --ignore tests/journeys ; beside=$$? ; $(bin)/pytest tests/journeys && exit $$beside
+	@$(clean) $(bin)/pytest -n 2 --dist loadfile --ignore tests/journeys ; beside=$$? ; $(clean) $(bin)/pytest tests/journeys && exit $$beside
 endif
 
 check: dev ## formatting, lint, types, layers, generated documentation
@@ -39,7 +42,7 @@ bench: dev services ## measure, and print the tables
 	@$(bin)/python -m benchmarks $(ARGS)
 
 soak: dev services ## the long runs with faults
-	@$(bin)/pytest -m soak $(ARGS)
+	@$(clean) $(bin)/pytest -m soak $(ARGS)
 
 server dev:
 	@scripts/setup $@
