@@ -31,7 +31,7 @@ class Clowder:
         '[{"category": "upload", "size": "many", "created": %d}]',
         '{"some": "object", "n": %d}',
         '{"category": "download", "type": "file", "created": [%d]}',
-        '{"category": "nothing", "created": %d}',
+        '{"category": "no name", "created": %d}',
     )
 
     def __init__(self, url: str, seed: int) -> None:
