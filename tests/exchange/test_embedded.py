@@ -71,6 +71,21 @@ async def test_a_second_process_is_told_who_has_the_file(tmp_path: Path) -> None
     await exchange.close()
 
 
+async def test_nothing_is_accepted_or_promised_once_the_folder_was_moved_away(tmp_path: Path) -> None:
+    folder, moved = tmp_path / "var", tmp_path / "moved"
+    exchange = await EmbeddedExchange.open(folder / "exchange.db")
+    await exchange.publish(sample_events(1))
+    await exchange.publish([])
+    folder.rename(moved)
+    for events in (sample_events(1), []):
+        with pytest.raises(ExchangeUnavailable, match="is not there any more"):
+            await exchange.publish(events)
+    moved.rename(folder)
+    await exchange.publish(sample_events(1))
+    await exchange.publish([])
+    await exchange.close()
+
+
 async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ExchangeUnavailable, match="cannot be opened"):

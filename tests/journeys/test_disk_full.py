@@ -76,12 +76,15 @@ def test_a_full_disk_refuses_with_503_and_recovers(small_disk: _Inside) -> None:
     assert status == 503, answer
     assert "full" in answer["detail"] and "Nothing of this request was stored" in answer["detail"]
     assert int(small_disk.last_headers["retry-after"]) > 0
+    ready, why = small_disk.request("GET", "/readyz")
+    assert ready == 503 and "full" in why["detail"], "it says what a POST is answered"
     small_disk.accounts()
     ballast.unlink()
     deadline = time.monotonic() + 20
     while small_disk.post([{"id": "after", "type": "a.b", "data": {}}])[0] != 202:
         assert time.monotonic() < deadline, "it goes on when there is room again"
         time.sleep(0.1)
+    assert small_disk.request("GET", "/readyz")[0] == 200
     small_disk.settle()
     ids = small_disk.stored_ids()
     assert set(ids) == {event["id"] for event in kept} | {"after"}, "nothing of the refused request was stored"

@@ -43,7 +43,7 @@ class EmbeddedExchange:
         return cls(await LogFile.open(path, lambda: _wake(queues)), queues, most_bytes)
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Make events durable in the group commit that is under way or the next one.
+        """Make events durable in the group commit that is under way or the next one; none: see whether they would be.
 
         Raises:
             ExchangeFull: the size cap is reached.
@@ -55,8 +55,7 @@ class EmbeddedExchange:
                 f"{self.file.bytes} bytes of events wait, and {self.most_bytes} may (exchange.max_bytes):"
                 " see which worker does not keep up with `eventsink status`."
             )
-        if events:
-            await self.file.append(lines, len(events))
+        await (self.file.append(lines, len(events)) if events else self.file.check())
 
     async def queue(self, name: str, types: Sequence[str] = ()) -> EmbeddedQueue:
         """The queue of a worker; a new one gets what is published from now on, of whatever type."""

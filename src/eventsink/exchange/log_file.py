@@ -71,6 +71,14 @@ class LogFile:
         await self._settle(self._writer.append(lines, count))
         self.bytes += len(lines)
 
+    async def check(self) -> None:
+        """See whether events could be added now.
+
+        Raises:
+            ExchangeUnavailable: they could not.
+        """
+        await self.change(lambda _: check_room(self.path, 0))
+
     async def change(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """Make any other change, in one transaction; it is durable when this returns.
 
