@@ -1,5 +1,6 @@
 """API keys: made, checked, revoked, and never written down."""
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -256,6 +257,30 @@ def test_a_request_without_a_valid_key_is_401(keys: KeyFile, headers: dict[bytes
     problem = _refusal(sent, keys)
     assert (problem.status, problem.headers) == (401, {"www-authenticate": "Bearer"})
     assert made.key not in problem.detail
+
+
+def test_a_good_key_is_never_401_because_the_file_is_busy(path: Path, clock: Clock) -> None:
+    made = KeyFile(path).create(["ingest"])
+    started = KeyFile(path)
+    headers = {b"x-api-key": made.key.encode()}
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        problem = _refusal(headers, started)
+        assert (problem.status, problem.headers) == (503, {"retry-after": "1"})
+        assert time.monotonic() - began < 0.5, "the event loop does not wait for a lock"
+        other.execute("ROLLBACK")
+        assert authorize(headers, "ingest", started).id == made.id
+        other.execute("BEGIN EXCLUSIVE")
+        clock.now += 2
+        assert authorize(headers, "ingest", started).id == made.id, "the keys known so far go on"
+        assert _refusal({b"x-api-key": made.key.encode() + b"x"}, started).status == 401
+
+
+def test_a_key_that_another_process_made_is_good_at_once(keys: KeyFile, path: Path) -> None:
+    assert keys.check("nonsense") is None
+    made = KeyFile(path).create(["ingest"])
+    assert keys.check(made.key) is not None
 
 
 def test_a_key_without_the_scope_is_403_and_named_by_its_id(keys: KeyFile) -> None:

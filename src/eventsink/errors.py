@@ -86,6 +86,10 @@ class JobNotWaiting(EventSinkError):
     """An extractor job is not in the queue that it should be taken from: it is being worked on, or has ended."""
 
 
+class KeysNotRead(EventSinkError):
+    """Nobody can be told yet whether a key is good: the file of keys was busy at every look since the start."""
+
+
 class SettingsError(EventSinkError):
     """A setting is wrong; the message names the setting, its value and what is allowed."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from eventsink.errors import EventSinkError
+from eventsink.errors import EventSinkError, KeysNotRead
 
 __all__ = ["SCOPES", "Key", "KeyFile", "NewKey"]
 
@@ -81,9 +81,11 @@ class KeyFile:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA busy_timeout=5000")
             self._connection.execute(_SCHEMA)
+            # What answers requests never waits for a lock: the event loop would wait with it.
+            self._looking = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
         except (OSError, sqlite3.Error) as error:
             raise EventSinkError(f"The keys cannot be opened at {path}: {error}.") from error
-        self._version = -1
+        self._version: int | None = None  # of the file, when it was read last
 
     def create(self, scopes: Sequence[str], *, name: str = "", days: float | None = None, rate: float = 0.0) -> NewKey:
         """Make a key.
@@ -130,11 +132,20 @@ class KeyFile:
             raise EventSinkError(f"The keys at {self.path} cannot be read or changed: {error}.") from error
 
     def check(self, text: str) -> Key | None:
-        """The key that was presented, or None when it is unknown, revoked or expired."""
+        """The key that was presented, or None when it is unknown, revoked or expired.
+
+        Raises:
+            KeysNotRead: it is not known yet which keys there are.
+        """
         now = time.time()
         if now - self._looked > LOOK_AGAIN:
             self._look_again(now)
         key = self._compare(text)
+        if key is None and _FORM.fullmatch(text):  # one that was made this moment is good at once
+            self._look_again(now)
+            key = self._compare(text)
+        if key is None and self._version is None:
+            raise KeysNotRead(f"The keys at {self.path} are busy and could not be read yet: try again in a moment.")
         if key is None or (key.expires is not None and key.expires.timestamp() < now):
             return None
         self._used[key.id] = now
@@ -152,27 +163,24 @@ class KeyFile:
     def _look_again(self, now: float) -> None:
         self._note_use()
         with contextlib.suppress(sqlite3.Error):  # locked for a moment: the keys known so far go on, the next look sees
-            if self._changes() != self._version:
-                rows = self._connection.execute("SELECT * FROM keys").fetchall()
+            version = self._looking.execute("PRAGMA data_version").fetchone()[0]
+            if version != self._version:
+                rows = self._looking.execute("SELECT * FROM keys").fetchall()
                 self._known = {row[0]: (row[1], _key(row)) for row in rows}
-                self._version = self._changes()
+                self._version = version
         self._looked = now
-
-    def _changes(self) -> int:
-        """A number that is another one after every change of the file, by this process or others."""
-        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        return version + self._connection.total_changes
 
     def _note_use(self) -> None:
         rows = [(int(when // 60 * 60), key_id) for key_id, when in self._used.items()]
         self._used.clear()
         fresh = "UPDATE keys SET last_used = ?1 WHERE id = ?2 AND coalesce(last_used, 0) < ?1"
         with contextlib.suppress(sqlite3.Error):  # a full disk must not shut the door: the note is worth no refusal
-            self._connection.executemany(fresh, rows)
+            self._looking.executemany(fresh, rows)
 
     def close(self) -> None:
         """Note what was used last, and close the file."""
         self._note_use()
+        self._looking.close()
         self._connection.close()
 
 

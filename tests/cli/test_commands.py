@@ -424,6 +424,24 @@ def test_up_says_what_is_wrong_and_starts_nothing(tmp_path, town):
     assert errors.count("\n") == 1
 
 
+def test_a_start_that_fails_makes_no_keys_and_the_next_shows_them(tmp_path, town):
+    with up(tmp_path, "--port", town.url.rpartition(":")[2]) as sink:
+        sink.communicate(timeout=30)
+    with up(tmp_path, "--port", "0") as sink:
+        assert sink.stdout is not None
+        late = threading.Timer(30, sink.kill)
+        late.start()
+        told = ""
+        for line in sink.stdout:
+            told += line
+            if line.startswith("Send an event"):
+                break
+        late.cancel()
+        sink.terminate()
+        sink.communicate(timeout=30)
+    assert "  admin key   clw_" in told and "  ingest key  clw_" in told
+
+
 def test_up_plays_a_month_when_asked(tmp_path):
     with up(tmp_path, "--demo", "--port", "0") as process:
         try:

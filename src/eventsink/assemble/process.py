@@ -181,7 +181,6 @@ async def _prepare_door(
     store = known.store.store if known.store else None
     desk = Desk(settings, known.opened.exchange, keys, store, known.metrics, states, extractors=known.extractors)
     app = App(desk, pages(settings) if store else ())
-    first = banner.first_keys(keys)
 
     @contextlib.asynccontextmanager
     async def door(*, main: bool) -> AsyncIterator[None]:
@@ -189,6 +188,7 @@ async def _prepare_door(
             local = keys.create_ephemeral(("admin", "ingest", "read"), name="this machine, while running")
             visitor = keys.create_ephemeral(("read",), name="dashboard link, while running") if main else None
             names = [runner.name for runner in known.runners]
+            first = banner.first_keys(keys)  # not before it listens: a start that fails would make them and show none
             with announced(settings.directory / "running.json", url, local) if main else contextlib.nullcontext():
                 banner.show(settings, url, first, visitor, exchange=known.opened.where, workers=names)
                 yield

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from eventsink.collect.problems import Problem
+from eventsink.errors import KeysNotRead
 from eventsink.keys import Key, KeyFile
 
 __all__ = ["authorize"]
@@ -12,13 +13,16 @@ def authorize(headers: Mapping[bytes, bytes], scope: str, keys: KeyFile) -> Key:
     """The key of a request, if it has the scope.
 
     Raises:
-        Problem: 401 without a valid key, 403 without the scope.
+        Problem: 401 without a valid key, 403 without the scope, 503 while it is not known which keys there are.
     """
     text = headers.get(b"x-api-key", b"").decode("latin-1").strip()
     if not text:
         kind, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         text = token.strip() if kind.lower() == "bearer" else ""
-    key = keys.check(text) if text else None
+    try:
+        key = keys.check(text) if text else None
+    except KeysNotRead as error:
+        raise Problem(503, str(error), headers={"retry-after": "1"}) from None
     if key is None:
         given = "This key is unknown, revoked or expired." if text else "A key is needed."
         raise Problem(
