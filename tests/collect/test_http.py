@@ -70,6 +70,17 @@ def test_bad_input_gets_a_clear_answer(
     assert door.request("GET", "/healthz")[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/events"), ("GET", "/v1/events"), ("GET", "/healthz"), ("GET", "/nowhere"), ("GET", "/"),
+     ("DELETE", "/v1/events"), ("POST", "/v1/events/no/such"), ("GET", "/openapi.json"), ("GET", "/metrics")],
+)  # fmt: skip
+def test_no_browser_guesses_what_an_answer_is(door: SinkProcess, method: str, path: str) -> None:
+    for key in (None, "wrong"):
+        door.request(method, path, UPLOAD if method == "POST" else None, key=key)
+        assert door.last_headers["x-content-type-options"] == "nosniff"
+
+
 def test_a_rejection_names_index_pointer_expected_and_got(door: SinkProcess) -> None:
     bad = {"type": "storage.file_uploaded", "data": {"bytes": "many"}}
     status, answer = door.post([UPLOAD, bad, UPLOAD])

@@ -1,5 +1,6 @@
 """Bounds on what a client may send."""
 
+import asyncio
 import gzip
 import time
 import tracemalloc
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eventsink.collect import limits
 from eventsink.collect.limits import RateLimit, inflate, read_body
 from eventsink.collect.problems import Problem
 
@@ -127,6 +129,18 @@ async def test_a_client_that_goes_away_in_the_middle_is_no_event() -> None:
     with pytest.raises(Problem, match="ended before") as problem:
         await read_body(_messages(gone), 10)
     assert problem.value.status == 400
+
+
+async def test_half_a_body_ends_after_a_stated_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PATIENCE", 0.05)
+    parts = [{"type": "http.request", "body": b"[", "more_body": True}]
+
+    async def receive() -> dict[str, Any]:
+        return parts.pop() if parts else await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(Problem, match="Nothing of the body came") as refusal:
+        await read_body(receive, 10)
+    assert refusal.value.status == 408
 
 
 # --- rates -----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from eventsink.collect.api import routes
 from eventsink.collect.desk import Desk
 from eventsink.collect.intake_route import IntakeRoute, Receive, Send
 from eventsink.collect.openapi import intake_paths
-from eventsink.collect.problems import MEDIA_TYPE, Problem, encode
+from eventsink.collect.problems import MEDIA_TYPE, NO_SNIFF, Problem, encode
 from eventsink.errors import ExchangeUnavailable, StoreUnavailable
 
 __all__ = ["App"]
@@ -62,10 +62,16 @@ class App:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one ASGI request."""
+
+        async def no_guessing(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), NO_SNIFF]
+            await send(message)
+
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith("/v1/events"):
             await self._intake(scope, receive, send)
         else:
-            await self._litestar(scope, receive, send)  # type: ignore[arg-type]
+            await self._litestar(scope, receive, no_guessing)  # type: ignore[arg-type]
 
     def document(self) -> dict[str, Any]:
         """The whole OpenAPI document."""

@@ -11,7 +11,7 @@ from eventsink.collect.access import authorize
 from eventsink.collect.desk import Desk
 from eventsink.collect.ingest import MOST_TOLD, Intake, ingest, ingest_typed
 from eventsink.collect.limits import RateLimit, inflate, read_body
-from eventsink.collect.problems import MEDIA_TYPE, Problem, encode
+from eventsink.collect.problems import MEDIA_TYPE, NO_SNIFF, Problem, encode
 from eventsink.dialects.admit import Admission
 from eventsink.errors import ExchangeUnavailable
 
@@ -20,7 +20,7 @@ __all__ = ["IntakeRoute"]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
-_JSON = [(b"content-type", b"application/json")]
+_JSON = [(b"content-type", b"application/json"), NO_SNIFF]
 _ONE = b'{"accepted":1,"rejected":[]}'
 _log = structlog.get_logger(__name__)
 
@@ -107,7 +107,7 @@ class IntakeRoute:
 
     async def _refuse(self, problem: Problem, send: Send) -> None:
         self._counts.answered(problem.status)
-        headers = [(b"content-type", MEDIA_TYPE.encode())]
+        headers = [(b"content-type", MEDIA_TYPE.encode()), NO_SNIFF]
         headers += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         await send({"type": "http.response.start", "status": problem.status, "headers": headers})
         await send({"type": "http.response.body", "body": encode(problem)})

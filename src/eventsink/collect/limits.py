@@ -1,5 +1,6 @@
 """Bounds on what a client may send: bytes as sent, bytes inflated, events per second."""
 
+import asyncio
 import time
 import zlib
 from collections.abc import Awaitable, Callable
@@ -9,6 +10,7 @@ from eventsink.collect.problems import Problem
 
 __all__ = ["RateLimit", "inflate", "read_body"]
 
+PATIENCE = 30.0  # seconds without a byte of a body that is not complete
 PIECE = 4096  # bytes inflated at a time: what follows a member is copied, and a body may have many members
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -25,9 +27,10 @@ async def read_body(receive: Receive, most: int, announced: bytes = b"") -> byte
         announced: the Content-Length, if there is one: a body that is all there needs no further message.
 
     Raises:
-        Problem: 413 when it is larger than `most` bytes; 400 when the client went away in the middle.
+        Problem: 413 when it is larger than `most` bytes; 400 when the client went away in the middle; 408 when it sent
+            nothing for `PATIENCE` seconds.
     """
-    message = await receive()
+    message = await _next(receive)
     body: bytes = message.get("body", b"")
     if announced and len(body) <= most and announced == b"%d" % len(body):
         return body
@@ -39,12 +42,22 @@ async def read_body(receive: Receive, most: int, announced: bytes = b"") -> byte
             parts.append(part)
         if not message.get("more_body", False) or size > 8 * most:
             break
-        message = await receive()
+        message = await _next(receive)
     else:
         raise Problem(400, "The connection ended before the body was complete.")
     if size > most:
         raise Problem(413, f"The body is larger than {most} bytes (collect.max_body): send it in parts.")
     return b"".join(parts)
+
+
+async def _next(receive: Receive) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await receive()
+    except TimeoutError:
+        raise Problem(
+            408, f"Nothing of the body came for {PATIENCE:g} seconds: send it again.", headers={"connection": "close"}
+        ) from None
 
 
 def inflate(body: bytes, most: int) -> bytes:

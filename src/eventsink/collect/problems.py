@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["MEDIA_TYPE", "Problem", "encode"]
+__all__ = ["MEDIA_TYPE", "NO_SNIFF", "Problem", "encode"]
 
 MEDIA_TYPE = "application/problem+json"
+NO_SNIFF = (b"x-content-type-options", b"nosniff")  # of every answer: no browser takes what was sent to us for a page
 
 
 class Problem(Exception):

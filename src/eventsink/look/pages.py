@@ -21,7 +21,6 @@ _SECURITY = {
     # Plotly and Swagger UI write styles into elements; scripts come from our own files alone.
     "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
-    "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
 
