@@ -132,6 +132,33 @@ async def test_binary_mode_reads_attributes_from_headers_with_percent_encoding()
     assert event.data == {"method": "userpass"}
 
 
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ('"Euro \\"x\\""', 'Euro "x"'),
+        ('"a%20\\\\b"', "a \\b"),
+        ('"', '"'),
+        ('a "quoted" word', 'a "quoted" word'),
+        ("caf%C3%A9", "café"),
+        ("café", "café"),
+        ("10 €", "10 €"),
+        ("a%2525b", "a%25b"),
+        ("100%", "100%"),
+        ("%41", "A"),
+    ],
+)
+async def test_a_header_is_decoded_once_and_read_as_utf_8(value: str, read: str) -> None:
+    assert (await _binary(ce_subject=value)).events[0].subject == read
+
+
+@pytest.mark.parametrize("value", [b"%FF%FE", b"caf\xe9", b"%C3", b"%ED%A0%80"])
+async def test_a_header_that_is_no_utf_8_is_refused(value: bytes) -> None:
+    headers = {b"ce-type": b"users.login", b"ce-subject": value}
+    intake = await ingest(b"{}", "application/json", headers, Admission(), "clowder")
+    assert [rejection.pointer for rejection in intake.rejected] == ["/subject"]
+    assert "percent-encoded" in intake.rejected[0].message
+
+
 async def test_binary_mode_keeps_extensions() -> None:
     intake = await _binary(ce_traceparent="00-0af7", ce_time="2018-04-05T17:31:00Z")
     assert intake.events[0].extensions == {"traceparent": "00-0af7"}

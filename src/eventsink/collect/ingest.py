@@ -85,9 +85,10 @@ async def ingest_typed(
 
 async def _one(body: bytes, headers: dict[bytes, bytes], admission: Admission, stamps: Stamps) -> Intake:
     intake = Intake()
-    with _as_problems():
-        item = read_binary(body, {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()})
+    named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
     try:
+        with _as_problems():
+            item = read_binary(body, named)
         draft = dialects.read(item)
     except InvalidEvent as error:
         intake.reject(0, error)

@@ -128,6 +128,7 @@ def read_binary(body: bytes, attributes: Mapping[str, str]) -> dict[str, Any]:
     """The object that a CloudEvent in binary mode stands for: its attributes by the names of HTTP headers.
 
     Raises:
+        InvalidEvent: a header is no UTF-8.
         MalformedBody: the body is no JSON.
         UnreadableBody: its media type or charset is not read here.
     """
