@@ -229,6 +229,16 @@ async def test_one_cut_character_garbles_no_neighbour(form: bytes, content_type:
     assert "UTF-8" in intake.rejected[0].message
 
 
+async def test_what_does_not_fit_the_declared_charset_is_named() -> None:
+    good, windows = (
+        json.dumps(LOGIN | {"user": "é"}, ensure_ascii=False).encode(codec) for codec in ("utf-8", "cp1252")
+    )
+    intake = await take(b"[%b,%b]" % (windows, good), "application/json; charset=utf-8")
+    assert [event.user for event in intake.events] == ["é"]
+    assert told(intake) == [(0, "")]
+    assert (await problem_of(windows, "application/json; charset=utf-8")).status == 400
+
+
 async def test_without_a_charset_latin_1_is_read_where_the_body_is_no_utf_8() -> None:
     line = json.dumps(LOGIN | {"user": "é"}, ensure_ascii=False)
     intake = await take(line.encode("latin-1") + b"\n" + line.encode(), NDJSON)

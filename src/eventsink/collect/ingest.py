@@ -10,7 +10,7 @@ import msgspec
 from eventsink import dialects
 from eventsink.collect.problems import Problem
 from eventsink.dialects.admit import Admission, Stamps
-from eventsink.dialects.body import read_all, read_binary, read_each, to_utf8
+from eventsink.dialects.body import declares_charset, read_all, read_binary, read_each, to_utf8
 from eventsink.errors import InvalidEvent, MalformedBody, UnreadableBody
 from eventsink.event import Event, Plain
 
@@ -67,11 +67,12 @@ async def ingest(
     with _as_problems():
         media, body = to_utf8(content_type, body)
         try:
-            drafts = read_all(body, media)
+            plain = read_all(body, media)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # each by itself says what is wrong
-            await _admit(read_each(body, media), admission, stamps, intake)
+            drafts = read_each(body, media, declared=declares_charset(content_type))
+            await _admit(drafts, admission, stamps, intake)
         else:
-            await _admit(enumerate(drafts), admission, stamps, intake)
+            await _admit(enumerate(plain), admission, stamps, intake)
     return intake
 
 

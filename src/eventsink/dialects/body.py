@@ -17,7 +17,7 @@ from eventsink.dialects.cloudevents import from_headers
 from eventsink.errors import InvalidEvent, MalformedBody, UnreadableBody
 from eventsink.event import Plain
 
-__all__ = ["read_all", "read_binary", "read_each", "split_array", "to_utf8"]
+__all__ = ["declares_charset", "read_all", "read_binary", "read_each", "split_array", "to_utf8"]
 
 _JSON = frozenset({"", "application/json", "application/cloudevents+json", "application/cloudevents-batch+json"})
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq"})
@@ -48,8 +48,11 @@ def read_all(body: bytes, media: str) -> Sequence[Plain]:
     return [_plain.decode(body)]
 
 
-def read_each(body: bytes, media: str) -> Iterator[tuple[int, Plain | InvalidEvent]]:
+def read_each(body: bytes, media: str, *, declared: bool = False) -> Iterator[tuple[int, Plain | InvalidEvent]]:
     """One event after the other, in any dialect, or why it cannot be read; each with its number.
+
+    Args:
+        declared: the sender has named the charset, so that no other is guessed.
 
     Raises:
         MalformedBody: the whole of it is no JSON.
@@ -57,7 +60,7 @@ def read_each(body: bytes, media: str) -> Iterator[tuple[int, Plain | InvalidEve
     pieces = _split(body, media)
     for index, piece in enumerate(pieces):
         try:
-            yield index, dialects.read(_decode(bytes(piece)) if isinstance(piece, bytes | msgspec.Raw) else piece)
+            yield index, dialects.read(_decode(piece, declared=declared) if isinstance(piece, bytes) else piece)
         except InvalidEvent as error:
             yield index, error
         except MalformedBody as error:
@@ -104,8 +107,8 @@ def split_array(body: bytes) -> list[bytes]:
     return pieces
 
 
-def _decode(piece: bytes) -> Any:
-    piece = _as_utf8(piece)
+def _decode(piece: bytes, *, declared: bool = False) -> Any:
+    piece = _as_utf8(piece, declared=declared)
     try:
         return msgspec.json.decode(piece)
     except (msgspec.MsgspecError, RecursionError) as error:
@@ -160,6 +163,11 @@ def _media_type(content_type: str) -> tuple[str, str]:
     return media.strip(), parameters.partition("charset=")[2].partition(";")[0].strip().strip('"')
 
 
+def declares_charset(content_type: str) -> bool:
+    """Whether a Content-Type names a charset."""
+    return bool(_media_type(content_type)[1])
+
+
 def _recoded(body: bytes, charset: str) -> bytes | None:
     """The body as UTF-8; None when it is not in this charset, or there is none of the name."""
     try:
@@ -170,7 +178,7 @@ def _recoded(body: bytes, charset: str) -> bytes | None:
         return None
 
 
-def _as_utf8(piece: bytes) -> bytes:
+def _as_utf8(piece: bytes, *, declared: bool = False) -> bytes:
     """The JSON of one event, read as windows-1252 where it is not UTF-8, as some Windows and Java machines send it.
 
     Raises:
@@ -180,7 +188,7 @@ def _as_utf8(piece: bytes) -> bytes:
         piece.decode()
     except UnicodeDecodeError as error:
         try:
-            text = "" if _has_utf8(piece) else piece.decode("windows-1252")
+            text = "" if declared or _has_utf8(piece) else piece.decode("windows-1252")
         except UnicodeDecodeError:
             text = ""
         if not text:

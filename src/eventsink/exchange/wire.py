@@ -14,7 +14,7 @@ import structlog
 from eventsink.amqp import Delivery, Message
 from eventsink.dialects import read
 from eventsink.dialects.admit import Admission, Stamps
-from eventsink.dialects.body import read_binary, read_each, split_array, to_utf8
+from eventsink.dialects.body import declares_charset, read_binary, read_each, split_array, to_utf8
 from eventsink.errors import InvalidEvent, MalformedBody, UnreadableBody
 from eventsink.event import Event, decode_lines, encode
 
@@ -157,14 +157,15 @@ def _drafts(delivery: Delivery) -> Iterator[tuple[bytes, Any]]:
             found = error
         yield delivery.body, found
         return
+    declared = declares_charset(content_type)
     media, body = to_utf8(content_type, body)
     pieces = _pieces(body, media)
     if len(pieces) == 1:
-        yield from ((delivery.body, found) for _, found in read_each(body, media))
+        yield from ((delivery.body, found) for _, found in read_each(body, media, declared=declared))
         return
     for piece in pieces:
         try:
-            yield from ((piece, found) for _, found in read_each(piece, ""))
+            yield from ((piece, found) for _, found in read_each(piece, "", declared=declared))
         except MalformedBody as error:
             yield piece, InvalidEvent(str(error))
 
