@@ -40,8 +40,9 @@ def test_ctrl_c_while_a_command_starts_ends_it_quietly(delay):
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=20)
-    assert process.returncode in (1, 130)
-    assert "Traceback" not in told
+    # 1: there is no sink at this address; -2: it came when Python was at its end, which ends quietly as well
+    assert process.returncode in (130, 1, -signal.SIGINT)
+    assert "Traceback" not in told and "Exception" not in told
 
 
 def leaves() -> list[tuple[str, ...]]:

@@ -4,6 +4,7 @@ In: a command line. Out: what a person or a script asked for. One file a command
 """
 
 import importlib
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -47,7 +48,10 @@ class CommandGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The command that the arguments name, loaded."""
         name, _, rest = super().resolve_command(ctx, args)
-        return name, _load(name) if name else None, rest
+        command = _load(name) if name else None
+        if ctx.obj:
+            ctx.obj()
+        return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command; an expected error becomes one line for a person."""
@@ -56,6 +60,8 @@ class CommandGroup(TyperGroup):
         except EventSinkError as error:
             typer.secho(" ".join(str(error).split()), fg="red", err=True)
             raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None  # as shells have it
 
 
 def _load(name: str) -> Any:
@@ -89,6 +95,10 @@ def _eventsink(
     """The Clowder event sink: what users do, and whether the system is well."""
 
 
-def main() -> None:
-    """Run the command line of this process."""
-    app(prog_name="eventsink")
+def main(loaded: Callable[[], None] | None = None) -> None:
+    """Run the command line of this process.
+
+    Args:
+        loaded: called when the command that was asked for is imported, before it runs.
+    """
+    app(prog_name="eventsink", obj=loaded)
