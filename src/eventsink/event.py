@@ -62,6 +62,11 @@ class Event(
     extensions: dict[str, Any] = {}
 
     @property
+    def identity(self) -> tuple[str, str]:
+        """What makes it this event and no other: an id is unique within its source, and not among all sources."""
+        return self.source, self.id
+
+    @property
     def component(self) -> str:
         """The first half of the type: `storage` of `storage.file_uploaded`."""
         return self.type.partition(".")[0]

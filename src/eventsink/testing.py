@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from eventsink.deliver.worker import Worker
 from eventsink.event import Event, new_ids
 from eventsink.exchange.contract import Exchange, Failure, Queue
@@ -56,6 +58,7 @@ async def check_exchange(open_exchange: Open) -> None:
     await _check_waiting(open_exchange)
     await _check_dead_letters(open_exchange)
     await _check_put_back(open_exchange)
+    await _check_one_id_of_two_sources(open_exchange)
     await _check_concurrent_publishers(open_exchange)
 
 
@@ -165,6 +168,28 @@ async def _check_put_back(open_exchange: Open) -> None:
     await exchange.close()
 
 
+async def _check_one_id_of_two_sources(open_exchange: Open) -> None:
+    exchange = await open_exchange()
+    queue = await exchange.queue("one")
+    before = (await exchange.accounts())["one"]
+    events = _with_namesake(sample_events(1))
+    for event in events:
+        await exchange.publish([event])
+    batch = await queue.take(2, 1.0)
+    assert batch is not None, "take gives what was published"
+    _same(list(batch.events), events, "two events of one id, from different sources, are both offered")
+    await queue.done(batch, [_failure(events[1])])
+    await _check_accounts(exchange)
+    account = (await exchange.accounts())["one"]
+    counted = [getattr(account, name) - getattr(before, name) for name in ("accepted", "delivered", "dead")]
+    assert counted == [2, 1, 1], f"each of them is counted as what became of it: {account}"
+    letters = await exchange.dead_letters(worker="one")
+    assert letters[-1].body["source"] == events[1].source, "the dead letter is the one that failed"
+    for name in ("two", "three"):
+        await drain(await exchange.queue(name))
+    await exchange.close()
+
+
 async def _check_concurrent_publishers(open_exchange: Open) -> None:
     exchange = await open_exchange()
     queue = await exchange.queue("one")
@@ -191,6 +216,11 @@ async def _check_accounts(exchange: Exchange) -> None:
         assert (account.lag_seconds > 0) <= (account.waiting > 0), f"no lag without waiting events: {account}"
 
 
+def _with_namesake(events: list[Event]) -> list[Event]:
+    """The events and one more, which has the id of the last and another source: it is an event of its own."""
+    return [*events, msgspec.structs.replace(events[-1], source="another source")]
+
+
 def _failure(event: Event) -> Failure:
     now = datetime.now(UTC)
     return Failure(event=event, reason="no such table", attempts=2, first_seen=now, last_seen=now, traceback="line 1")
@@ -210,11 +240,13 @@ async def check_worker(make: Callable[[], Worker[Any]], delivered: Callable[[], 
     worker = make()
     await worker.open()
     await worker.open()  # after a failure it is opened again
-    events = sample_events(20)
+    events = _with_namesake(sample_events(20))
     await worker.deliver(events[:1])
     await worker.deliver(events[1:])
     got = await delivered()
-    assert sorted(got) == sorted(event.id for event in events), "every event is at the destination once"
+    assert sorted(got) == sorted(event.id for event in events), (
+        "every event is at the destination once, two of one id from different sources included"
+    )
     await worker.deliver(events)
     again = await delivered()
     assert set(again) == set(got), "delivering again adds no other events"

@@ -16,10 +16,12 @@ from eventsink.deliver.line_protocol import (
     OWN,
     TAGS,
     EventLines,
+    Lines,
     Slots,
     field_kinds,
     quoted,
 )
+from eventsink.deliver.upstream_points import UpstreamLines
 from eventsink.errors import Refused
 from eventsink.event import Event, new_ids
 from eventsink.testing import sample_events
@@ -337,10 +339,21 @@ def test_events_of_other_series_do_not_meet() -> None:
     assert len({moment(one, lines) for one in events}) == 1
 
 
+@pytest.mark.parametrize("lines", [EventLines, UpstreamLines])
+def test_two_sources_with_one_id_are_two_points_each_of_which_keeps_its_place(lines: type[Lines]) -> None:
+    # Where the source is no tag, or where tags are made equal, nothing but the nanosecond tells them apart.
+    one, two = event(source="a/b"), event(source="a\\b")
+    writes = lines()
+    points = [writes.line(sent).rpartition(" ") for sent in (one, two, one, two)]
+    places = [(begin.partition(" ")[0], moment) for begin, _, moment in points]
+    assert places[:2] == places[2:]
+    assert places[0] != places[1]
+
+
 def test_the_last_nanosecond_of_a_millisecond_is_followed_by_its_first() -> None:
     slots = Slots()
     for number in range(200):
-        assert slots._search("m", f"e{number}", MILLISECOND, 999_900) // 1_000_000 == MILLISECOND // 1_000_000
+        assert slots._search("m", number, MILLISECOND, 999_900) // 1_000_000 == MILLISECOND // 1_000_000
 
 
 def test_an_event_that_moved_on_keeps_its_place_as_long_as_it_is_remembered() -> None:

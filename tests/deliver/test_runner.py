@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -111,6 +112,24 @@ async def test_deliver_is_never_called_twice_at_once_nor_before_open_nor_after_c
         for _ in range(20):
             await made.publish(2)
         assert books(await made.settled()) == (40, 0, 0)
+
+
+async def test_of_two_events_with_one_id_only_the_one_that_is_refused_is_a_dead_letter(tmp_path: Path) -> None:
+    one = sample_events(1)[0]
+    events = [msgspec.structs.replace(one, source=source) for source in ("a", "b", "c")]
+    taken: list[str] = []
+
+    async def step(part: Sequence[Event]) -> None:
+        refused = [event for event in part if event.source == "b"]
+        if refused:
+            raise Refused("b is not wanted", events=refused)
+        taken.extend(event.source for event in part)
+
+    async with running(tmp_path, Always(step)) as made:
+        await made.exchange.publish(events)
+        assert books(await made.settled()) == (2, 0, 1)
+        (letter,) = await made.exchange.dead_letters()
+    assert (taken, letter.body["source"]) == (["a", "c"], "b")
 
 
 # --- try later -------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from tests.amqp.foreign import properties
 
 SAMPLES = Path(__file__).parents[1] / "fixtures" / "samples"
 NOW = datetime.now(UTC)
+PAIRS = [("a", "1"), ("b", "1"), ("a", "2"), ("a 1", "1"), ("a", "1 1"), ('a","1', "1"), ("", "a1")]  # source and id
 
 
 def _delivery(body: bytes, **named: Any) -> Delivery:
@@ -103,7 +104,13 @@ def test_the_same_events_have_the_same_message_id_and_others_another() -> None:
     (batch, _), (again, _) = pack(events, "x") + pack(events, "x")
     (other, _) = pack(events[:2], "x")[0]
     assert batch.message_id == again.message_id != other.message_id
-    assert pack(events[:1], "x")[0][0].message_id == events[0].id
+
+
+def test_two_sources_with_one_id_have_two_message_ids() -> None:
+    one = sample_events(1)[0]
+    apart = [msgspec.structs.replace(one, source=source, id=event_id) for source, event_id in PAIRS]
+    assert len({pack([event], "x")[0][0].message_id for event in apart}) == len(PAIRS)
+    assert pack(apart, "x")[0][0].message_id != pack(apart[::-1], "x")[0][0].message_id
 
 
 def test_the_id_of_an_event_that_is_too_long_for_amqp_is_no_obstacle() -> None:

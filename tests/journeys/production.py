@@ -123,7 +123,7 @@ class Production:
     def ids(self) -> dict[str, Counter[str]]:
         """The ids of the events at each destination, and how often each is there."""
         with self.mongodb.connect() as client:
-            documents = Counter(document["_id"] for document in client[DATABASE].events.find({}, {"_id": 1}))
+            documents = Counter(document["_id"]["id"] for document in client[DATABASE].events.find({}, {"_id": 1}))
         found = {"store": Counter(self.serve.stored_ids()), "mongodb": documents, "influxdb": Counter[str]()}
         for measurement in self.influxdb.query(DATABASE, "SHOW MEASUREMENTS"):
             rows = self.influxdb.query(DATABASE, f'SELECT event_id FROM "{measurement["name"]}"')

@@ -295,7 +295,7 @@ def _delay(setup: Production) -> float:
     with setup.mongodb.connect() as client:
         collection = client["eventsink"].events
         _wait_for(lambda: bool(setup.serve.request("GET", f"/v1/events?id={event_id}")[1]["events"]), "it is stored")
-        _wait_for(lambda: collection.find_one({"_id": event_id}) is not None, "it is in MongoDB")
+        _wait_for(lambda: collection.find_one({"_id.id": event_id}) is not None, "it is in MongoDB")
     return time.monotonic() - begun
 
 

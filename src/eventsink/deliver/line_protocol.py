@@ -240,8 +240,8 @@ class Slots:
     """
 
     def __init__(self) -> None:
-        self._recent: dict[int, str] = {}
-        self._before: dict[int, str] = {}
+        self._recent: dict[int, int] = {}
+        self._before: dict[int, int] = {}
 
     def place(self, series: str, event: Event) -> int:
         """Its nanosecond, since 1970."""
@@ -249,16 +249,17 @@ class Slots:
         millisecond = ((since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000) * SLOTS
         nanosecond = millisecond + crc32(event.id.encode()) % SLOTS
         key = hash(series) ^ nanosecond  # 64 bits, for a fraction of the memory of both
-        if key in self._before or self._recent.setdefault(key, event.id) != event.id:
-            return self._search(series, event.id, millisecond, nanosecond - millisecond)
+        who = hash(event.identity)  # likewise
+        if key in self._before or self._recent.setdefault(key, who) != who:
+            return self._search(series, who, millisecond, nanosecond - millisecond)
         if len(self._recent) >= GENERATION:
             self._before, self._recent = self._recent, {}
         return nanosecond
 
-    def _search(self, series: str, event_id: str, millisecond: int, slot: int) -> int:
+    def _search(self, series: str, who: int, millisecond: int, slot: int) -> int:
         while True:
             key = hash(series) ^ (millisecond + slot)
-            if self._recent.setdefault(key, self._before.get(key, event_id)) == event_id:
+            if self._recent.setdefault(key, self._before.get(key, who)) == who:
                 return millisecond + slot
             slot = (slot + 1) % SLOTS
 

@@ -155,8 +155,8 @@ class Runner:
             if named or len(part) == 1:
                 dead = named or list(part)
                 failures += [failure(event, outcome, attempts=attempts, first_seen=first_seen) for event in dead]
-                ids = {event.id for event in dead}
-                rest = [event for event in part if event.id not in ids]
+                given_up = {event.identity for event in dead}
+                rest = [event for event in part if event.identity not in given_up]
                 parts += [(rest, 0)] if rest else []
             else:
                 middle = len(part) // 2
@@ -262,5 +262,5 @@ def _named(error: BaseException, part: Sequence[Event]) -> list[Event]:
     """The events of this part that a refusal names; none, if it names none or others."""
     if not isinstance(error, Refused):
         return []
-    refused = {event.id for event in error.events if isinstance(event, Event)}
-    return [event for event in part if event.id in refused]
+    refused = {event.identity for event in error.events if isinstance(event, Event)}
+    return [event for event in part if event.identity in refused]

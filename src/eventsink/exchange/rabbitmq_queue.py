@@ -198,12 +198,12 @@ class RabbitQueue:
         self, slices: Sequence[tuple[_Opened, Sequence[Event]]], failures: Sequence[Failure] = ()
     ) -> None:
         """Record and acknowledge all messages, from the oldest on, of which nothing is left after these events."""
-        failed = {failure.event.id: failure for failure in failures}
+        failed = {failure.event.identity: failure for failure in failures}
         settled: dict[int, int] = {}
         letters: dict[int, list[Letter]] = {}
         for opened, events in slices:
             settled[id(opened)] = settled.get(id(opened), 0) + len(events)
-            found = [_letter(failed[event.id]) for event in events if event.id in failed] if failed else []
+            found = [_letter(failed[event.identity]) for event in events if event.identity in failed] if failed else []
             letters.setdefault(id(opened), []).extend(found)
         complete = [*itertools.takewhile(lambda opened: opened.left == settled.get(id(opened), 0), self._opened)]
         if complete:

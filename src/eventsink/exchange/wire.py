@@ -25,7 +25,6 @@ SINGLE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+j
 MOST_EVENTS = 500  # of one message: a worker holds whole messages
 MOST_BYTES = 256 << 10
 MOST_INFLATED = 64 << 20
-LONGEST_ID = 255  # bytes of a short string in AMQP
 OURS = {"content_type": SINGLE, "app_id": APP}  # properties of one event that was checked before
 _ATTRIBUTE = ("ce-", "ce_", "cloudevents:", "cloudevents_")  # prefixes of CloudEvents' binary mode in headers
 _COMPRESSED = ("gzip", "x-gzip", "deflate")
@@ -76,7 +75,7 @@ def pack(events: Sequence[Event], exchange: str, *, single: bool = False) -> lis
                 exchange=exchange,
                 routing_key=kind[:255],
                 content_type=SINGLE if alone else BATCH,
-                message_id=_message_id([event.id for event in part]),
+                message_id=_message_id(part),
                 app_id=APP,
             )
             packed.append((message, part))
@@ -275,8 +274,7 @@ def _parts(events: Sequence[Event], most: int) -> Iterator[tuple[list[Event], li
         yield part, lines
 
 
-def _message_id(ids: Sequence[str]) -> str:
+def _message_id(events: Sequence[Event]) -> str:
     """The same for the same events: a message that is published again is known to be the same."""
-    if len(ids) == 1 and len(ids[0].encode()) <= LONGEST_ID:
-        return ids[0]
-    return hashlib.blake2b("\n".join(ids).encode(), digest_size=16).hexdigest()
+    identities = msgspec.json.encode([event.identity for event in events])
+    return hashlib.blake2b(identities, digest_size=16).hexdigest()

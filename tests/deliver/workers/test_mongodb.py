@@ -113,7 +113,7 @@ def with_data(events: Sequence[Event], at: int, data: dict[str, Any]) -> list[Ev
 
 def ids(collection: Collection[dict[str, Any]]) -> list[str]:
     """The ids of all documents."""
-    return [str(found["_id"]) for found in collection.find({}, {"_id": 1})]
+    return [str(found["_id"]["id"]) for found in collection.find({}, {"_id": 1})]
 
 
 def fail(collection: Collection[dict[str, Any]], times: int, **how: Any) -> None:
@@ -161,7 +161,7 @@ async def test_a_document_has_every_attribute_and_the_data_as_they_are(make: Any
         await worker.deliver([event])
     at = at.replace(microsecond=123_000)  # a date of BSON has milliseconds
     assert there.find_one() == {
-        "_id": event.id,
+        "_id": {"id": event.id, "source": "test"},
         "specversion": "1.0",
         "source": "test",
         "type": "storage.file_uploaded",
@@ -190,12 +190,35 @@ async def test_no_url_makes_writes_less_safe_or_waiting_endless(make: Any, mongo
         assert worker._client.options.pool_options.socket_timeout == 15
 
 
-async def test_of_two_events_with_one_id_the_first_stays(make: Any, there: Any) -> None:
+async def test_two_sources_with_one_id_are_two_documents_however_often_they_come(make: Any, there: Any) -> None:
     first, second = an_event(id="1", source="a"), an_event(id="1", source="b")
     async with opened(make()) as worker:
         await worker.deliver([first, second])
         await worker.deliver([second])
-    assert [found["source"] for found in there.find()] == ["a"]
+        await worker.deliver([second, first])
+    assert sorted(found["source"] for found in there.find()) == ["a", "b"]
+
+
+async def test_what_an_earlier_version_has_written_is_not_written_again(make: Any, there: Any) -> None:
+    events = sample_events(3)
+    namesake = msgspec.structs.replace(events[0], source="another source")
+    earlier = [{**module.document(event), "_id": event.id} for event in events[:2]]
+    there.insert_many([*earlier, {"_id": "a note of somebody"}, {"_id": 1}])
+    async with opened(make()) as worker:
+        await worker.deliver(events[:2])
+        await worker.deliver([*events, namesake, an_event(id="a note of somebody")])
+    found = [document["_id"] for document in there.find()]
+    bare, ours = [i for i in found if not isinstance(i, dict)], [i for i in found if isinstance(i, dict)]
+    assert sorted(map(str, bare)) == sorted(["1", events[0].id, events[1].id, "a note of somebody"])
+    expected = [(events[2].id, "test"), (events[0].id, "another source"), ("a note of somebody", "test")]
+    assert sorted(i["id"] + i["source"] for i in ours) == sorted(i + source for i, source in expected)
+
+
+async def test_where_there_is_nothing_of_an_earlier_version_nothing_is_looked_for(make: Any, there: Any) -> None:
+    async with opened(make()) as worker:
+        await worker.deliver(sample_events(3))
+    async with opened(make()) as worker:
+        assert not worker._earlier
 
 
 async def test_a_sink_with_its_own_event_loop_delivers(
@@ -506,7 +529,7 @@ async def test_a_document_is_as_the_page_shows_it(make: Any, there: Any) -> None
     later = timedelta(microseconds=999)
     attributes = {name: value for name, value in shown.items() if name not in ("_id", "specversion")}
     event = an_event(
-        **attributes | {"id": shown["_id"], "time": shown["time"] + later, "received": shown["received"] + later}
+        **attributes | {"id": shown["_id"]["id"], "time": shown["time"] + later, "received": shown["received"] + later}
     )
     async with opened(make()) as worker:
         await worker.deliver([event])
@@ -516,16 +539,19 @@ async def test_a_document_is_as_the_page_shows_it(make: Any, there: Any) -> None
 async def test_the_questions_of_the_page_have_answers(make: Any, there: Any) -> None:
     month = datetime(2026, 11, 1, tzinfo=UTC)
     user, upload, download = "64a0000000000000000000a1", "storage.file_uploaded", "traffic.resource_downloaded"
+    (shown,) = [_read(code)[0] for code in _scripts() if code.startswith("{")]
     events = [
         *(an_event(type=upload, time=month + timedelta(days=day), data={"bytes": 10}) for day in (-1, 1, 2)),
         *(an_event(type=download, time=month, user=user, data={"dataset_id": dataset}) for dataset in "aab"),
         an_event(type=download, time=month, user=None, data={"dataset_id": "a"}),
-        an_event(type="health.ping_update", data={"target": "here", "up": True}, user=None),
-        an_event(type="health.ping_update", data={"target": "there", "up": False}, user=None),
+        an_event(id=shown["_id"]["id"], type="health.ping_update", data={"target": "here", "up": True}, user=None),
+        an_event(**shown["_id"], type="health.ping_update", data={"target": "there", "up": False}, user=None),
     ]
     async with opened(make()) as worker:
         await worker.deliver(events)
-    index, last, since, monthly, most, down = [_ask(there, code) for code in _scripts() if code.startswith("db.events")]
+    index, last, one, by_id, since, monthly, most, down = [
+        _ask(there, code) for code in _scripts() if code.startswith("db.events")
+    ]
     assert index == "data.dataset_id_1_time_1"
     assert [found["data"]["dataset_id"] for found in last] == ["a", "a", "b"]
     assert since == 2
@@ -534,6 +560,8 @@ async def test_the_questions_of_the_page_have_answers(make: Any, there: Any) -> 
         {"_id": month, "uploads": 2, "bytes": 20},
     ]
     assert list(most) == [{"_id": "a", "downloads": 3, "users": 1}, {"_id": "b", "downloads": 1, "users": 1}]
+    assert one["_id"] == shown["_id"]
+    assert sorted(found["_id"]["source"] for found in by_id) == ["clowder.ncsa.illinois.edu", "test"]
     assert down == ["there"]
     assert there.count_documents({"user": {"$exists": False}}) == 3
 

@@ -41,11 +41,12 @@ class Options:
 
 
 class MongoDB(Worker[Options]):
-    """Delivers by inserting. Its id makes an event one document, however often it comes."""
+    """Delivers by inserting. Its source and id make an event one document, however often it comes."""
 
     timeout = 30.0
 
     _client: AsyncMongoClient[dict[str, Any]] | None = None
+    _earlier = False  # whether there are documents that an earlier version wrote
 
     async def open(self) -> None:
         """Connect, and see to the indexes."""
@@ -54,6 +55,7 @@ class MongoDB(Worker[Options]):
             self._client = AsyncMongoClient(self.options.url, w="majority", journal=True, **_MILLISECONDS)
             self._events = self._client[self.options.database][self.options.collection]
             await self._see_to_indexes()
+            self._earlier = await self._events.find_one({"_id": {"$type": "string"}}, {"_id": 1}) is not None
         except (InvalidURI, ValueError):  # their words may quote a part of the password
             raise TryLater("The url is none of MongoDB's; user and password in it must be %-escaped.") from None
         except PyMongoError as error:
@@ -62,7 +64,10 @@ class MongoDB(Worker[Options]):
     async def deliver(self, events: Sequence[Event]) -> None:
         """Insert all events, and wait until the majority of the servers has them on disk."""
         try:
-            await self._events.insert_many([document(event) for event in events], ordered=False)
+            if self._earlier:
+                events = await self._without_earlier(events)
+            if events:
+                await self._events.insert_many([document(event) for event in events], ordered=False)
         except BulkWriteError as error:
             judge(error.details or {}, events)
         except PyMongoError as error:
@@ -75,6 +80,13 @@ class MongoDB(Worker[Options]):
         if self._client is not None:
             await self._client.close()
             self._client = None
+
+    async def _without_earlier(self, events: Sequence[Event]) -> Sequence[Event]:
+        """The events but for those that an earlier version has written, whose documents have the bare id as `_id`."""
+        ids = list({event.id for event in events})
+        found = self._events.find({"_id": {"$in": ids}}, {"_id": 1, "source": 1})
+        there = {(document.get("source"), document["_id"]) async for document in found}
+        return [event for event in events if event.identity not in there]
 
     async def _see_to_indexes(self) -> None:
         indexes = (await self._events.index_information()).values()
@@ -92,9 +104,12 @@ class MongoDB(Worker[Options]):
 
 
 def document(event: Event) -> dict[str, Any]:
-    """The document of an event: its attributes, the times as dates, the data as a document within."""
+    """The document of an event: its attributes, the times as dates, the data as a document within.
+
+    In `_id` the id stands first, for ids grow with time: new ones lie side by side in the index.
+    """
     attributes = msgspec.to_builtins(event, builtin_types=(datetime,))
-    return {"_id": attributes.pop("id"), **attributes}
+    return {"_id": {"id": attributes.pop("id"), "source": event.source}, **attributes}
 
 
 def judge(result: Mapping[str, Any], events: Sequence[Event]) -> None:
