@@ -206,6 +206,25 @@ async def test_without_a_spool_the_caller_is_told(tmp_path: Path) -> None:
             await service.publish(b"x", routing_key="any")
 
 
+async def test_a_message_that_was_published_leaves_nothing_of_it_in_the_spool(broker: str, tmp_path: Path) -> None:
+    spool = tmp_path / "spool.db"
+    body = b'{"secretKey": "r1ght-0r-wr0ng"}'
+
+    def on_disk() -> bytes:
+        return b"".join(part.read_bytes() for part in tmp_path.iterdir())
+
+    async with MessageService("amqp://127.0.0.1:1/", spool=spool) as service:
+        await service.publish(body, routing_key="q")
+        assert b"r1ght" in on_disk()
+    async with MessageService(broker) as other:
+        await other.declare(queues=[Queue("q")])
+    async with MessageService(broker, spool=spool) as service:
+        async with asyncio.timeout(20):
+            while service.spooled:
+                await asyncio.sleep(0.05)
+        assert b"r1ght" not in on_disk()
+
+
 async def test_the_spool_outlives_its_process_and_has_an_end(broker: str, tmp_path: Path) -> None:
     spool = tmp_path / "spool.db"
     headers = {"n": 1, "text": "a\n", "t": [True, "x"]}

@@ -71,7 +71,8 @@ class MessageService:
         self._known: set[str] = {""}  # exchanges that are there: a message to one that is not ends the channel of all
         self._spooler: Spooler[Message] | None = None
         if spool is not None:
-            file = SpoolFile(spool, Codec(_pack, _unpack))
+            # What messages hold is for others to know: a job has a secret in it.
+            file = SpoolFile(spool, Codec(_pack, _unpack), erase=True)
             self._spooler = Spooler(self._publish, file, most_bytes, keep_unroutable=False)
 
     async def __aenter__(self) -> Self:

@@ -36,6 +36,7 @@ class GroupCommit:
         head: number of the next event.
         append: adds one row of events, where there is a log: its first number, how many, and their lines.
         committed: called on the event loop after each commit that added events.
+        after: called on the thread after each commit, before anybody hears of it; it raises nothing.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class GroupCommit:
         head: int = 1,
         append: Append | None = None,
         committed: Callable[[], None] = lambda: None,
+        after: Callable[[sqlite3.Connection], None] = lambda _: None,
     ) -> None:
         self.head = head
         self._connection = connection
         self._append = append
         self._committed = committed
+        self._after = after
         self._loop = asyncio.get_running_loop()
         self._next: _Group | None = None
         self._busy = False
@@ -111,6 +114,7 @@ class GroupCommit:
     def _run(self) -> None:
         while (group := self._work.get()) is not None:
             failed, outcomes = self._commit(group)
+            self._after(self._connection)
             self._loop.call_soon_threadsafe(self._resolve, group, failed, outcomes)
         self._connection.close()
 

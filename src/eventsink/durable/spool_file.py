@@ -66,13 +66,14 @@ class SpoolFile(Generic[T]):
     Args:
         path: of the file; only one process at a time has it.
         codec: for the items.
+        erase: leave no byte of what was removed on the disk, at the cost of a second write for each commit.
 
     Raises:
         DataDirectoryInUse: another process has it.
         ExchangeUnavailable: it cannot be made or opened here.
     """
 
-    def __init__(self, path: Path, codec: Codec[T]) -> None:
+    def __init__(self, path: Path, codec: Codec[T], *, erase: bool = False) -> None:
         self.path = path
         self.codec = codec
         self._lock = -1
@@ -86,7 +87,11 @@ class SpoolFile(Generic[T]):
         except (OSError, sqlite3.Error) as error:
             self._let_go()
             raise ExchangeUnavailable(f"The spool cannot be opened at {path}: {error}.") from error
-        self._commits = GroupCommit(connection)
+        if erase:
+            connection.execute("PRAGMA secure_delete=ON")
+            connection.execute("PRAGMA busy_timeout=200")  # every commit would wait for a program that reads the file
+            _empty_wal(connection)  # of a process that was killed
+        self._commits = GroupCommit(connection, after=_empty_wal if erase else lambda _: None)
 
     async def append(self, groups: Sequence[Sequence[T]]) -> None:
         """Add groups; they are durable when this returns.
@@ -180,6 +185,17 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_size_limit=1048576")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute(_SCHEMA)
+
+
+def _empty_wal(connection: sqlite3.Connection) -> None:
+    """Bring what the WAL has into the file, and cut it to nothing: old pages in it hold what was removed."""
+    try:
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        reason = "another program reads the file" if busy else ""
+    except sqlite3.Error as error:  # what was asked for is committed; the next commit tries this again
+        reason = str(error)
+    if reason:
+        _log.warning("spool.not_erased", reason=reason)
 
 
 def _salvage(path: Path, reason: str) -> sqlite3.Connection:
