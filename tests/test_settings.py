@@ -189,7 +189,9 @@ def test_store_and_keys_lie_in_the_data_directory() -> None:
 # --- secrets ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["token", "api_key", "api_secret", "password", "secret_key", "key", "webhook_url"])
+@pytest.mark.parametrize(
+    "name", ["token", "api_key", "api_secret", "password", "secret_key", "key", "webhook_url", "X-API-Key"]
+)
 def test_a_secret_is_not_shown(name: str) -> None:
     settings = from_text(f"[workers.x]\n{name} = 'hush'\n[workers.y.deep]\n{name} = 'hush'")
     assert redacted(settings)["workers"] == {"x": {name: "…"}, "y": {"deep": {name: "…"}}}
@@ -201,6 +203,10 @@ def test_a_secret_is_not_shown(name: str) -> None:
         ("http://localhost:8086", "http://localhost:8086"),
         ("amqp://user:hush@host/vhost", "amqp://…@host/vhost"),
         ("mongodb://user:h@ush@a,b:1/db", "mongodb://…@a,b:1/db"),
+        ("mongodb://user:hu?sh#h/ush@a,b/db?tlsCertificateKeyFilePassword=hush", "mongodb://…@a,b/db?…"),
+        ("https://hush@host/path", "https://…@host/path"),
+        ("user:hush@host:15672", "…@host:15672"),
+        ("sqlite:////srv/a@b/exchange.db", "sqlite:////srv/a@b/exchange.db"),
         ("", ""),
     ],
 )
@@ -216,6 +222,17 @@ def test_an_address_is_shown_without_its_credentials_whatever_the_setting_is_cal
     )
     assert shown["exchange"]["management"] == "http://…@host:15672"
     assert shown["workers"]["x"]["hosts"] == ["http://…@b", "c"]
+
+
+def test_what_lies_within_a_secret_is_secret_and_the_name_of_a_worker_makes_none() -> None:
+    shown = redacted(from_text("[workers.monkey]\npath = 'a'\n[workers.monkey.tokens]\nalice = ['hush', 5]"))
+    assert shown["workers"] == {"monkey": {"path": "a", "tokens": {"alice": ["…", "…"]}}}
+
+
+def test_an_address_of_the_exchange_that_is_none_is_not_quoted() -> None:
+    with pytest.raises(SettingsError, match=r"exchange\.url has no scheme") as wrong:
+        _ = from_text("[exchange]\nurl = 'guest:hush@host'").exchange_path
+    assert "hush" not in str(wrong.value)
 
 
 def test_what_is_no_secret_is_shown_as_plain_values() -> None:

@@ -4,6 +4,9 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import EventDict
+
+from eventsink.redact import hide_credentials
 
 __all__ = ["configure"]
 
@@ -17,8 +20,14 @@ def configure() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,  # without the values of variables, among which are keys and names
+            _hide_credentials,
             structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever it is when something is said
     )
+
+
+def _hide_credentials(_: object, __: str, said: EventDict) -> EventDict:
+    """No address in a log shows its password, whoever wrote the text that quotes it."""
+    return {name: hide_credentials(value) if isinstance(value, str) else value for name, value in said.items()}

@@ -126,11 +126,11 @@ class Settings(_Section, frozen=True, kw_only=True):
         """
         if not self.exchange.url:
             return self.directory / "exchange.db"
-        scheme, _, rest = self.exchange.url.partition("://")
+        scheme, slashes, rest = self.exchange.url.partition("://")
         if scheme != "sqlite" or not rest.startswith("/"):
+            begin = f"begins with {scheme[:20]!r}" if slashes else "has no scheme"  # it may begin with a password
             raise SettingsError(
-                f"exchange.url begins with {scheme[:20]!r}: give amqp://user:password@host/vhost for RabbitMQ, or"
-                " sqlite:///FILE."
+                f"exchange.url {begin}: give amqp://user:password@host/vhost for RabbitMQ, or sqlite:///FILE."
             )
         return Path(rest[1:])
 
@@ -188,22 +188,30 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None,
 def redacted(settings: Settings) -> dict[str, Any]:
     """The settings as plain values, with secrets hidden; a section that is not there is left out."""
     values = msgspec.to_builtins(settings)
-    return {name: _hide(name, value) for name, value in values.items() if value is not None}
+    workers = {name: _hide("", section) for name, section in values.pop("workers").items()}
+    return {name: _hide(name, value) for name, value in values.items() if value is not None} | {"workers": workers}
 
 
-def _hide(name: str, value: Any) -> Any:
+def _hide(name: str, value: Any, *, secret: bool = False) -> Any:
+    """A value as it may be shown. What lies within a secret is secret, whatever it is called."""
+    secret = secret or (name != "url" and any(word in name.lower() for word in SECRET))
     if isinstance(value, dict):
-        return {key: _hide(key, item) for key, item in value.items()}
+        return {key: _hide(key, item, secret=secret) for key, item in value.items()}
     if isinstance(value, list):
-        return [_hide(name, item) for item in value]
-    if name != "url" and any(word in name for word in SECRET):
+        return [_hide(name, item, secret=secret) for item in value]
+    if secret:
         return "…" if value else value
-    if isinstance(value, str) and "://" in value:  # an address, whatever the setting is called
-        address, query, _ = value.partition("?")
-        scheme, _, rest = address.rpartition("://")
-        host = f"…@{rest.rpartition('@')[2]}" if "@" in rest else rest
-        return f"{scheme}://{host}{query}{'…' if query else ''}"
-    return value
+    return _hide_in_address(value) if isinstance(value, str) else value
+
+
+def _hide_in_address(value: str) -> str:
+    """An address without credentials and query, whatever the setting is called; any other text as it is."""
+    scheme, slashes, rest = value.partition("://")
+    if not slashes:  # a person may have forgotten the scheme
+        return f"…@{value.rpartition('@')[2]}" if ":" in value.partition("@")[0] and "@" in value else value
+    host = rest if rest.startswith("/") or "@" not in rest else f"…@{rest.rpartition('@')[2]}"
+    place, query, _ = host.partition("?")
+    return f"{scheme}://{place}{query}{'…' if query else ''}"
 
 
 def _read_file(path: Path | None, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -79,6 +79,9 @@ SECRETS = [
     "password = hush",
     "amqp://guest:hush@rabbitmq:5672/%2f",
     "mongodb+srv://user:hush@cluster/db",
+    "mongodb://user:p@hush/x?y@one:27017,two:27017/db",
+    "https://hush@api.example.org/v1",
+    "https://user:1hush@host:80/",
 ]
 
 
@@ -96,7 +99,16 @@ def test_a_secret_is_hidden_in_the_line_for_the_log() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "HTTP 503 from http://influx:8086/write", "the key is missing", "monkey business", "user@example.org"]
+    "text",
+    [
+        "",
+        "HTTP 503 from http://influx:8086/write",
+        "the key is missing",
+        "monkey business",
+        "user@example.org",
+        "http://clowder:9000/a@b",
+        "http://h/a@b c@d",
+    ],
 )
 def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
     assert hide_secrets(text) == text

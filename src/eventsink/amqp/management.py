@@ -25,7 +25,11 @@ class Management:
     """
 
     def __init__(self, address: Address, url: str = "") -> None:
-        parts = urlsplit(url or f"http://{address.nodes[0][0]}:15672")
+        try:
+            parts = urlsplit(url or f"http://{address.nodes[0][0]}:15672")
+            _ = parts.port
+        except ValueError:  # a port that is no number; the words may quote a part of the password
+            parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise SettingsError("exchange.management is no address: give one as http://host:15672.")
         self.where = f"{parts.scheme}://{parts.hostname}:{parts.port or 15672}{parts.path.rstrip('/')}"

@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from eventsink import __version__
 from eventsink.errors import EventSinkError
+from eventsink.redact import hide_credentials
 
 __all__ = ["COMMANDS", "CommandGroup", "app", "main"]
 
@@ -58,7 +59,7 @@ class CommandGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except EventSinkError as error:
-            typer.secho(" ".join(str(error).split()), fg="red", err=True)
+            typer.secho(hide_credentials(" ".join(str(error).split())), fg="red", err=True)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None  # as shells have it

@@ -22,6 +22,7 @@ from eventsink.deliver import loading
 from eventsink.deliver.dead_letters import sentence
 from eventsink.deliver.worker import Worker
 from eventsink.errors import EventSinkError, SettingsError, TryLater
+from eventsink.redact import hide_secrets
 from eventsink.settings import Settings
 
 ROOM = 1 << 30  # bytes that should be free on the disk
@@ -160,7 +161,12 @@ def _worker(name: str, section: dict[str, object]) -> Finding:
     try:
         asyncio.run(_open_and_close(worker))
     except TryLater as error:
-        return Finding(f"worker {name}", False, error.reason, "Its events wait, and are delivered when this is mended.")
+        return Finding(
+            f"worker {name}",
+            False,
+            hide_secrets(error.reason),
+            "Its events wait, and are delivered when this is mended.",
+        )
     except Exception as error:  # noqa: BLE001 - a stranger's worker may fail in any way
         return Finding(f"worker {name}", False, sentence(error), f"Mend [workers.{name}], or the worker itself.")
     return Finding(f"worker {name}", True, "its options are right, and its destination answers")
@@ -179,7 +185,7 @@ async def _open_and_close(worker: Worker[Any]) -> None:
 def _sink(sink: Sink) -> Iterator[Finding]:
     try:
         sink.get("/healthz")
-        yield Finding("running sink", True, sink.url)
+        yield Finding("running sink", True, sink.where)
         sink.get("/readyz")
         yield Finding("ready for events", True, "yes")
     except EventSinkError as error:

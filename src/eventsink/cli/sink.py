@@ -12,6 +12,7 @@ import msgspec
 
 from eventsink import __version__
 from eventsink.errors import EventSinkError
+from eventsink.redact import hide_credentials
 
 __all__ = ["Refusal", "Sink", "Unreachable"]
 
@@ -65,11 +66,14 @@ class Sink:
         except ValueError:
             parts, port = urlsplit(""), None
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise EventSinkError(f"{url!r} is no address of a sink: give one as http://127.0.0.1:8750.")
+            raise EventSinkError(
+                f"{hide_credentials(url)!r} is no address of a sink: give one as http://127.0.0.1:8750."
+            )
         if key and not (key.isascii() and key.isprintable()):
             raise EventSinkError("The API key has characters that no key has: look for a line break or a quote in it.")
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self.url = url.rstrip("/")
+        self.where = hide_credentials(self.url)
         self.key = key
         self._timeout = timeout
         self._renew = renew
@@ -148,20 +152,20 @@ class Sink:
 
     def _unreachable(self, error: Exception) -> Unreachable:
         if isinstance(error, TimeoutError):
-            return Unreachable(f"The event sink at {self.url} did not answer within {self._timeout:g} seconds.")
+            return Unreachable(f"The event sink at {self.where} did not answer within {self._timeout:g} seconds.")
         why = "" if isinstance(error, ConnectionError) else f" ({getattr(error, 'strerror', None) or error})"
         return Unreachable(
-            f"No event sink answers at {self.url}{why}: start one with `eventsink up`, or name another with --url."
+            f"No event sink answers at {self.where}{why}: start one with `eventsink up`, or name another with --url."
         )
 
     def _refusal(self, answer: http.client.HTTPResponse, content: bytes) -> EventSinkError:
         if answer.status < 400:
-            return EventSinkError(f"{self.url} refers to {answer.getheader('location')}: give that as --url.")
+            return EventSinkError(f"{self.where} refers to {answer.getheader('location')}: give that as --url.")
         try:
             problem = msgspec.json.decode(content, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeDecodeError):  # a proxy in between, or another program altogether
             problem = {}
-        detail = problem.get("detail") or f"{self.url} answers {answer.status} {answer.reason}."
+        detail = problem.get("detail") or f"{self.where} answers {answer.status} {answer.reason}."
         if answer.status == 401:
             detail += " Give it with --key or EVENTSINK_KEY."
         wait = _seconds(answer.getheader("retry-after"))
@@ -177,7 +181,7 @@ def _decode(sink: Sink, content: bytes, form: Any = dict[str, Any]) -> Any:
     try:
         return msgspec.json.decode(content, type=form)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise EventSinkError(f"What answers at {sink.url} is no event sink: name one with --url.") from None
+        raise EventSinkError(f"What answers at {sink.where} is no event sink: name one with --url.") from None
 
 
 def _seconds(text: str | None) -> float:

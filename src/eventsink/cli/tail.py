@@ -42,7 +42,7 @@ def follow(sink: Sink, query: dict[str, Any]) -> Iterator[msgspec.Raw]:
     """Events as they are stored from now on, for ever, as JSON."""
     newest = sink.get("/v1/events", limit=1, order="desc")["events"]
     after = newest[0]["seq"] if newest else 0
-    note(f"Following {sink.url}; Ctrl-C ends.", style="dim")
+    note(f"Following {sink.where}; Ctrl-C ends.", style="dim")
     while True:
         page = _look(sink, after, query)
         for event in page:

@@ -232,9 +232,10 @@ class Runner:
 
     def _say_paused(self, what: str, times: int, reason: str) -> None:
         """Say it, and do not repeat it at every attempt."""
+        reason = hide_secrets(reason)
         self.state = f"paused: {reason}"
         if times in (1, 5) or times % 20 == 0:
-            _log.warning(what, worker=self.name, times=times, reason=hide_secrets(reason))
+            _log.warning(what, worker=self.name, times=times, reason=reason)
 
     async def _pause(self, seconds: float) -> None:
         try:
