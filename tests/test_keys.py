@@ -1,7 +1,10 @@
 """API keys: made, checked, revoked, and never written down."""
 
 import contextlib
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +15,7 @@ import pytest
 from eventsink import keys as keys_module
 from eventsink.collect.access import authorize
 from eventsink.collect.problems import Problem
-from eventsink.errors import EventSinkError
+from eventsink.errors import EventSinkError, KeysNotRead
 from eventsink.keys import KeyFile, NewKey
 
 
@@ -201,6 +204,42 @@ def test_checking_a_key_is_fast_enough_for_every_request(keys: KeyFile) -> None:
     for _ in range(5000):
         keys.check(made.key)
     assert time.process_time() - started < 1.0
+
+
+# --- the first ones --------------------------------------------------------------------------------------------------
+
+
+def test_the_first_keys_are_good_once_they_were_shown_and_are_made_once(keys: KeyFile, path: Path) -> None:
+    assert keys.check("nonsense") is None, "the file was read"
+    with keys.first() as first:
+        assert [key.scopes for key in first] == [("admin",), ("ingest",)]
+        with pytest.raises(KeysNotRead):
+            keys.check(first[0].key)
+    assert all(keys.check(key.key) for key in first)
+    other = KeyFile(path)
+    with other.first() as more:
+        assert not more
+    other.close()
+
+
+def test_first_keys_that_could_not_be_shown_are_not_made(keys: KeyFile) -> None:
+    with pytest.raises(BrokenPipeError), keys.first():
+        raise BrokenPipeError
+    assert keys.list() == []
+    assert keys.create(["read"]).scopes == ("read",)
+
+
+def test_a_process_killed_while_it_shows_the_first_keys_leaves_none(path: Path) -> None:
+    code = "import os, signal, sys\nfrom pathlib import Path\nfrom eventsink.keys import KeyFile\n"
+    code += "with KeyFile(Path(sys.argv[1])).first() as first:\n    os.kill(os.getpid(), signal.SIGKILL)"
+    assert (
+        subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=30).returncode == -signal.SIGKILL
+    )
+    keys = KeyFile(path)
+    assert keys.list() == []
+    with keys.first() as first:
+        assert len(first) == 2
+    keys.close()
 
 
 # --- scopes ----------------------------------------------------------------------------------------------------------

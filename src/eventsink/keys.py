@@ -11,7 +11,7 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -109,6 +109,25 @@ class KeyFile:
             "INSERT INTO keys (id, hash, name, scopes, rate, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?)", row
         )
         return NewKey(key_id, f"{PREFIX}_{key_id}_{secret}", tuple(scopes))
+
+    @contextlib.contextmanager
+    def first(self) -> Iterator[Sequence[NewKey]]:
+        """The keys to begin with, to be shown within the block; none where there are keys.
+
+        They are made when the block ends: a process that could not show them, or was killed before, leaves none that
+        nobody knows.
+        """
+        if self.list():
+            yield ()
+            return
+        self._execute("BEGIN EXCLUSIVE")
+        try:
+            self._version = None  # who has seen one already is told to try again, and not that there is no such key
+            yield [] if self.list() else [self.create((s,), name=f"first {s} key") for s in ("admin", "ingest")]
+            self._execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.rollback()
 
     def create_ephemeral(self, scopes: Sequence[str], *, name: str) -> NewKey:
         """Make a key that this process alone knows and that ends with it."""

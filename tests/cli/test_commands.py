@@ -1,7 +1,9 @@
 """Every command but `send` on a real sink, as a person and a script use it."""
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -410,10 +412,10 @@ def test_the_doctor_says_what_to_do(run):
 # --- up --------------------------------------------------------------------------------------------------------------
 
 
-def up(tmp_path: Path, *words: str) -> subprocess.Popen:
+def up(tmp_path: Path, *words: str, stdout: int = subprocess.PIPE) -> subprocess.Popen:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EVENTSINK_")}
     command = [sys.executable, "-m", "eventsink", "up", "--data", str(tmp_path / "var"), *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True)
+    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, env=environment, text=True)
 
 
 def test_up_says_what_is_wrong_and_starts_nothing(tmp_path, town):
@@ -425,22 +427,49 @@ def test_up_says_what_is_wrong_and_starts_nothing(tmp_path, town):
     assert errors.count("\n") == 1
 
 
-def test_a_start_that_fails_makes_no_keys_and_the_next_shows_them(tmp_path, town):
-    with up(tmp_path, "--port", town.url.rpartition(":")[2]) as sink:
+def told_at_a_terminal(tmp_path: Path, *words: str) -> str:
+    """What `up` says there at its start, up to its end or to the command that sends an event."""
+    ours, theirs = pty.openpty()
+    with up(tmp_path, *words, stdout=theirs) as sink:
+        os.close(theirs)
+        late = threading.Timer(30, sink.kill)
+        late.start()
+        told = b""
+        with contextlib.suppress(OSError):  # the terminal of a process that has ended
+            while b"\n  curl " not in told and (more := os.read(ours, 10_000)):
+                told += more.replace(b"\r", b"")
+        sink.terminate()
         sink.communicate(timeout=30)
+        late.cancel()
+    os.close(ours)
+    return told.decode()
+
+
+def test_a_start_that_fails_makes_no_keys_and_the_next_at_a_terminal_shows_them(tmp_path, town, run):
+    assert told_at_a_terminal(tmp_path, "--port", town.url.rpartition(":")[2]) == ""
+    told = told_at_a_terminal(tmp_path, "--port", "0")
+    assert "  admin key   clw_" in told and "  ingest key  clw_" in told and "/#key=clw_" in told
+    again = told_at_a_terminal(tmp_path, "--port", "0")
+    assert f"keys create --scope ingest --data {tmp_path / 'var'}\n" in again, "it says how to make others"
+    assert "key   clw_" not in again
+    listed = run("keys", "list", "--data", str(tmp_path / "var"), "--format", "json").stdout.splitlines()
+    assert [json.loads(key)["name"] for key in listed] == ["first admin key", "first ingest key"]
+
+
+def test_a_log_gets_no_key_and_says_how_to_make_one(tmp_path, run):
     with up(tmp_path, "--port", "0") as sink:
         assert sink.stdout is not None
         late = threading.Timer(30, sink.kill)
         late.start()
         told = ""
-        for line in sink.stdout:
-            told += line
-            if line.startswith("Send an event"):
-                break
+        while "\n  curl " not in told:
+            told += sink.stdout.readline() or pytest.fail(told)
         late.cancel()
         sink.terminate()
         sink.communicate(timeout=30)
-    assert "  admin key   clw_" in told and "  ingest key  clw_" in told
+    assert "clw_" not in told
+    assert "  ingest key  " in told and f" keys create --scope ingest --data {tmp_path / 'var'}\n" in told
+    assert run("keys", "list", "--data", str(tmp_path / "var"), "--format", "json").stdout == "", "none was made"
 
 
 def test_up_plays_a_month_when_asked(tmp_path):

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,12 +101,15 @@ def test_while_rabbitmq_is_away_a_door_accepts_until_its_disk_is_full_and_loses_
         store = make_sink("store", command="serve", environment=environment).start()
         (port,) = free_ports(1)
         words = ("api", "--data", str(tmp_path / "var"), "--port", str(port))
-        prefix = _on_small_disk(tmp_path / "var")
+        make_key = (
+            f'"{sys.executable}" -m eventsink keys create --data "{tmp_path}/var" --scope ingest >"{tmp_path}/key"'
+        )
+        prefix = (*_on_small_disk(tmp_path / "var"), "sh", "-c", f'{make_key} && exec "$@"', "sh")
         door = Process(*words, log=tmp_path / "api.log", environment=environment, prefix=prefix)
         door.launch()
         try:
             door.wait_for(lambda: "X-API-Key: " in door.log.read_text())
-            key = door.log.read_text().partition("X-API-Key: ")[2].partition('"')[0]
+            key = (tmp_path / "key").read_text().strip()
             time.sleep(1.5)  # RabbitMQ 3.10 forgets part of a quorum queue that was made just before kill -9
             rabbitmq.kill()
             accepted: list[str] = []

@@ -1,7 +1,13 @@
-"""What a process says at its start: what runs where, and what to do next."""
+"""What a process says at its start: what runs where, and what to do next.
+
+Keys are shown at a terminal only: what is written elsewhere is a log, which others read and which is kept.
+"""
 
 import shutil
 import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -9,54 +15,72 @@ from rich.console import Console
 from eventsink.keys import KeyFile, NewKey
 from eventsink.settings import Settings
 
-__all__ = ["first_keys", "show"]
+__all__ = ["Place", "show"]
 
 
-def first_keys(keys: KeyFile) -> list[NewKey]:
-    """The keys to begin with, made when there are none at all."""
-    if keys.list():
-        return []
-    return [keys.create(("admin",), name="first admin key"), keys.create(("ingest",), name="first ingest key")]
-
-
-def show(  # noqa: PLR0913 - what there is to say
-    settings: Settings, url: str, first: list[NewKey], visitor: NewKey | None, *, exchange: str, workers: list[str]
-) -> None:
-    """Say where everything is.
+@dataclass(frozen=True)
+class Place:
+    """Where the parts of this process are.
 
     Args:
-        first: keys that were just made, to be shown this once.
-        visitor: key in the link to the dashboard; None where there is no dashboard.
+        exchange: for a person.
         workers: that run in this process.
+        visitor: key in the link to the dashboard; None where there is no dashboard.
     """
+
+    url: str
+    exchange: str
+    workers: Sequence[str]
+    visitor: NewKey | None
+
+
+def show(settings: Settings, place: Place, keys: KeyFile) -> None:
+    """Say where everything is; at a terminal also the first keys, which are made for that when there are none.
+
+    Raises:
+        EventSinkError: the keys cannot be read or made.
+    """
+    terminal = sys.stdout.isatty()
+    with keys.first() if terminal else nullcontext(()) as first:
+        _print(settings, place, first, private=terminal)
+
+
+def _print(settings: Settings, place: Place, first: Sequence[NewKey], *, private: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print("\n[bold]Clowder event sink[/bold]\n")
-    for name, place in _where(settings, url, visitor, exchange, workers).items():
-        console.print(f"  {name:<11} {place}", markup=False)
+    for name, what in _where(settings, place, private=private).items():
+        console.print(f"  {name:<11} {what}", markup=False)
     console.print()
-    for key in first:
-        console.print(f"  {'/'.join(key.scopes) + ' key':<11} {key.key}", markup=False)
     command = _command()
     data = "" if settings.data == Settings().data else f" --data {settings.data}"
+    for key in first:
+        console.print(f"  {'/'.join(key.scopes) + ' key':<11} {key.key}", markup=False)
     if first:
         console.print(f"\nThe keys are shown this once. `{command} keys create{data}` makes others.", markup=False)
+    else:
+        for scope in ("admin", "ingest"):
+            console.print(f"  {scope + ' key':<11} {command} keys create --scope {scope}{data}", markup=False)
+        console.print("\nThese commands make keys.", markup=False)
     console.print(f"Send an event, then see it with `{command} events{data}`:\n", markup=False)
-    console.print(f"  {_curl(url, first)}\n", markup=False)
+    console.print(f"  {_curl(place.url, first)}\n", markup=False)
     console.file.flush()
 
 
-def _where(settings: Settings, url: str, visitor: NewKey | None, exchange: str, workers: list[str]) -> dict[str, str]:
-    pages = {"dashboard": f"{url}/#key={visitor.key}", "API": f"{url}/docs"} if visitor else {}
+def _where(settings: Settings, place: Place, *, private: bool) -> dict[str, str]:
+    pages = {}
+    if place.visitor:
+        link = f"/#key={place.visitor.key}" if private else "/"
+        pages = {"dashboard": f"{place.url}{link}", "API": f"{place.url}/docs"}
     return {
-        "address": url,
-        **(pages or {"API": f"{url}/openapi.json"}),
+        "address": place.url,
+        **(pages or {"API": f"{place.url}/openapi.json"}),
         "data": str(settings.directory.resolve()),
-        "exchange": exchange,
-        "workers": ", ".join(workers) or "in processes of their own",
+        "exchange": place.exchange,
+        "workers": ", ".join(place.workers) or "in processes of their own",
     }
 
 
-def _curl(url: str, first: list[NewKey]) -> str:
+def _curl(url: str, first: Sequence[NewKey]) -> str:
     secret = next((key.key for key in first if "ingest" in key.scopes), "$EVENTSINK_KEY")
     body = '{"type": "users.login", "user": "alice", "data": {"method": "userpass"}}'
     return f"""curl {url}/v1/events -H "X-API-Key: {secret}" -H 'Content-Type: application/json' -d '{body}'"""

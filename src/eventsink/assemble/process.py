@@ -187,10 +187,9 @@ async def _prepare_door(
         async with serving(app, settings) as url:
             local = keys.create_ephemeral(("admin", "ingest", "read"), name="this machine, while running")
             visitor = keys.create_ephemeral(("read",), name="dashboard link, while running") if main else None
-            names = [runner.name for runner in known.runners]
-            first = banner.first_keys(keys)  # not before it listens: a start that fails would make them and show none
+            place = banner.Place(url, known.opened.where, [runner.name for runner in known.runners], visitor)
             with announced(settings.directory / "running.json", url, local) if main else contextlib.nullcontext():
-                banner.show(settings, url, first, visitor, exchange=known.opened.where, workers=names)
+                banner.show(settings, place, keys)  # not before it listens: keys of a start that fails nobody would see
                 yield
 
     return door
