@@ -456,6 +456,18 @@ def test_a_start_that_fails_makes_no_keys_and_the_next_at_a_terminal_shows_them(
     assert [json.loads(key)["name"] for key in listed] == ["first admin key", "first ingest key"]
 
 
+def test_a_file_that_the_output_was_sent_to_gets_the_keys(tmp_path):
+    log = tmp_path / "up.log"
+    with log.open("w") as file, up(tmp_path, "--port", "0", stdout=file.fileno()) as sink:
+        deadline = time.monotonic() + 30
+        while "\n  curl " not in log.read_text():
+            assert time.monotonic() < deadline and sink.poll() is None
+            time.sleep(0.05)
+        sink.terminate()
+        sink.communicate(timeout=30)
+    assert "  ingest key  clw_" in log.read_text()
+
+
 def test_a_log_gets_no_key_and_says_how_to_make_one(tmp_path, run):
     with up(tmp_path, "--port", "0") as sink:
         assert sink.stdout is not None

@@ -1,9 +1,12 @@
 """What a process says at its start: what runs where, and what to do next.
 
-Keys are shown at a terminal only: what is written elsewhere is a log, which others read and which is kept.
+Keys are shown to a person: at a terminal, or in the file to which somebody has sent the output. A pipe or a socket
+leads to the log of a container or a machine, which others read and which is kept: there is no key in it.
 """
 
+import os
 import shutil
+import stat
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -35,14 +38,18 @@ class Place:
 
 
 def show(settings: Settings, place: Place, keys: KeyFile) -> None:
-    """Say where everything is; at a terminal also the first keys, which are made for that when there are none.
+    """Say where everything is; to a person also the first keys, which are made for that when there are none.
 
     Raises:
         EventSinkError: the keys cannot be read or made.
     """
-    terminal = sys.stdout.isatty()
-    with keys.first() if terminal else nullcontext(()) as first:
-        _print(settings, place, first, private=terminal)
+    private = _is_private()
+    with keys.first() if private else nullcontext(()) as first:
+        _print(settings, place, first, private=private)
+
+
+def _is_private() -> bool:
+    return sys.stdout.isatty() or stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
 
 
 def _print(settings: Settings, place: Place, first: Sequence[NewKey], *, private: bool) -> None:
