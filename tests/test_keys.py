@@ -1,21 +1,25 @@
 """API keys: made, checked, revoked, and never written down."""
 
+import asyncio
 import contextlib
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from eventsink import keyring
 from eventsink import keys as keys_module
 from eventsink.collect.access import authorize
 from eventsink.collect.problems import Problem
 from eventsink.errors import EventSinkError, KeysNotRead
+from eventsink.keyring import Keyring
 from eventsink.keys import KeyFile, NewKey
 
 
@@ -28,11 +32,16 @@ class Clock:
     def time(self) -> float:
         return self.now
 
+    def monotonic(self) -> float:
+        self.now += 1e-6  # no two moments are the same
+        return self.now
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(keys_module, "time", clock)
+    monkeypatch.setattr(keyring, "time", clock)
     return clock
 
 
@@ -42,10 +51,14 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def keys(path: Path, clock: Clock) -> Iterator[KeyFile]:
-    file = KeyFile(path)
-    yield file
-    file.close()
+def keys(path: Path, clock: Clock) -> KeyFile:
+    return KeyFile(path)
+
+
+@pytest.fixture
+def ring(keys: KeyFile) -> Keyring:
+    """What a running sink knows of the same file."""
+    return Keyring(keys)
 
 
 # --- making ----------------------------------------------------------------------------------------------------------
@@ -64,14 +77,12 @@ def test_no_two_keys_are_alike(keys: KeyFile) -> None:
 def test_the_secret_is_not_in_the_file_nor_in_the_list(keys: KeyFile, path: Path) -> None:
     made = keys.create(["ingest"], name="browser")
     secret = made.key.split("_", 2)[2]
-    keys.close()
     assert secret.encode() not in path.read_bytes()
-    again = KeyFile(path)
-    assert secret not in repr(again.list())
-    again.close()
+    assert secret not in repr(KeyFile(path).list())
 
 
 def test_the_file_is_for_its_owner_alone(keys: KeyFile, path: Path) -> None:
+    keys.list()
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -92,23 +103,24 @@ def test_the_list_tells_all_but_the_secret(keys: KeyFile, clock: Clock) -> None:
 
 def test_a_file_that_cannot_be_opened_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "keys.db").write_bytes(b"no database at all" * 100)
-    with pytest.raises(EventSinkError, match=r"keys cannot be opened at .*keys\.db"):
-        KeyFile(tmp_path / "keys.db")
+    with pytest.raises(EventSinkError, match=r"keys at .*keys\.db cannot be read"):
+        KeyFile(tmp_path / "keys.db").list()
+    (tmp_path / "file").touch()
+    with pytest.raises(EventSinkError, match="keys cannot be opened at"):
+        KeyFile(tmp_path / "file" / "keys.db").list()
 
 
 # --- checking --------------------------------------------------------------------------------------------------------
 
 
-def test_a_key_is_known_again_after_a_restart(keys: KeyFile, path: Path) -> None:
+async def test_a_key_is_known_again_after_a_restart(keys: KeyFile, path: Path) -> None:
     made = keys.create(["ingest"])
-    again = KeyFile(path)
-    found = again.check(made.key)
+    found = await Keyring(KeyFile(path)).check(made.key)
     assert found is not None
     assert found.id == made.id
-    again.close()
 
 
-def test_what_is_no_key_is_none(keys: KeyFile) -> None:
+async def test_what_is_no_key_is_none(keys: KeyFile, ring: Keyring) -> None:
     made = keys.create(["ingest"])
     wrong = [
         "",
@@ -126,100 +138,144 @@ def test_what_is_no_key_is_none(keys: KeyFile) -> None:
         "clw_é_é",
         "\0" * 56,
     ]
-    assert [text for text in wrong if keys.check(text) is not None] == []
-    assert keys.check(made.key) is not None
+    assert [text for text in wrong if await ring.check(text) is not None] == []
+    assert await ring.check(made.key) is not None
 
 
-def test_an_expired_key_ends_and_its_successor_works(keys: KeyFile, clock: Clock) -> None:
+async def test_an_expired_key_ends_and_its_successor_works(keys: KeyFile, ring: Keyring, clock: Clock) -> None:
     old, new = keys.create(["ingest"], days=1), keys.create(["ingest"])
-    assert keys.check(old.key)
-    assert keys.check(new.key), "two live keys, for rotation"
+    assert await ring.check(old.key)
+    assert await ring.check(new.key), "two live keys, for rotation"
     clock.now += 86401
-    assert keys.check(old.key) is None
-    assert keys.check(new.key)
+    assert await ring.check(old.key) is None
+    assert await ring.check(new.key)
 
 
-def test_a_key_revoked_by_another_process_ends_within_a_second(keys: KeyFile, path: Path, clock: Clock) -> None:
-    made = keys.create(["ingest"])
-    assert keys.check(made.key)
-    other = KeyFile(path)
-    assert other.revoke(made.id)
-    other.close()
-    clock.now += 1.1
-    assert keys.check(made.key) is None
-
-
-def test_a_key_made_by_another_process_works_within_a_second(keys: KeyFile, path: Path, clock: Clock) -> None:
-    assert keys.check("x") is None
-    other = KeyFile(path)
-    made = other.create(["read"])
-    other.close()
-    clock.now += 1.1
-    assert keys.check(made.key)
-
-
-def test_revoking_ends_one_key_and_only_once(keys: KeyFile, clock: Clock) -> None:
+async def test_a_revoked_key_ends_within_a_second(keys: KeyFile, ring: Keyring, clock: Clock) -> None:
     one, other = keys.create(["ingest"]), keys.create(["ingest"])
+    assert await ring.check(one.key)
     assert keys.revoke(one.id)
     assert not keys.revoke(one.id)
     clock.now += 1.1
-    assert (keys.check(one.key), bool(keys.check(other.key))) == (None, True)
+    assert await ring.check(one.key) is None
+    assert await ring.check(other.key)
 
 
-def test_an_ephemeral_key_works_here_and_is_not_written(keys: KeyFile, path: Path) -> None:
-    made = keys.create_ephemeral(("read",), name="visitor")
-    assert keys.check(made.key)
+async def test_a_key_that_was_made_this_moment_is_good_at_once(keys: KeyFile, ring: Keyring) -> None:
+    assert await ring.check(keys.create(["read"]).key)
+    assert await ring.check(keys.create(["read"]).key)
+
+
+async def test_an_ephemeral_key_works_here_and_is_not_written(keys: KeyFile, ring: Keyring) -> None:
+    made = ring.create_ephemeral(("read",), name="visitor")
+    assert await ring.check(made.key)
     assert keys.list() == []
-    other = KeyFile(path)
-    assert other.check(made.key) is None
-    other.close()
+    assert await Keyring(keys).check(made.key) is None
 
 
-def test_the_last_use_is_noted_to_the_minute(keys: KeyFile, clock: Clock) -> None:
+async def test_the_last_use_is_noted_to_the_minute(keys: KeyFile, ring: Keyring, clock: Clock) -> None:
     made = keys.create(["ingest"])
     clock.now += 90
-    assert keys.check(made.key)
-    clock.now += 2
-    keys.check("x")
+    assert await ring.check(made.key)
+    await ring.close()
     (key,) = keys.list()
     assert key.last_used is not None
     assert 0 <= clock.now - key.last_used.timestamp() < 120
     assert key.last_used.second == 0
 
 
-def test_a_file_that_cannot_be_written_shuts_no_door(keys: KeyFile, path: Path, clock: Clock) -> None:
+async def test_a_file_that_cannot_be_written_shuts_no_door(
+    keys: KeyFile, ring: Keyring, path: Path, clock: Clock
+) -> None:
     made = keys.create(["ingest"])
-    assert keys.check(made.key)
-    keys._connection.execute("PRAGMA busy_timeout=1")
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    clock.now += 61
-    assert keys.check(made.key), "noting the last use failed, and is worth no refusal"
-    other.close()
+    assert await ring.check(made.key)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        clock.now += 61
+        assert await ring.check(made.key), "noting the last use failed, and is worth no refusal"
 
 
-def test_checking_a_key_is_fast_enough_for_every_request(keys: KeyFile) -> None:
+async def test_many_unknown_keys_cost_few_looks(keys: KeyFile, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+
+    def look(used: Mapping[str, float]) -> dict[str, Any]:
+        looks.append(used)
+        return {}
+
+    ring = Keyring(keys)
+    monkeypatch.setattr(keys, "look", look)
+    found = await asyncio.gather(*(ring.check(f"clw_{number:08x}_{'A' * 43}") for number in range(1000)))
+    assert set(found) == {None}
+    assert len(looks) == 1
+
+
+async def test_checking_a_key_is_fast_enough_for_every_request(keys: KeyFile, ring: Keyring) -> None:
     made = keys.create(["ingest"])
     started = time.process_time()
     for _ in range(5000):
-        keys.check(made.key)
+        await ring.check(made.key)
     assert time.process_time() - started < 1.0
+
+
+# --- a file that is busy, gone, or another one ------------------------------------------------------------------------
+
+
+async def test_a_good_key_is_never_401_because_the_file_is_busy(
+    keys: KeyFile, ring: Keyring, path: Path, clock: Clock
+) -> None:
+    headers = {b"x-api-key": keys.create(["ingest"]).key.encode()}
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        problem = await _refusal(headers, ring)
+        assert (problem.status, problem.headers) == (503, {"retry-after": "1"})
+        assert time.monotonic() - began < 1, "nobody waits for the lock"
+        other.execute("ROLLBACK")
+        clock.now += 2
+        await authorize(headers, "ingest", ring)
+        late = keys.create(["ingest"])
+        other.execute("BEGIN EXCLUSIVE")
+        clock.now += 2
+        await authorize(headers, "ingest", ring)  # the keys known so far go on
+        clock.now += 2
+        assert (await _refusal({b"x-api-key": late.key.encode()}, ring)).status == 503, "it may be good"
+        assert (await _refusal({b"x-api-key": headers[b"x-api-key"][:-1]}, ring)).status == 401, "it cannot be"
+
+
+async def test_a_file_that_is_taken_away_ends_no_key_and_a_new_one_is_seen(
+    keys: KeyFile, ring: Keyring, path: Path, clock: Clock
+) -> None:
+    made = keys.create(["ingest"])
+    assert await ring.check(made.key)
+    path.unlink()
+    clock.now += 2
+    assert await ring.check(made.key)
+    with pytest.raises(KeysNotRead):
+        await ring.check(f"clw_{'0' * 8}_{'A' * 43}")
+    assert not path.exists(), "looking makes no file"
+    later = keys.create(["ingest"])
+    assert await ring.check(later.key)
+    assert await ring.check(made.key) is None, "it is not in the file that is there now"
+
+
+async def test_a_sink_without_keys_knows_none(ring: Keyring) -> None:
+    assert (await _refusal({b"x-api-key": f"clw_{'0' * 8}_{'A' * 43}".encode()}, ring)).status == 401
 
 
 # --- the first ones --------------------------------------------------------------------------------------------------
 
 
-def test_the_first_keys_are_good_once_they_were_shown_and_are_made_once(keys: KeyFile, path: Path) -> None:
-    assert keys.check("nonsense") is None, "the file was read"
+async def test_the_first_keys_are_good_once_they_were_shown_and_are_made_once(
+    keys: KeyFile, ring: Keyring, clock: Clock
+) -> None:
     with keys.first() as first:
         assert [key.scopes for key in first] == [("admin",), ("ingest",)]
         with pytest.raises(KeysNotRead):
-            keys.check(first[0].key)
-    assert all(keys.check(key.key) for key in first)
-    other = KeyFile(path)
-    with other.first() as more:
+            await ring.check(first[0].key)
+    clock.now += 1
+    assert [await ring.check(key.key) is None for key in first] == [False, False]
+    with keys.first() as more:
         assert not more
-    other.close()
 
 
 def test_first_keys_that_could_not_be_shown_are_not_made(keys: KeyFile) -> None:
@@ -239,7 +295,6 @@ def test_a_process_killed_while_it_shows_the_first_keys_leaves_none(path: Path) 
     assert keys.list() == []
     with keys.first() as first:
         assert len(first) == 2
-    keys.close()
 
 
 # --- scopes ----------------------------------------------------------------------------------------------------------
@@ -256,8 +311,10 @@ def test_a_process_killed_while_it_shows_the_first_keys_leaves_none(path: Path) 
         (["admin"], "read", True),
     ],
 )
-def test_a_key_may_do_what_its_scopes_say(keys: KeyFile, scopes: list[str], asked: str, allowed: bool) -> None:
-    key = keys.check(keys.create(scopes).key)
+async def test_a_key_may_do_what_its_scopes_say(
+    keys: KeyFile, ring: Keyring, scopes: list[str], asked: str, allowed: bool
+) -> None:
+    key = await ring.check(keys.create(scopes).key)
     assert key is not None
     assert key.may(asked) is allowed
 
@@ -272,9 +329,11 @@ def test_a_key_may_do_what_its_scopes_say(keys: KeyFile, scopes: list[str], aske
         (b"authorization", "BEARER {}"),
     ],
 )
-def test_a_request_brings_its_key_in_either_header(keys: KeyFile, header: bytes, form: str) -> None:
+async def test_a_request_brings_its_key_in_either_header(
+    keys: KeyFile, ring: Keyring, header: bytes, form: str
+) -> None:
     made = keys.create(["ingest"])
-    assert authorize({header: form.format(made.key).encode()}, "ingest", keys).id == made.id
+    assert (await authorize({header: form.format(made.key).encode()}, "ingest", ring)).id == made.id
 
 
 @pytest.mark.parametrize(
@@ -290,47 +349,23 @@ def test_a_request_brings_its_key_in_either_header(keys: KeyFile, header: bytes,
         {b"x-api-key": b"wrong", b"authorization": b"Bearer {key}"},
     ],
 )
-def test_a_request_without_a_valid_key_is_401(keys: KeyFile, headers: dict[bytes, bytes]) -> None:
+async def test_a_request_without_a_valid_key_is_401(keys: KeyFile, ring: Keyring, headers: dict[bytes, bytes]) -> None:
     made = keys.create(["ingest"])
     sent = {name: value.replace(b"{key}", made.key.encode()) for name, value in headers.items()}
-    problem = _refusal(sent, keys)
+    problem = await _refusal(sent, ring)
     assert (problem.status, problem.headers) == (401, {"www-authenticate": "Bearer"})
     assert made.key not in problem.detail
 
 
-def test_a_good_key_is_never_401_because_the_file_is_busy(path: Path, clock: Clock) -> None:
-    made = KeyFile(path).create(["ingest"])
-    started = KeyFile(path)
-    headers = {b"x-api-key": made.key.encode()}
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        began = time.monotonic()
-        problem = _refusal(headers, started)
-        assert (problem.status, problem.headers) == (503, {"retry-after": "1"})
-        assert time.monotonic() - began < 0.5, "the event loop does not wait for a lock"
-        other.execute("ROLLBACK")
-        assert authorize(headers, "ingest", started).id == made.id
-        other.execute("BEGIN EXCLUSIVE")
-        clock.now += 2
-        assert authorize(headers, "ingest", started).id == made.id, "the keys known so far go on"
-        assert _refusal({b"x-api-key": made.key.encode() + b"x"}, started).status == 401
-
-
-def test_a_key_that_another_process_made_is_good_at_once(keys: KeyFile, path: Path) -> None:
-    assert keys.check("nonsense") is None
-    made = KeyFile(path).create(["ingest"])
-    assert keys.check(made.key) is not None
-
-
-def test_a_key_without_the_scope_is_403_and_named_by_its_id(keys: KeyFile) -> None:
+async def test_a_key_without_the_scope_is_403_and_named_by_its_id(keys: KeyFile, ring: Keyring) -> None:
     made: NewKey = keys.create(["read"])
-    problem = _refusal({b"x-api-key": made.key.encode()}, keys)
+    problem = await _refusal({b"x-api-key": made.key.encode()}, ring)
     assert problem.status == 403
     assert made.id in problem.detail
     assert made.key not in problem.detail
 
 
-def _refusal(headers: dict[bytes, bytes], keys: KeyFile) -> Problem:
+async def _refusal(headers: dict[bytes, bytes], ring: Keyring) -> Problem:
     with pytest.raises(Problem) as problem:
-        authorize(headers, "ingest", keys)
+        await authorize(headers, "ingest", ring)
     return problem.value

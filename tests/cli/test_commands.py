@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from eventsink.cli import COMMANDS
 from eventsink.cli.locate import running
 from eventsink.cli.sink import Sink
 from tests.cli.fake_sink import Answer, FakeSink
+from tests.sink_process import SinkProcess
 
 # --- help, errors, finding the sink ----------------------------------------------------------------------------------
 
@@ -454,6 +456,21 @@ def test_a_start_that_fails_makes_no_keys_and_the_next_at_a_terminal_shows_them(
     assert "key   clw_" not in again
     listed = run("keys", "list", "--data", str(tmp_path / "var"), "--format", "json").stdout.splitlines()
     assert [json.loads(key)["name"] for key in listed] == ["first admin key", "first ingest key"]
+
+
+def test_a_start_while_the_keys_are_busy_goes_well_and_refuses_nobody_for_good(tmp_path, run):
+    data = tmp_path / "var"
+    key = run("keys", "create", "--data", str(data), "--scope", "ingest").stdout.strip()
+    event = {"type": "demo.busy", "data": {}}
+    with contextlib.closing(sqlite3.connect(data / "keys.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        sink = SinkProcess(data).start()
+        try:
+            assert sink.post(event, key=key)[0] == 503
+            other.execute("ROLLBACK")
+            assert sink.post(event, key=key)[0] == 202
+        finally:
+            sink.close()
 
 
 def test_a_file_that_the_output_was_sent_to_gets_the_keys(tmp_path):

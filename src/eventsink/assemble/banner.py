@@ -9,16 +9,20 @@ import shutil
 import stat
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 
+from eventsink.errors import EventSinkError
 from eventsink.keys import KeyFile, NewKey
 from eventsink.settings import Settings
 
 __all__ = ["Place", "show"]
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,15 @@ class Place:
 
 
 def show(settings: Settings, place: Place, keys: KeyFile) -> None:
-    """Say where everything is; to a person also the first keys, which are made for that when there are none.
-
-    Raises:
-        EventSinkError: the keys cannot be read or made.
-    """
+    """Say where everything is; to a person also the first keys, which are made for that when there are none."""
     private = _is_private()
-    with keys.first() if private else nullcontext(()) as first:
+    with ExitStack() as stack:
+        first: Sequence[NewKey] = ()
+        try:
+            if private:
+                first = stack.enter_context(keys.first())
+        except EventSinkError as error:  # the file is busy: no reason not to run
+            _log.warning("keys.none_made", reason=str(error))
         _print(settings, place, first, private=private)
 
 

@@ -28,6 +28,7 @@ from eventsink.deliver.workers.store import Options as StoreOptions
 from eventsink.deliver.workers.store import StoreWorker
 from eventsink.errors import SettingsError
 from eventsink.exchange.contract import Exchange
+from eventsink.keyring import Keyring
 from eventsink.keys import KeyFile
 from eventsink.look.pages import pages
 from eventsink.settings import Settings
@@ -172,8 +173,9 @@ async def _prepare_door(
     settings: Settings, known: _Known, stack: contextlib.AsyncExitStack
 ) -> Callable[..., contextlib.AbstractAsyncContextManager[None]]:
     """The front door, to be opened once the workers run."""
-    keys = KeyFile(settings.keys_path)
-    stack.callback(keys.close)
+    file = KeyFile(settings.keys_path)
+    keys = Keyring(file)
+    stack.push_async_callback(keys.close)
 
     def states() -> dict[str, str]:
         return {**known.opened.states(), **{runner.name: runner.state for runner in known.runners}}
@@ -189,7 +191,9 @@ async def _prepare_door(
             visitor = keys.create_ephemeral(("read",), name="dashboard link, while running") if main else None
             place = banner.Place(url, known.opened.where, [runner.name for runner in known.runners], visitor)
             with announced(settings.directory / "running.json", url, local) if main else contextlib.nullcontext():
-                banner.show(settings, place, keys)  # not before it listens: keys of a start that fails nobody would see
+                await asyncio.to_thread(
+                    banner.show, settings, place, file
+                )  # not before it listens: keys of a start that fails nobody would see
                 yield
 
     return door

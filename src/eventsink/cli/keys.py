@@ -31,11 +31,7 @@ def create(
 ) -> None:
     """Make a key. A running sink knows it within a second."""
     scopes = [part.strip() for text in scope for part in text.split(",")]
-    file = _open(settings)
-    try:
-        made = file.create(scopes, name=name, days=days, rate=rate)
-    finally:
-        file.close()
+    made = KeyFile(settings.keys_path).create(scopes, name=name, days=days, rate=rate)
     if format is Form.json:
         print_json(made)
     else:
@@ -47,9 +43,7 @@ def create(
 @configured
 def list_(settings: Settings, format: Format = Form.table) -> None:  # noqa: A002
     """List the keys, without their secrets."""
-    file = _open(settings)
-    found = file.list()
-    file.close()
+    found = KeyFile(settings.keys_path).list()
     if format is Form.json:
         for key in found:
             print_json(key)
@@ -65,16 +59,9 @@ def revoke(
     settings: Settings, key: Annotated[str, typer.Argument(help="Its id, as `keys list` shows it.", metavar="ID")]
 ) -> None:
     """End a key. A running sink refuses it within a second."""
-    file = _open(settings)
-    ended = file.revoke(key)
-    file.close()
-    if not ended:
+    if not KeyFile(settings.keys_path).revoke(key):
         raise EventSinkError(f"There is no key {key!r} in {settings.keys_path}: see `eventsink keys list`.")
     typer.echo(f"Key {key} is revoked.")
-
-
-def _open(settings: Settings) -> KeyFile:
-    return KeyFile(settings.keys_path)
 
 
 def _print_table(found: list[Key]) -> None:

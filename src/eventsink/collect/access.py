@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from eventsink.collect.problems import Problem
 from eventsink.errors import KeysNotRead
-from eventsink.keys import Key, KeyFile
+from eventsink.keyring import Keyring
+from eventsink.keys import Key
 
 __all__ = ["authorize"]
 
 
-def authorize(headers: Mapping[bytes, bytes], scope: str, keys: KeyFile) -> Key:
+async def authorize(headers: Mapping[bytes, bytes], scope: str, keys: Keyring) -> Key:
     """The key of a request, if it has the scope.
 
     Raises:
@@ -20,7 +21,7 @@ def authorize(headers: Mapping[bytes, bytes], scope: str, keys: KeyFile) -> Key:
         kind, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         text = token.strip() if kind.lower() == "bearer" else ""
     try:
-        key = keys.check(text) if text else None
+        key = await keys.check(text) if text else None
     except KeysNotRead as error:
         raise Problem(503, str(error), headers={"retry-after": "1"}) from None
     if key is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from eventsink.collect.metrics import Metrics
 from eventsink.exchange.contract import Exchange
-from eventsink.keys import KeyFile
+from eventsink.keyring import Keyring
 from eventsink.settings import Settings
 from eventsink.store import Store
 
@@ -33,7 +33,7 @@ class Desk:
 
     settings: Settings
     exchange: Exchange
-    keys: KeyFile
+    keys: Keyring
     store: Store | None
     metrics: Metrics
     states: Callable[[], dict[str, str]] = dict

@@ -51,7 +51,7 @@ class IntakeRoute:
 
     async def _take(self, scope: dict[str, Any], receive: Receive) -> bytes:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        key = authorize(headers, "ingest", self._desk.keys)
+        key = await authorize(headers, "ingest", self._desk.keys)
         limits = self._desk.settings.collect
         body = await read_body(receive, limits.max_body, headers.get(b"content-length", b""))
         body = self._inflated(body, headers.get(b"content-encoding", b"").strip().lower())

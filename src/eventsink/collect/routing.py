@@ -17,10 +17,10 @@ _PROBLEMS = {400: "The request is wrong.", 401: "No valid key.", 403: "The key h
 
 
 def needs(scope: str, desk: Desk) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]:
-    """A Litestar guard that lets keys of a scope pass; asynchronous, for keys are looked up on the event loop alone."""
+    """A Litestar guard that lets keys of a scope pass."""
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        authorize(dict(connection.scope["headers"]), scope, desk.keys)
+        await authorize(dict(connection.scope["headers"]), scope, desk.keys)
 
     return guard
 
