@@ -5,7 +5,8 @@
     EventSinkError
     ├── InvalidEvent          one event cannot be accepted; says where and what was expected
     ├── MalformedBody         a whole body cannot be read as JSON; says at which byte
-    │   └── UnreadableBody    its media type or charset is not read here
+    │   ├── UnreadableBody    its media type or charset is not read here
+    │   └── BodyTooLarge      it inflates to more than it may
     ├── InvalidMessage        AMQP cannot hold a message; says what of it
     ├── InvalidJob            an extractor job cannot be sent; names the field
     ├── JobNotWaiting         an extractor job is not where it should be taken from
@@ -55,6 +56,10 @@ class MalformedBody(EventSinkError):
 
 class UnreadableBody(MalformedBody):
     """A body has a media type, encoding or charset that is not read here."""
+
+
+class BodyTooLarge(MalformedBody):
+    """A body inflates to more than it may have."""
 
 
 class InvalidMessage(EventSinkError):

@@ -10,11 +10,12 @@ import msgspec
 from eventsink import dialects
 from eventsink.collect.problems import Problem
 from eventsink.dialects.admit import Admission, Stamps
-from eventsink.dialects.body import declares_charset, read_all, read_binary, read_each, to_utf8
-from eventsink.errors import InvalidEvent, MalformedBody, UnreadableBody
+from eventsink.dialects.body import read_all, read_binary, read_each
+from eventsink.dialects.labels import text_of
+from eventsink.errors import BodyTooLarge, InvalidEvent, MalformedBody, UnreadableBody
 from eventsink.event import Event, Plain
 
-__all__ = ["Intake", "Notice", "Rejection", "ingest", "ingest_typed"]
+__all__ = ["Intake", "Notice", "Rejection", "as_problems", "ingest", "ingest_typed"]
 
 MOST_TOLD = 1000
 AT_ONCE = 2000  # events between two chances for other requests
@@ -62,17 +63,21 @@ async def ingest(
     """
     stamps = Stamps(datetime.now(UTC), source, len(body))
     if b"ce-type" in headers:
-        return await _one(body, headers, admission, stamps)
-    intake = Intake()
-    with _as_problems():
-        media, body = to_utf8(content_type, body)
         try:
-            plain = read_all(body, media)
+            return await _one(body, headers, admission, stamps)
+        except MalformedBody as error:  # CloudEvents lets data be anything
+            intake = Intake()
+            intake.reject(0, InvalidEvent(f"The data is no JSON object. {error}", pointer="/data", expected="object"))
+            return intake
+    intake = Intake()
+    with as_problems():
+        text = text_of(body, content_type, strict=True)
+        try:
+            plain = read_all(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # each by itself says what is wrong
-            drafts = read_each(body, media, declared=declares_charset(content_type))
-            await _admit(drafts, admission, stamps, intake)
+            await _admit((found for _, found in read_each(text)), admission, stamps, intake)
         else:
-            await _admit(enumerate(plain), admission, stamps, intake)
+            await _admit(plain, admission, stamps, intake)
     return intake
 
 
@@ -81,28 +86,26 @@ async def ingest_typed(
 ) -> Intake:
     """Read the data of one event whose type the address names; its other attributes stand in `ce-` headers."""
     named = {**headers, b"ce-type": event_type.encode()}
-    return await _one(body, named, admission, Stamps(datetime.now(UTC), source, len(body)))
+    with as_problems():
+        return await _one(body, named, admission, Stamps(datetime.now(UTC), source, len(body)))
 
 
 async def _one(body: bytes, headers: dict[bytes, bytes], admission: Admission, stamps: Stamps) -> Intake:
     intake = Intake()
     named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
     try:
-        with _as_problems():
-            item = read_binary(body, named)
+        item = read_binary(text_of(body, named.get("content-type", ""), strict=True), named)
         draft = dialects.read(item)
     except InvalidEvent as error:
         intake.reject(0, error)
         return intake
-    await _admit([(0, draft)], admission, stamps, intake)
+    await _admit([draft], admission, stamps, intake)
     return intake
 
 
-async def _admit(
-    drafts: Iterable[tuple[int, Plain | InvalidEvent]], admission: Admission, stamps: Stamps, intake: Intake
-) -> None:
+async def _admit(drafts: Iterable[Plain | InvalidEvent], admission: Admission, stamps: Stamps, intake: Intake) -> None:
     admit, accept = admission.admit, intake.events.append
-    for index, draft in drafts:
+    for index, draft in enumerate(drafts):
         if index % AT_ONCE == AT_ONCE - 1:
             await asyncio.sleep(0)
         if isinstance(draft, InvalidEvent):  # it could not even be read
@@ -119,9 +122,12 @@ async def _admit(
 
 
 @contextmanager
-def _as_problems() -> Iterator[None]:
+def as_problems() -> Iterator[None]:
+    """What is wrong with a body as an answer: 413, 415 or 400."""
     try:
         yield
+    except BodyTooLarge as error:
+        raise Problem(413, f"{error} (collect.max_inflated)") from None
     except UnreadableBody as error:
         raise Problem(415, str(error)) from None
     except MalformedBody as error:

@@ -9,10 +9,11 @@ import structlog
 from eventsink.catalogue import CATALOGUE, nearest
 from eventsink.collect.access import authorize
 from eventsink.collect.desk import Desk
-from eventsink.collect.ingest import MOST_TOLD, Intake, ingest, ingest_typed
-from eventsink.collect.limits import RateLimit, inflate, read_body
+from eventsink.collect.ingest import MOST_TOLD, Intake, as_problems, ingest, ingest_typed
+from eventsink.collect.limits import RateLimit, read_body
 from eventsink.collect.problems import MEDIA_TYPE, NO_SNIFF, Problem, encode
 from eventsink.dialects.admit import Admission
+from eventsink.dialects.labels import inflated
 from eventsink.errors import ExchangeUnavailable
 
 __all__ = ["IntakeRoute"]
@@ -54,7 +55,9 @@ class IntakeRoute:
         key = await authorize(headers, "ingest", self._desk.keys)
         limits = self._desk.settings.collect
         body = await read_body(receive, limits.max_body, headers.get(b"content-length", b""))
-        body = self._inflated(body, headers.get(b"content-encoding", b"").strip().lower())
+        with as_problems():
+            encoding = headers.get(b"content-encoding", b"").strip().lower().decode("latin-1")
+            body = inflated(body, encoding, limits.max_inflated, strict=True)
         intake = await self._read(scope["path"], body, headers)
         self._rate_limit.spend(key.id, key.rate, len(intake.events))
         if intake.events:
@@ -80,13 +83,6 @@ class IntakeRoute:
         except ExchangeUnavailable as error:
             raise Problem(503, f"{error} Nothing of this request was stored.", headers={"retry-after": "5"}) from error
         self._counts.accepted += len(intake.events)
-
-    def _inflated(self, body: bytes, encoding: bytes) -> bytes:
-        if encoding in (b"", b"identity"):
-            return body
-        if encoding in (b"gzip", b"x-gzip"):
-            return inflate(body, self._desk.settings.collect.max_inflated)
-        raise Problem(415, f"The encoding {encoding.decode('latin-1')[:40]!r} is not read here: send gzip, or none.")
 
     def _answer(self, intake: Intake) -> bytes:
         if not intake.rejected and not intake.warnings:

@@ -1,17 +1,15 @@
-"""Bounds on what a client may send: bytes as sent, bytes inflated, events per second."""
+"""Bounds on what a client may send: bytes, and events per second."""
 
 import asyncio
 import time
-import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from eventsink.collect.problems import Problem
 
-__all__ = ["RateLimit", "inflate", "read_body"]
+__all__ = ["RateLimit", "read_body"]
 
 PATIENCE = 30.0  # seconds without a byte of a body that is not complete
-PIECE = 4096  # bytes inflated at a time: what follows a member is copied, and a body may have many members
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -58,32 +56,6 @@ async def _next(receive: Receive) -> dict[str, Any]:
         raise Problem(
             408, f"Nothing of the body came for {PATIENCE:g} seconds: send it again.", headers={"connection": "close"}
         ) from None
-
-
-def inflate(body: bytes, most: int) -> bytes:
-    """A gzip body inflated, however many members it has, in no more memory than it may have.
-
-    Raises:
-        Problem: 413 when it inflates beyond `most` bytes; 400 when it is damaged or ends too early.
-    """
-    parts, left, at, whole = [], most, 0, memoryview(body)
-    inflater = None
-    try:
-        while at < len(body):
-            inflater = inflater or zlib.decompressobj(wbits=31)
-            piece = whole[at : at + PIECE]
-            part = inflater.decompress(piece, left + 1)
-            left -= len(part)
-            if left < 0:
-                raise Problem(413, f"The body inflates to more than {most} bytes (collect.max_inflated).")
-            parts.append(part)
-            at += len(piece) - len(inflater.unused_data)
-            inflater = None if inflater.eof else inflater
-    except zlib.error as error:
-        raise Problem(400, f"The gzip body is damaged: {error}.") from None
-    if inflater is not None:
-        raise Problem(400, "The gzip body ends too early.")
-    return b"".join(parts)
 
 
 class RateLimit:

@@ -25,7 +25,7 @@ def read(item: Any) -> Draft:
     """
     if not isinstance(item, dict):
         raise InvalidEvent("An event is a JSON object.", expected="object", got=_kind(item))
-    check_values(item, "")
+    check_values(item, "", 0)  # so that data may be as deep as where it is checked alone
     if mongoexport.recognises(item):
         message, stored = mongoexport.original(item)
         imported = read(message)

@@ -1,8 +1,6 @@
 """Events as AMQP messages and back: alone or in batches of one type, and every dialect that others publish."""
 
 import hashlib
-import json
-import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +12,9 @@ import structlog
 from eventsink.amqp import Delivery, Message
 from eventsink.dialects import read
 from eventsink.dialects.admit import Admission, Stamps
-from eventsink.dialects.body import declares_charset, read_binary, read_each, split_array, to_utf8
-from eventsink.errors import InvalidEvent, MalformedBody, UnreadableBody
+from eventsink.dialects.body import read_binary, read_each
+from eventsink.dialects.labels import COMPRESSED, inflated, text_of
+from eventsink.errors import InvalidEvent, MalformedBody
 from eventsink.event import Event, decode_lines, encode
 
 __all__ = ["Broken", "Parcel", "key_of", "pack", "unpack"]
@@ -27,8 +26,6 @@ MOST_BYTES = 256 << 10
 MOST_INFLATED = 64 << 20
 OURS = {"content_type": SINGLE, "app_id": APP}  # properties of one event that was checked before
 _ATTRIBUTE = ("ce-", "ce_", "cloudevents:", "cloudevents_")  # prefixes of CloudEvents' binary mode in headers
-_COMPRESSED = ("gzip", "x-gzip", "deflate")
-_LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _log = structlog.get_logger(__name__)
@@ -134,8 +131,6 @@ def _read(delivery: Delivery, source: str) -> Parcel:
                 raise found
             events.append(admission.admit(found, stamps)[0])
         except InvalidEvent as error:
-            if broken and broken[-1].body is piece:
-                continue  # it is kept once, as a whole
             reason = _text(f"{error.message} ({error.pointer})" if error.pointer else error.message)
             whole = piece is delivery.body
             broken.append(Broken(reason, piece, _kept(delivery.properties) if whole else {}))
@@ -145,79 +140,21 @@ def _read(delivery: Delivery, source: str) -> Parcel:
 def _drafts(delivery: Delivery) -> Iterator[tuple[bytes, Any]]:
     """Each draft, or why there is none, with what it was read from: the body as it came, where that is but one."""
     properties = delivery.properties
-    body = _decompressed(delivery.body, _encoding(properties))
-    content_type = _content_type(properties)
+    encoding, content_type = _text(properties.content_encoding).strip().lower(), _text(properties.content_type)
+    body = inflated(delivery.body, encoding, MOST_INFLATED)
+    text = text_of(body, content_type, charset="" if encoding in COMPRESSED else encoding)  # some clients put it there
     attributes = _attributes(properties)
     if "ce-type" in attributes:
         found: Any
         try:
-            found = read(read_binary(body, attributes | {"content-type": content_type}))
+            found = read(read_binary(text, attributes))
         except InvalidEvent as error:
             found = error
         yield delivery.body, found
         return
-    declared = declares_charset(content_type)
-    media, body = to_utf8(content_type, body)
-    pieces = _pieces(body, media)
-    if len(pieces) == 1:
-        yield from ((delivery.body, found) for _, found in read_each(body, media, declared=declared))
-        return
-    for piece in pieces:
-        try:
-            yield from ((piece, found) for _, found in read_each(piece, "", declared=declared))
-        except MalformedBody as error:
-            yield piece, InvalidEvent(str(error))
-
-
-def _pieces(body: bytes, media: str) -> list[bytes]:
-    """The elements of an array, or the lines of lines, so that a broken one stands alone; else the body itself."""
-    if media in _LINES:
-        return [line for line in body.split(b"\n") if line.strip()] or [body]
-    if body.lstrip()[:1] != b"[":
-        return [body]
-    try:
-        return split_array(body) or [body]
-    except (msgspec.MsgspecError, RecursionError):  # Python's own reader is more lenient
-        pass
-    try:  # NaN and lone surrogates are refused one by one
-        return [json.dumps(value).encode() for value in json.loads(body)] or [body]
-    except (ValueError, RecursionError):
-        return [body]
-
-
-def _encoding(properties: Any) -> str:
-    return _text(properties.content_encoding).strip().lower()
-
-
-def _content_type(properties: Any) -> str:
-    """The media type with the charset, which some clients put into the content encoding."""
-    media, encoding = _text(properties.content_type), _encoding(properties)
-    if encoding in ("", "identity", *_COMPRESSED) or "charset" in media.lower():
-        return media
-    return f"{media or 'application/json'}; charset={encoding}"
-
-
-def _decompressed(body: bytes, encoding: str) -> bytes:
-    """The body without its gzip, of one member or several, or zlib.
-
-    Raises:
-        UnreadableBody: it is damaged, incomplete or too large.
-    """
-    if encoding not in _COMPRESSED:
-        return body
-    inflated = bytearray()
-    while body:
-        inflater = zlib.decompressobj(wbits=47)  # gzip or zlib, as its first bytes say
-        try:
-            inflated += inflater.decompress(body, MOST_INFLATED - len(inflated) + 1)
-        except zlib.error as error:
-            raise UnreadableBody(f"The body is not {encoding}: {error}.") from None
-        if len(inflated) > MOST_INFLATED:
-            raise UnreadableBody(f"The body inflates to more than {MOST_INFLATED} bytes.")
-        if not inflater.eof:
-            raise UnreadableBody(f"The {encoding} body ends too early.")
-        body = inflater.unused_data.lstrip(b"\0")  # some pad with zeros
-    return bytes(inflated)
+    drafts = list(read_each(text))
+    for piece, found in drafts:
+        yield delivery.body if len(drafts) == 1 else piece, found
 
 
 def _attributes(properties: Any) -> dict[str, str]:

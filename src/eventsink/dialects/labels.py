@@ -1,0 +1,146 @@
+"""What a sender says that a body is, and what its first bytes say. Labels are hints: the first bytes decide.
+
+In: the bytes that came, with media type, charset and encoding. Out: the text as UTF-8, where it is that. Called by the
+front door and by the exchange, before anything is read of an event.
+"""
+
+import codecs
+import functools
+import re
+import zlib
+from dataclasses import dataclass
+
+from eventsink.errors import BodyTooLarge, MalformedBody, UnreadableBody
+
+__all__ = ["COMPRESSED", "Text", "inflated", "text_of"]
+
+COMPRESSED = ("gzip", "x-gzip", "deflate")
+PIECE = 4096  # bytes inflated at a time: what follows a member is copied, and a body may have many members
+
+_LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq"})
+# Of these no first byte is asked for: what is no JSON in them is answered with the place where it is not.
+_READ = _LINES | {"", "application/json", "text/json", "application/x-www-form-urlencoded", "text/plain"}
+_READ |= {"application/octet-stream"}
+_JSON = re.compile(rb'[\s\x1e]*(?:\{\s*["}]|\[\s*(?:["\[\]{\-\d]|true|false|null)|\x1e)|[\s\x1e]*\Z')
+_GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+
+# Codecs of Python that no charset is; one of them needs hours for a body of some megabytes.
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"})
+
+
+@dataclass(frozen=True)
+class Text:
+    """A body as far as its labels go.
+
+    Args:
+        content: as UTF-8 without a byte order mark, where it is in its charset; else with bytes that are no UTF-8.
+        lines: whether the sender says that it holds one event a line.
+        charset: that the sender has named, if any, so that no other is guessed.
+    """
+
+    content: bytes
+    lines: bool = False
+    charset: str = ""
+
+
+def text_of(body: bytes, content_type: str, *, charset: str = "", strict: bool = False) -> Text:
+    """The text of a body that is no longer compressed.
+
+    Args:
+        content_type: the media type, and the charset if that is named in it.
+        charset: that was named elsewhere; it gives way to the one in the content type.
+        strict: a charset that is not known, or that the body is not in, is an error and not a mistaken label.
+
+    Raises:
+        UnreadableBody: for a charset that is not known, or a media type of which the first bytes are no JSON.
+    """
+    media, named = _media_type(content_type)
+    charset = named or charset.lower()
+    content = body
+    if charset not in ("", "utf-8", "utf8"):
+        recoded = _recoded(body, charset)
+        if recoded is None and strict:
+            raise UnreadableBody(
+                f"The body is not in the charset {charset[:40]!r}, or that is not known: send UTF-8, which needs none."
+            )
+        content, charset = (body, "") if recoded is None else (recoded, charset)
+    content = content.removeprefix(_BOM)
+    if media not in _READ and not media.endswith("+json") and not _JSON.match(content):
+        raise UnreadableBody(
+            f"{media[:80]!r} is not read here, and the body is no JSON: send application/json or application/x-ndjson."
+        )
+    return Text(content, media in _LINES, charset)
+
+
+def inflated(body: bytes, encoding: str, most: int, *, strict: bool = False) -> bytes:
+    """A body without its compression, and as it is where it has none, whatever it is said to be.
+
+    What is read is gzip of any number of members, zlib, and deflate alone, in no more memory than the body may have.
+
+    Args:
+        encoding: as the sender names it, in small letters.
+        most: bytes that it may have.
+        strict: another encoding is an error, where the body is no JSON.
+
+    Raises:
+        BodyTooLarge: it inflates beyond `most` bytes.
+        MalformedBody: it is damaged or ends too early.
+        UnreadableBody: for another encoding.
+    """
+    if encoding not in COMPRESSED and not body.startswith(_GZIP):
+        if strict and encoding not in ("", "identity") and not _JSON.match(body):
+            raise UnreadableBody(f"The encoding {encoding[:40]!r} is not read here: send gzip, deflate, or none.")
+        return body
+    if _JSON.match(body):
+        return body
+    name = "gzip" if body.startswith(_GZIP) or encoding != "deflate" else "deflate"
+    parts, left, at, whole = [], most, 0, memoryview(body)
+    inflater = None
+    try:
+        while at < len(body):
+            if inflater is None and at and not whole[at]:  # some pad with zeros
+                at += 1
+                continue
+            inflater = inflater or zlib.decompressobj(_window(whole[at : at + 2], name))
+            piece = whole[at : at + PIECE]
+            part = inflater.decompress(piece, left + 1)
+            left -= len(part)
+            if left < 0:
+                raise BodyTooLarge(f"The body inflates to more than {most} bytes.")
+            parts.append(part)
+            at += len(piece) - len(inflater.unused_data)
+            inflater = None if inflater.eof else inflater
+    except zlib.error as error:
+        raise MalformedBody(f"The {name} body is damaged: {error}.") from None
+    if inflater is not None:
+        raise MalformedBody(f"The {name} body ends too early.")
+    return b"".join(parts)
+
+
+def _window(begin: memoryview, name: str) -> int:
+    """What zlib is to expect, by the first two bytes (RFC 1950 §2.2): gzip, zlib, or deflate alone."""
+    if name == "gzip":
+        return 31
+    is_zlib = len(begin) == 2 and begin[0] & 15 == 8 and (begin[0] << 8 | begin[1]) % 31 == 0
+    return 15 if is_zlib else -15
+
+
+@functools.lru_cache(maxsize=256)  # clients send few different ones, and all the time
+def _media_type(content_type: str) -> tuple[str, str]:
+    """The media type and the charset of a Content-Type, in small letters."""
+    media, _, parameters = content_type.lower().partition(";")
+    return media.strip(), parameters.partition("charset=")[2].partition(";")[0].strip().strip('"')
+
+
+def _recoded(body: bytes, charset: str) -> bytes | None:
+    """The body as UTF-8, with surrogates, which are none, for what is not in this charset.
+
+    None: nothing of it is, or there is no charset of the name.
+    """
+    try:
+        if codecs.lookup(charset).name.replace("-", "_") in _NO_CHARSETS:
+            return None
+        return body.decode(charset, "surrogateescape").encode("utf-8", "surrogatepass")
+    except (LookupError, ValueError):  # a UnicodeError is a ValueError, and so is a NUL in the name
+        return None
