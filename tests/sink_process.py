@@ -102,6 +102,8 @@ class SinkProcess(Process):
         super().__init__(*words, log=log, environment=environment, prefix=prefix)
         self.data = data
         self.url = self.key = ""
+        self.lasting_key = ""
+        """In the place of the one that each process announces, for those who go on asking while it starts anew."""
 
     def start(self) -> "SinkProcess":
         """Start it and wait until it answers."""
@@ -115,7 +117,7 @@ class SinkProcess(Process):
             running = json.loads((self.data / "running.json").read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             return False
-        self.url, self.key = running["url"], running["key"]
+        self.url, self.key = running["url"], self.lasting_key or running["key"]
         return True
 
     @property

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -71,19 +72,39 @@ async def test_a_second_process_is_told_who_has_the_file(tmp_path: Path) -> None
     await exchange.close()
 
 
-async def test_nothing_is_accepted_or_promised_once_the_folder_was_moved_away(tmp_path: Path) -> None:
+async def test_nothing_is_accepted_or_promised_while_the_folder_is_elsewhere(tmp_path: Path) -> None:
     folder, moved = tmp_path / "var", tmp_path / "moved"
     exchange = await EmbeddedExchange.open(folder / "exchange.db")
     await exchange.publish(sample_events(1))
-    await exchange.publish([])
+    await exchange.check()
     folder.rename(moved)
-    for events in (sample_events(1), []):
-        with pytest.raises(ExchangeUnavailable, match="is not there any more"):
-            await exchange.publish(events)
+    await _refuses(exchange, "is not there any more")
+    shutil.copytree(moved, folder)
+    await _refuses(exchange, "is another file than the one that was opened")
+    shutil.rmtree(folder)
     moved.rename(folder)
     await exchange.publish(sample_events(1))
-    await exchange.publish([])
+    await exchange.check()
     await exchange.close()
+
+
+async def test_a_full_exchange_says_so_before_anybody_publishes(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db", most_bytes=100)
+    await exchange.queue("store")
+    await exchange.check()
+    with pytest.raises(ExchangeFull):
+        await exchange.publish(sample_events(100))
+    exchange.file.bytes = 101
+    with pytest.raises(ExchangeFull):
+        await exchange.check()
+    await exchange.close()
+
+
+async def _refuses(exchange: EmbeddedExchange, why: str) -> None:
+    with pytest.raises(ExchangeUnavailable, match=why):
+        await exchange.publish(sample_events(1))
+    with pytest.raises(ExchangeUnavailable, match=why):
+        await exchange.check()
 
 
 async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:

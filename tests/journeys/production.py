@@ -89,7 +89,7 @@ class Production:
         }
         serve, api = free_ports(2)
         self.serve = SinkProcess(folder / "var", command="serve", port=serve, environment=self.environment)
-        self.key = self._create_key()
+        self.key = self.serve.lasting_key = self._create_key()
         self.replayed = 0  # events that InfluxDB was given again
         self.api = Api(folder, api, self.key, self.environment)
         self.workers = {name: self.worker(name) for name in ("influxdb", "mongodb")}
@@ -154,7 +154,7 @@ class Production:
 
     def _create_key(self) -> str:
         command = [sys.executable, "-m", "eventsink", "keys", "create", "--data", str(self.folder / "var")]
-        command += ["--scope", "ingest", "--format", "json"]
+        command += ["--scope", "admin,ingest", "--format", "json"]
         made = subprocess.run(command, check=True, capture_output=True, text=True)
         return str(json.loads(made.stdout)["key"])
 

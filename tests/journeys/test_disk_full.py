@@ -79,6 +79,8 @@ def test_a_full_disk_refuses_with_503_and_recovers(small_disk: _Inside) -> None:
     assert int(small_disk.last_headers["retry-after"]) > 0
     ready, why = small_disk.request("GET", "/readyz")
     assert ready == 503 and "full" in why["detail"], "it says what a POST is answered"
+    assert "full" in small_disk.request("GET", "/v1/status")[1]["refuses"]
+    assert "\neventsink_ready 0.0\n" in small_disk.request("GET", "/metrics")[1]
     small_disk.accounts()
     ballast.unlink()
     deadline = time.monotonic() + 20
@@ -86,6 +88,8 @@ def test_a_full_disk_refuses_with_503_and_recovers(small_disk: _Inside) -> None:
         assert time.monotonic() < deadline, "it goes on when there is room again"
         time.sleep(0.1)
     assert small_disk.request("GET", "/readyz")[0] == 200
+    assert small_disk.request("GET", "/v1/status")[1]["refuses"] is None
+    assert "\neventsink_ready 1.0\n" in small_disk.request("GET", "/metrics")[1]
     small_disk.settle()
     ids = small_disk.stored_ids()
     assert set(ids) == {event["id"] for event in kept} | {"after"}, "nothing of the refused request was stored"

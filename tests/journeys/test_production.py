@@ -210,6 +210,35 @@ def test_an_alarm_of_rabbitmq_fills_the_spool_and_loses_nothing(setup: Productio
     _check(setup, flood)
 
 
+def test_probes_answer_within_a_second_while_rabbitmq_hangs(setup: Production) -> None:
+    assert setup.serve.post({"type": "hang.before", "data": {}})[0] == 202
+    setup.settle()
+    setup.rabbitmq.freeze()
+    try:
+        for _ in range(20):
+            for door in (setup.serve, setup.api):
+                for path in ("/healthz", "/readyz", "/metrics"):
+                    started = time.monotonic()
+                    connection = door.connect()
+                    connection.request("GET", path)
+                    status = connection.getresponse().status
+                    connection.close()
+                    assert (status, time.monotonic() - started < 1.0) == (200, True), path
+            started = time.monotonic()
+            status, seen = setup.serve.request("GET", "/v1/status")
+            assert (status, time.monotonic() - started < 1.0) == (200, True)
+            assert seen["workers"]["store"]["accepted"] >= 1, "what was seen last is still known"
+            time.sleep(0.3)
+        assert setup.serve.request("GET", "/v1/status")[1]["age_seconds"] > 1.0, "and it is said how old that is"
+        assert setup.serve.post({"type": "hang.meanwhile", "data": {}})[0] == 202, "as /readyz has said"
+    finally:
+        setup.rabbitmq.thaw()
+    _wait_for(lambda: setup.serve.request("GET", "/v1/status")[1]["age_seconds"] < 1.0, "it is seen again")
+    setup.settle()
+    _, page = setup.serve.request("GET", "/v1/events?type=hang.meanwhile")
+    assert len(page["events"]) == 1
+
+
 @pytest.mark.parametrize("seconds", [6.0, pytest.param(120.0, marks=pytest.mark.soak)])
 def test_a_destination_that_hangs_delays_nobody_else(setup: Production, seconds: float) -> None:
     flood = Flood(setup.serve, setup.api, clients=2, seed=13, pause=0.1)

@@ -182,6 +182,7 @@ async def _prepare_door(
 
     store = known.store.store if known.store else None
     desk = Desk(settings, known.opened.exchange, keys, store, known.metrics, states, extractors=known.extractors)
+    stack.push_async_callback(desk.outlook.close)
     app = App(desk, pages(settings) if store else ())
 
     @contextlib.asynccontextmanager

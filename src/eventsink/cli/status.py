@@ -15,6 +15,7 @@ from eventsink.cli.sink import Sink
 from eventsink.cli.times import age, clock
 
 EVERY = 1.0  # seconds between two looks of --watch
+STALE = 5.0  # seconds after which the age of what is shown is worth a word
 LATE = 60.0  # seconds after which a waiting event is worth a word
 
 app = new_app()
@@ -84,6 +85,10 @@ def _lines(found: dict[str, Any]) -> list[Text]:
 def concerns(found: Mapping[str, Any]) -> list[str]:
     """What needs attention, each with what to do about it."""
     needs = []
+    if found.get("refuses"):
+        needs.append(f"Events are refused: {plain(found['refuses'])}")
+    if found.get("age_seconds", 0.0) > STALE:
+        needs.append(f"This is {age(found['age_seconds'])} old: the exchange does not answer.")
     kept = f"the spool keeps {events(found['spool']['events'])} for it"
     if found.get("exchange") == "away":
         needs.append(f"The exchange is away: {kept}.")

@@ -15,11 +15,12 @@ import eventsink
 from eventsink.catalogue import CATALOGUE, schemas
 from eventsink.collect.desk import Desk
 from eventsink.collect.extractor_api import extractor_routes
+from eventsink.collect.outlook import Seen
 from eventsink.collect.problems import Problem
 from eventsink.collect.routing import answers, needs, security
-from eventsink.errors import InvalidEvent, NotKeptHere
+from eventsink.errors import InvalidEvent
 from eventsink.event import parse_time
-from eventsink.exchange.contract import Account, DeadLetter, Spool
+from eventsink.exchange.contract import DeadLetter
 from eventsink.store import EventQuery, encode_list
 
 __all__ = ["routes"]
@@ -144,17 +145,20 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
     )
     async def get_status() -> dict[str, Any]:
         """Accepted = delivered + waiting + dead, for each worker; the spool; the store."""
-        accounts, states = await desk.exchange.accounts(), desk.states()
+        seen, states = await desk.outlook.look(), desk.states()
+        if seen.unread:
+            raise Problem(503, seen.unread, headers={"retry-after": "5"})
         workers = {
             name: msgspec.to_builtins(account) | {"state": states.get(name, "not running")}
-            for name, account in accounts.items()
+            for name, account in seen.accounts.items()
         }
         store = msgspec.to_builtins(await desk.store.stats()) if desk.store else None
         return {
             "version": eventsink.__version__,
             "started": desk.started,
             "workers": workers,
-            **_exchange(await desk.exchange.spool()),
+            "refuses": seen.unready,
+            **_exchange(seen),
             "store": store,
         }
 
@@ -247,13 +251,15 @@ def _for_machines(desk: Desk) -> list[BaseRouteHandler]:
 
     @get("/readyz", operation_id="getReadyz", summary="Ready", tags=["machines"], responses=answers(503, scope=False))
     async def get_readyz() -> dict[str, Any]:
-        """Events can be made durable, and the workers of this process are not held up; 503 when they cannot."""
-        await desk.exchange.publish([])
-        accounts, spool = await _accounts(desk), await desk.exchange.spool()
+        """Events can be made durable; 503 when a POST would be refused, with the same reason."""
+        seen = await desk.outlook.look()
+        if seen.unready or seen.unread:
+            raise Problem(503, seen.unready or seen.unread or "", headers={"retry-after": "5"})
+        states = desk.states()
         return {
             "status": "ready",
-            "workers": {name: desk.states().get(name, "not running") for name in accounts},
-            **_exchange(spool),
+            "workers": {name: states.get(name, "not running") for name in seen.accounts},
+            **_exchange(seen),
         }
 
     @get(
@@ -262,26 +268,21 @@ def _for_machines(desk: Desk) -> list[BaseRouteHandler]:
         operation_id="getMetrics",
         summary="Prometheus metrics",
         tags=["machines"],
-        responses=answers(503, scope=False),
     )
     async def get_metrics() -> Response[bytes]:
         """Counters of the sink itself."""
-        text = desk.metrics.render(await _accounts(desk), await desk.exchange.spool())
+        text = desk.metrics.render(await desk.outlook.look())
         return Response(text, media_type="text/plain; version=0.0.4")
 
     return [get_healthz, get_readyz, get_metrics]
 
 
-def _exchange(spool: Spool) -> dict[str, Any]:
-    return {"exchange": "away" if spool.away else "ready", "spool": {"events": spool.events, "bytes": spool.bytes}}
-
-
-async def _accounts(desk: Desk) -> dict[str, Account]:
-    """The books of every worker; none where another process keeps them."""
-    try:
-        return await desk.exchange.accounts()
-    except NotKeptHere:
-        return {}
+def _exchange(seen: Seen) -> dict[str, Any]:
+    return {
+        "exchange": "away" if seen.spool.away else "ready",
+        "spool": {"events": seen.spool.events, "bytes": seen.spool.bytes},
+        "age_seconds": round(seen.age, 3),
+    }
 
 
 def _store(desk: Desk) -> Any:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from eventsink.collect.metrics import Metrics
+from eventsink.collect.outlook import Outlook
 from eventsink.exchange.contract import Exchange
 from eventsink.keyring import Keyring
 from eventsink.settings import Settings
@@ -38,4 +39,8 @@ class Desk:
     metrics: Metrics
     states: Callable[[], dict[str, str]] = dict
     extractors: "Extractors | None" = None
+    outlook: Outlook = field(init=False)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outlook", Outlook(self.exchange))

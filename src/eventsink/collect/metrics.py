@@ -1,13 +1,13 @@
 """Counters of the sink itself, in Prometheus' format."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from eventsink.exchange.contract import Account, Spool
+from eventsink.collect.outlook import Seen
 
 __all__ = ["Metrics"]
 
@@ -57,6 +57,10 @@ class Metrics:
         }
         self._spool_events = Gauge("eventsink_spool_events", "Events in the spool.", registry=registry)
         self._spool_bytes = Gauge("eventsink_spool_bytes", "Bytes in the spool.", registry=registry)
+        self._ready = Gauge(
+            "eventsink_ready", "1 while events are accepted, 0 while they are refused.", registry=registry
+        )
+        self._age = Gauge("eventsink_seen_seconds", "Age of what is said of accounts and spool.", registry=registry)
         self._away = Gauge("eventsink_exchange_away", "1 while events go to the spool.", registry=registry)
 
     def delivered(self, worker: str, events: int, seconds: float) -> None:
@@ -72,12 +76,14 @@ class Metrics:
         """Events became dead letters."""
         self._buried.labels(worker).inc(events)
 
-    def render(self, accounts: Mapping[str, Account], spool: Spool) -> bytes:
-        """The text for a scrape, with the accounts as they are now."""
-        for worker, account in accounts.items():
+    def render(self, seen: Seen) -> bytes:
+        """The text for a scrape, with the accounts as they were seen."""
+        for worker, account in seen.accounts.items():
             for name, gauge in self._accounts.items():
                 gauge.labels(worker).set(getattr(account, name))
-        self._spool_events.set(spool.events)
-        self._spool_bytes.set(spool.bytes)
-        self._away.set(spool.away)
+        self._spool_events.set(seen.spool.events)
+        self._spool_bytes.set(seen.spool.bytes)
+        self._away.set(seen.spool.away)
+        self._ready.set(not seen.unready and not seen.unread)
+        self._age.set(seen.age)
         return generate_latest(self.registry)

@@ -7,18 +7,8 @@ between two starts of a process.
 from eventsink.durable.damage import read_both_ways, set_aside
 from eventsink.durable.file_lock import hold
 from eventsink.durable.group_commit import GroupCommit
-from eventsink.durable.room import check_room
+from eventsink.durable.room import Room
 from eventsink.durable.spool_file import Codec, Spooled, SpoolFile
 from eventsink.durable.spooler import Spooler
 
-__all__ = [
-    "Codec",
-    "GroupCommit",
-    "SpoolFile",
-    "Spooled",
-    "Spooler",
-    "check_room",
-    "hold",
-    "read_both_ways",
-    "set_aside",
-]
+__all__ = ["Codec", "GroupCommit", "Room", "SpoolFile", "Spooled", "Spooler", "hold", "read_both_ways", "set_aside"]

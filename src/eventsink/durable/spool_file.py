@@ -13,7 +13,7 @@ import structlog
 from eventsink.durable.damage import read_both_ways, set_aside
 from eventsink.durable.file_lock import hold
 from eventsink.durable.group_commit import GroupCommit
-from eventsink.durable.room import check_room
+from eventsink.durable.room import Room
 from eventsink.errors import ExchangeUnavailable
 
 __all__ = ["Codec", "SpoolFile", "Spooled"]
@@ -82,6 +82,7 @@ class SpoolFile(Generic[T]):
             self._lock = hold(path.with_suffix(".lock"))
             path.touch(mode=0o600)  # what is in it names people: nobody else reads it
             connection = _open(path)
+            self._room = Room(path)
             totals = connection.execute("SELECT coalesce(sum(count), 0), coalesce(sum(length(lines)), 0) FROM spool")
             self.events, self.bytes = totals.fetchone()
         except (OSError, sqlite3.Error) as error:
@@ -103,12 +104,20 @@ class SpoolFile(Generic[T]):
         size = sum(len(packed) for *_, packed in rows)
 
         def add(connection: sqlite3.Connection) -> None:
-            check_room(self.path, size)
+            self._room.check(size)
             connection.executemany("INSERT INTO spool (count, crc, lines) VALUES (?, ?, ?)", rows)
 
         await self._change(add)
         self.events += sum(count for count, _, _ in rows)
         self.bytes += size
+
+    async def check(self) -> None:
+        """See whether items could be added now.
+
+        Raises:
+            ExchangeUnavailable: they could not.
+        """
+        await self._change(lambda _: self._room.check())
 
     async def last(self) -> int:
         """The number of the last group."""

@@ -92,6 +92,17 @@ class Spooler(Generic[T]):
         group.items += items
         await asyncio.shield(group.durable)  # the others of the group wait, too
 
+    async def check(self) -> None:
+        """See whether items could be made durable now.
+
+        Raises:
+            ExchangeFull: what they go to is away, and the spool has reached its size.
+            ExchangeUnavailable: it is away, and the disk takes nothing.
+        """
+        if self.away:
+            self._check_size()
+            await self.file.check()
+
     def _hand_over(self) -> None:
         while self._waiting and len(self._under_way) < AT_ONCE:
             task = asyncio.get_running_loop().create_task(self._send(self._waiting.popleft()))

@@ -123,6 +123,13 @@ class Exchange(Protocol):
             ExchangeUnavailable: none of them was stored.
         """
 
+    async def check(self) -> None:
+        """See whether events could be made durable now.
+
+        Raises:
+            ExchangeUnavailable: as `publish` would.
+        """
+
     async def queue(self, name: str, types: Sequence[str] = ()) -> Queue:
         """The queue of a worker, made when it is not there. It gets what is published from then on.
 

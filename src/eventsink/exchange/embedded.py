@@ -43,19 +43,33 @@ class EmbeddedExchange:
         return cls(await LogFile.open(path, lambda: _wake(queues)), queues, most_bytes)
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Make events durable in the group commit that is under way or the next one; none: see whether they would be.
+        """Make events durable in the group commit that is under way or the next one.
 
         Raises:
             ExchangeFull: the size cap is reached.
             ExchangeUnavailable: the disk does not take them.
         """
         lines = b"\n".join([encode(event) for event in events])
-        if self.file.bytes + len(lines) > self.most_bytes:
+        self._check_size(len(lines))
+        if events:
+            await self.file.append(lines, len(events))
+
+    async def check(self) -> None:
+        """See whether events could be made durable now.
+
+        Raises:
+            ExchangeFull: the size cap is reached.
+            ExchangeUnavailable: the disk does not take them.
+        """
+        self._check_size(0)
+        await self.file.check()
+
+    def _check_size(self, more: int) -> None:
+        if self.file.bytes + more > self.most_bytes:
             raise ExchangeFull(
                 f"{self.file.bytes} bytes of events wait, and {self.most_bytes} may (exchange.max_bytes):"
                 " see which worker does not keep up with `eventsink status`."
             )
-        await (self.file.append(lines, len(events)) if events else self.file.check())
 
     async def queue(self, name: str, types: Sequence[str] = ()) -> EmbeddedQueue:
         """The queue of a worker; a new one gets what is published from now on, of whatever type."""

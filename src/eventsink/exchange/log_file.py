@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import structlog
 
-from eventsink.durable import GroupCommit, check_room, hold
+from eventsink.durable import GroupCommit, Room, hold
 from eventsink.errors import ExchangeUnavailable
 from eventsink.exchange import sqlite_log
 from eventsink.exchange.salvage import salvage
@@ -35,6 +35,7 @@ class LogFile:
         self.path = path
         self.bytes = sqlite_log.size(writing)
         self._lock = lock
+        self._room = Room(path)
         self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._reading = ThreadPoolExecutor(1, "exchange-reader")
         self._writer = GroupCommit(writing, head=sqlite_log.head(writing), append=self._append, committed=committed)
@@ -59,7 +60,7 @@ class LogFile:
         return self._writer.head
 
     def _append(self, connection: sqlite3.Connection, first: int, count: int, lines: bytes) -> None:
-        check_room(self.path, len(lines))
+        self._room.check(len(lines))
         sqlite_log.append(connection, first, count, lines)
 
     async def append(self, lines: bytes, count: int) -> None:
@@ -77,7 +78,7 @@ class LogFile:
         Raises:
             ExchangeUnavailable: they could not.
         """
-        await self.change(lambda _: check_room(self.path, 0))
+        await self.change(lambda _: self._room.check())
 
     async def change(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """Make any other change, in one transaction; it is durable when this returns.

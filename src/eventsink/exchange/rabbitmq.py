@@ -140,6 +140,14 @@ class RabbitExchange:
         if self._office and packed:
             self._office.note_published(len(packed), len(events))
 
+    async def check(self) -> None:
+        """See whether RabbitMQ has what events are published into.
+
+        Raises:
+            BrokerUnavailable: it is away, or refuses that.
+        """
+        await self.publish([])
+
     async def put_back(self, worker: str, events: Sequence[Event]) -> None:
         """Put events into one worker's queue alone."""
         messages = [_alone(message, worker, uuid.uuid4().hex) for message, _ in pack(events, "")]

@@ -47,6 +47,15 @@ class SpooledExchange:
         """
         await self._spooler.publish(events)
 
+    async def check(self) -> None:
+        """See whether events could be made durable now: the spool takes what the exchange does not.
+
+        Raises:
+            ExchangeFull: the exchange is away and the spool has reached its size.
+            ExchangeUnavailable: the exchange is away and the disk takes nothing.
+        """
+        await self._spooler.check()
+
     async def spool(self) -> Spool:
         """What waits for the exchange."""
         return Spool(self._spooler.file.events, self._spooler.file.bytes, self.away)

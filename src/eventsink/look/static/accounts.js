@@ -3,6 +3,7 @@
 import { element, one, write } from "./elements.js";
 import { age, bytes, count, moment } from "./format.js";
 
+const STALE = 5; // seconds after which the age of what is shown is worth a word
 const LATE = 60; // seconds after which a waiting event is worth a word
 
 /** Shows an answer of /v1/status. */
@@ -10,11 +11,15 @@ export function showAccounts(status) {
   const workers = Object.entries(status.workers);
   const concerns = workers.flatMap(([name, account]) => concernsOf(name, account));
   const kept = `${count(status.spool.events)} events wait in the spool for it`;
+  if (status.age_seconds > STALE) {
+    concerns.unshift(["warn", `This is ${Math.round(status.age_seconds)} seconds old: the exchange does not answer.`]);
+  }
   if (status.exchange === "away") {
     concerns.unshift(["warn", `The exchange is away: ${kept}.`]);
   } else if (status.spool.events) {
     concerns.unshift(["warn", `No queue of the exchange takes some events: ${kept}. Start the worker that wants them.`]);
   }
+  if (status.refuses) concerns.unshift(["bad", `Events are refused: ${status.refuses}`]);
   showNotices(concerns);
   write(one("#books"), workers.every(([, account]) => balances(account)) ? "Accepted = delivered + waiting + dead" : "");
   showRows(workers);
