@@ -23,6 +23,15 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return f"gzip-{len(val)}" if isinstance(val, bytes) and val.startswith(b"\x1f\x8b") else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Journeys start servers, and soak runs last for minutes: they may take longer than any other test."""
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.timeout(1800))
+        elif "journeys" in item.path.parts:
+            item.add_marker(pytest.mark.timeout(400))
+
+
 @pytest.fixture(autouse=True)
 def logs_are_of_this_test() -> Iterator[None]:
     """A command that is run in this process sets up the logs; the next test finds them as they were."""

@@ -5,12 +5,13 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tests import processes
 
 __all__ = ["Process", "SinkProcess"]
 
@@ -35,7 +36,7 @@ class Process:
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("EVENTSINK_")}
         self._environment |= environment or {}
         self._prefix = prefix
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: processes.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
@@ -47,7 +48,7 @@ class Process:
         """Start it, and do not wait."""
         command = [*self._prefix, sys.executable, "-m", "eventsink", *self._words]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = processes.start(
                 command, stdout=log, stderr=log, env=self._environment, start_new_session=True
             )
 
@@ -64,14 +65,14 @@ class Process:
         """End it with SIGKILL."""
         assert self._process is not None
         os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        processes.end(self._process)
 
     def stop(self) -> int:
         """End it with SIGTERM; gives its exit code."""
         assert self._process is not None
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGTERM)
-        return self._process.wait(PATIENCE)
+        return processes.end(self._process)
 
     def close(self) -> None:
         """Make sure that it is gone."""

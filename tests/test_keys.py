@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from eventsink.collect.problems import Problem
 from eventsink.errors import EventSinkError, KeysNotRead
 from eventsink.keyring import Keyring
 from eventsink.keys import KeyFile, NewKey
+from tests import processes
 
 
 class Clock:
@@ -288,9 +288,7 @@ def test_first_keys_that_could_not_be_shown_are_not_made(keys: KeyFile) -> None:
 def test_a_process_killed_while_it_shows_the_first_keys_leaves_none(path: Path) -> None:
     code = "import os, signal, sys\nfrom pathlib import Path\nfrom eventsink.keys import KeyFile\n"
     code += "with KeyFile(Path(sys.argv[1])).first() as first:\n    os.kill(os.getpid(), signal.SIGKILL)"
-    assert (
-        subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=30).returncode == -signal.SIGKILL
-    )
+    assert processes.run([sys.executable, "-c", code, str(path)], check=False, timeout=30).returncode == -signal.SIGKILL
     keys = KeyFile(path)
     assert keys.list() == []
     with keys.first() as first:

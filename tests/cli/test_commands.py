@@ -18,6 +18,7 @@ import pytest
 from eventsink.cli import COMMANDS
 from eventsink.cli.locate import running
 from eventsink.cli.sink import Sink
+from tests import processes
 from tests.cli.fake_sink import Answer, FakeSink
 from tests.sink_process import SinkProcess
 
@@ -29,7 +30,7 @@ def test_help_names_every_command_and_needs_nothing_heavy():
         "import sys\nfrom eventsink.cli import main\nsys.argv = ['eventsink', '--help']\n"
         "try:\n    main()\nexcept SystemExit:\n    print(sorted({'rich', 'msgspec', 'http.client'} & set(sys.modules)))"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    answer = processes.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert all(f"  {name} " in answer.stdout for name in COMMANDS)
     assert answer.stdout.splitlines()[-1] == "[]"
 
@@ -38,7 +39,7 @@ def test_help_names_every_command_and_needs_nothing_heavy():
 def test_ctrl_c_while_a_command_starts_ends_it_quietly(delay):
     code = "from eventsink.__main__ import main\nprint('here', flush=True)\nmain()"
     command = [sys.executable, "-c", code, "status", "--url", "http://127.0.0.1:1", "--key", "x"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with processes.running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "here\n"
         time.sleep(delay)
@@ -188,7 +189,7 @@ def test_no_events_are_said_to_be_none(on_town):
 def test_tail_shows_what_comes_and_ends_with_ctrl_c(town):
     command = [sys.executable, "-m", "eventsink", "tail", "--type", "demo.tail", "--format", "json"]
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    with subprocess.Popen(
+    with processes.running(
         [*command, "--data", str(town.data)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=buffered
     ) as tail:
         assert tail.stdout is not None
@@ -206,12 +207,23 @@ def test_tail_shows_what_comes_and_ends_with_ctrl_c(town):
 def test_watching_the_status_hands_each_look_on_at_once(town):
     command = [sys.executable, "-m", "eventsink", "status", "--watch", "--format", "json", "--data", str(town.data)]
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=buffered) as watch:
+    with processes.running(command, stdout=subprocess.PIPE, text=True, env=buffered) as watch:
         assert watch.stdout is not None
         timer = threading.Timer(20, watch.kill)  # a line that never comes ends the test
         timer.start()
         assert [set(json.loads(watch.stdout.readline())) >= {"workers", "spool"} for _ in range(2)] == [True, True]
         timer.cancel()
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(10) == 0
+
+
+def test_watching_the_status_as_a_table_prints_one_after_the_other_into_a_pipe(town):
+    command = [sys.executable, "-m", "eventsink", "status", "--watch", "--data", str(town.data)]
+    with processes.running(command, stdout=subprocess.PIPE, text=True) as watch:
+        assert watch.stdout is not None
+        seen = 0
+        while seen < 3:
+            seen += watch.stdout.readline().startswith("Worker ")
         watch.send_signal(signal.SIGINT)
         assert watch.wait(10) == 0
 
@@ -414,10 +426,12 @@ def test_the_doctor_says_what_to_do(run):
 # --- up --------------------------------------------------------------------------------------------------------------
 
 
-def up(tmp_path: Path, *words: str, stdout: int = subprocess.PIPE) -> subprocess.Popen:
+def up(
+    tmp_path: Path, *words: str, stdout: int = subprocess.PIPE
+) -> contextlib.AbstractContextManager[processes.Popen]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EVENTSINK_")}
     command = [sys.executable, "-m", "eventsink", "up", "--data", str(tmp_path / "var"), *words]
-    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, env=environment, text=True)
+    return processes.running(command, stdout=stdout, stderr=subprocess.PIPE, env=environment, text=True)
 
 
 def test_up_says_what_is_wrong_and_starts_nothing(tmp_path, town):

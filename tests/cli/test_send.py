@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from eventsink.cli import send as send_module
+from tests import processes
 from tests.cli.fake_sink import Answer, FakeSink, accept
 from tests.sink_process import SinkProcess
 
@@ -197,21 +198,21 @@ def command(sink: SinkProcess, *words: str) -> list[str]:
 
 
 def test_standard_input_is_sent_as_it_comes(town, tmp_path):
-    with subprocess.Popen(command(town, "-"), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as sender:
+    with processes.running(command(town, "-"), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as sender:
         assert sender.stdin is not None
         sender.stdin.write(event(1, "stream") + b"\n" + event(1, "stream") + b"\n")
         sender.stdin.flush()
         deadline = time.monotonic() + 20
         while stored(town, "stream")["1"] < 2:  # before the end of the input, and both, though they are alike
             assert time.monotonic() < deadline
-        out, _ = sender.communicate(event(2, "stream"))
+        out, _ = sender.communicate(event(2, "stream"), timeout=30)
     assert out.startswith(b"3 events accepted")
     assert stored(town, "stream") == {"1": 2, "2": 1}
 
 
 @pytest.mark.parametrize("content", [gzip.compress(b"{}\n"), b"[1,"])
 def test_standard_input_that_cannot_be_read_says_why(town, content):
-    answer = subprocess.run(command(town, "-"), input=content, capture_output=True, check=False)
+    answer = processes.run(command(town, "-"), input=content, capture_output=True, check=False)
     assert answer.returncode == 1
     assert answer.stderr.startswith((b"Standard input is compressed", b"standard input is malformed JSON"))
 
@@ -227,7 +228,9 @@ def test_ctrl_c_ends_it_cleanly_and_says_how_to_go_on(tmp_path):
 
     with FakeSink(slowly) as fake:
         words = [sys.executable, "-m", "eventsink", "send", "--url", fake.url, str(file)]
-        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True) as run:
+        with processes.running(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
+        ) as run:
             while not list(tmp_path.glob("eventsink/send/*.json")):
                 time.sleep(0.01)
             run.send_signal(signal.SIGINT)
@@ -236,7 +239,7 @@ def test_ctrl_c_ends_it_cleanly_and_says_how_to_go_on(tmp_path):
         assert errors.splitlines()[0] == "Interrupted."
         assert "goes on after line" in errors
         assert "Traceback" not in errors
-        rest = subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
+        rest = processes.run(words, capture_output=True, text=True, env=environment, check=True)
     assert "was sent in part: going on after line" in rest.stderr
     accepted = [int(text.split()[0].replace(",", "")) for text in (out, rest.stdout)]
     assert min(accepted) >= 1000
@@ -255,11 +258,13 @@ def test_nothing_is_lost_or_doubled_by_kill_minus_9_of_sender_and_sink(tmp_path)
         # Found by its settings, for the key in its data directory does not outlive the process.
         (tmp_path / "sink.toml").write_text(f'data = "{sink.data}"\n[collect]\nport = {port}\n')
         words = [sys.executable, "-m", "eventsink", "send", "--config", str(tmp_path / "sink.toml"), str(file)]
-        sender = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+        sender = processes.start(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         wait_for_events(sink, 5000)
         sender.kill()
-        sender.wait()
-        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True) as run:
+        processes.end(sender)
+        with processes.running(
+            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
+        ) as run:
             wait_for_events(sink, sink.accounts()["store"]["accepted"] + 3000)
             sink.kill()
             time.sleep(0.3)

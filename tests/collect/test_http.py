@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests import processes
 from tests.sink_process import SinkProcess
 
 UPLOAD = {"type": "storage.file_uploaded", "data": {"bytes": 1}}
@@ -241,6 +241,8 @@ def _create_key(door: SinkProcess, scope: str, *more: str) -> str:
 
 
 def _eventsink(*arguments: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "eventsink", *arguments], capture_output=True, text=True, check=True
-    ).stdout
+    return str(
+        processes.run(
+            [sys.executable, "-m", "eventsink", *arguments], capture_output=True, text=True, check=True
+        ).stdout
+    )

@@ -4,7 +4,6 @@ import ast
 import asyncio
 import re
 import sqlite3
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from eventsink.deliver.retry import Policy
 from eventsink.deliver.worker import ENTRY_POINTS, Worker
 from eventsink.errors import TryLater
 from eventsink.testing import check_worker, sample_events
+from tests import processes
 from tests.deliver.scripted import SOON, running
 
 PAGE = (Path(__file__).parents[2] / "docs" / "workers.md").read_text("utf-8")
@@ -95,7 +95,7 @@ def test_its_tests_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # it needs none, and starts sooner
     (folder / "test_sqlite_table.py").write_text(TEST, "utf-8")
     run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    answer = subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    answer = processes.run(run, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
     assert (answer.returncode, "2 passed" in answer.stdout) == (0, True), answer.stdout
 
 

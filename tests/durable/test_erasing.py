@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from eventsink.durable import Codec, SpoolFile
+from tests import processes
 
 SECRET = b"r1ght-0r-wr0ng-"
 
@@ -72,7 +73,7 @@ async def test_of_a_group_that_was_sent_in_part_only_the_rest_is_on_the_disk(tmp
 @pytest.mark.parametrize("fate", ["sent", "waits"])
 async def test_a_process_that_is_killed_leaves_nothing_that_was_sent(tmp_path: Path, fate: str) -> None:
     path = tmp_path / "spool.db"
-    subprocess.run([sys.executable, "-c", _KILLED, str(path), fate], check=False, timeout=60)
+    processes.run([sys.executable, "-c", _KILLED, str(path), fate], check=False, timeout=60)
     assert (SECRET in on_disk(path)) is (fate == "waits")
     file = opened(path)
     await remove(file)
@@ -98,9 +99,7 @@ async def test_a_reader_that_is_in_the_way_is_said_and_the_next_commit_erases(
     path = tmp_path / "spool.db"
     file = opened(path)
     await file.append([[SECRET * 100]])
-    reader = subprocess.Popen(
-        [sys.executable, "-c", _READING, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    reader = processes.start([sys.executable, "-c", _READING, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert reader.stdout is not None
     assert reader.stdout.readline() == b"reading\n"
     await remove(file)

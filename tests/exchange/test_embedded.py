@@ -16,6 +16,7 @@ from eventsink.errors import DataDirectoryInUse, ExchangeFull, ExchangeUnavailab
 from eventsink.exchange.contract import Failure
 from eventsink.exchange.embedded import EmbeddedExchange
 from eventsink.testing import drain, sample_events
+from tests import processes
 
 
 async def _filled(path: Path, groups: int = 40, each: int = 25) -> list[str]:
@@ -214,7 +215,7 @@ asyncio.run(main())
 async def test_what_was_published_before_kill_9_is_there_once(tmp_path: Path) -> None:
     path, published = tmp_path / "exchange.db", []
     for _ in range(4):
-        with subprocess.Popen([sys.executable, "-c", _KILLED, path], stdout=subprocess.PIPE, text=True) as process:
+        with processes.running([sys.executable, "-c", _KILLED, path], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             published += [process.stdout.readline().strip() for _ in range(200)]
             process.kill()

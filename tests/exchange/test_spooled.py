@@ -23,6 +23,7 @@ from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions
 from eventsink.exchange.rabbitmq_queue import RabbitQueue
 from eventsink.exchange.spooled import SpooledExchange, open_spool
 from eventsink.testing import drain, sample_events
+from tests import processes
 from tests.servers.rabbitmq import RabbitMQ
 
 
@@ -276,7 +277,7 @@ asyncio.run(main())
 async def test_what_was_accepted_before_kill_9_is_forwarded_once(inner: _Scripted, tmp_path: Path) -> None:
     path, accepted = tmp_path / "spool.db", []
     for _ in range(2):
-        with subprocess.Popen(
+        with processes.running(
             [sys.executable, "-c", _KILLED, path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as process:
             assert process.stdout is not None

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -11,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests import processes
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mongodb import MongoDB
 from tests.servers.process import free_ports
@@ -155,7 +155,7 @@ class Production:
     def _create_key(self) -> str:
         command = [sys.executable, "-m", "eventsink", "keys", "create", "--data", str(self.folder / "var")]
         command += ["--scope", "admin,ingest", "--format", "json"]
-        made = subprocess.run(command, check=True, capture_output=True, text=True)
+        made = processes.run(command, check=True, capture_output=True, text=True)
         return str(json.loads(made.stdout)["key"])
 
 

@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.servers.process import free_ports
 from tests.servers.rabbitmq import RabbitMQ
 from tests.sink_process import Process, SinkProcess
@@ -25,7 +25,7 @@ def _on_small_disk(data: Path) -> tuple[str, ...]:
 
 
 def _need_namespaces(folder: Path) -> None:
-    if subprocess.run([*_on_small_disk(folder / "probe"), "true"], capture_output=True, check=False).returncode:
+    if processes.run([*_on_small_disk(folder / "probe"), "true"], capture_output=True, check=False).returncode:
         message = "mount namespaces are not allowed here, so there is no small disk to fill"
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
 

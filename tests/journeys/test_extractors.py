@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from eventsink.dialects import read
+from tests import processes
 from tests.amqp.foreign import channel, get_all, publish
 from tests.servers.clowder import StubClowder, stub_clowder
 from tests.servers.extractor import NAME, Extractor
@@ -54,9 +55,9 @@ class Desk:
     def run(self, *words: str) -> str:
         """Run `eventsink extractors …`; gives what it printed."""
         command = [sys.executable, "-m", "eventsink", "extractors", *words, "--data", str(self.sink.data)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = processes.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
-        return done.stdout
+        return str(done.stdout)
 
     def submit(self, kind: str, number: int = 1, **more: str) -> str:
         """Submit a job; gives its id."""
@@ -213,7 +214,7 @@ def test_the_run_times_of_clowders_own_jobs_are_read_from_the_firehose(
     with channel(broker) as foreign:
         foreign.queue_declare("clowder.a1b2c3d4e5", durable=True)
     script = Path(__file__).parents[2] / "examples" / "clowders_jobs.py"
-    with subprocess.Popen([sys.executable, str(script), broker], stdout=subprocess.PIPE) as watching:
+    with processes.running([sys.executable, str(script), broker], stdout=subprocess.PIPE) as watching:
         assert watching.stdout is not None
         try:
             _wait_for_tap(rabbitmq, vhost)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests import processes
 from tests.look.conftest import NewPage
 from tests.sink_process import SinkProcess
 
@@ -201,7 +202,7 @@ def test_the_key_leaves_the_address_and_stays_in_the_tab(shared: SinkProcess, ne
 def new_key(sink: SinkProcess, scope: str) -> str:
     """A key that survives a restart."""
     command = ["keys", "create", "--data", str(sink.data), "--scope", scope, "--format", "json"]
-    made = subprocess.run([sys.executable, "-m", "eventsink", *command], capture_output=True, check=True)
+    made = processes.run([sys.executable, "-m", "eventsink", *command], capture_output=True, check=True)
     key = str(json.loads(made.stdout)["key"])
     while sink.request("GET", "/v1/status", key=key)[0] == 401:  # it looks for new keys every second
         time.sleep(0.05)
@@ -228,17 +229,17 @@ def test_a_key_that_is_not_good_enough(shared: SinkProcess, new_page: NewPage) -
 @pytest.fixture
 def start_again() -> Iterator[Callable[[SinkProcess], None]]:
     """Starts a sink that was stopped, where it was before."""
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[processes.Popen[bytes]] = []
 
     def start(sink: SinkProcess) -> None:
         port = sink.url.rpartition(":")[2]
         command = [sys.executable, "-m", "eventsink", "up", "--data", str(sink.data), "--port", port]
-        started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        started.append(processes.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
     yield start
     for process in started:
         process.terminate()
-        process.wait(20)
+        processes.end(process)
 
 
 def test_it_says_when_the_sink_is_away_and_recovers(

@@ -5,13 +5,14 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 import pytest
+
+from tests import processes
 
 __all__ = ["Server", "free_ports", "required"]
 
@@ -49,7 +50,7 @@ class Server:
     def __init__(self, name: str, folder: Path) -> None:
         self.folder = folder
         self.log = folder / f"{name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: processes.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
     def command(self) -> tuple[Sequence[str], Mapping[str, str]]:
@@ -76,7 +77,7 @@ class Server:
         """Start it, and do not wait."""
         command, environment = self.command()
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = processes.start(
                 command,
                 stdout=log,
                 stderr=log,
@@ -97,7 +98,7 @@ class Server:
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        processes.end(self._process)
 
     def freeze(self) -> None:
         """Have it hang: it keeps its connections and answers nothing."""

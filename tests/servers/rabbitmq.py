@@ -3,13 +3,13 @@
 import http.client
 import json
 import os
-import subprocess
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tests import processes
 from tests.servers.process import Server, eventually, free_ports, required
 
 __all__ = ["RabbitMQ"]
@@ -107,9 +107,9 @@ class RabbitMQ(Server):
         """Run rabbitmqctl on this node."""
         command = [required("rabbitmqctl", "rabbitmq-server"), "--quiet", *arguments]
         environment = {**os.environ, **self._environment()}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = processes.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout
+        return str(done.stdout)
 
     def depth(self, vhost: str, queue: str) -> int:
         """Messages ready and unacknowledged in a queue, as the management API has them: up to a second old."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from eventsink.store import EventQuery, Store
+from tests import processes
 
 ROUNDS = 12
 
@@ -17,7 +18,7 @@ ROUNDS = 12
 def _run_and_kill(folder: Path, number: int) -> list[str]:
     """Let a process append for a moment and kill it. Returns the ids that it printed as committed."""
     command = [sys.executable, "-m", "tests.store.appender", str(folder), str(number)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with processes.running(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n", "it opens what the kill before has left, with nothing set aside"
         time.sleep(0.02 + 0.03 * number)
@@ -57,12 +58,12 @@ def _on_small_disk(folder: Path, *command: str) -> tuple[str, ...]:
 
 
 def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
-    probe = subprocess.run(_on_small_disk(tmp_path / "probe", "true"), capture_output=True, check=False)
+    probe = processes.run(_on_small_disk(tmp_path / "probe", "true"), capture_output=True, check=False)
     if probe.returncode:
         message = "mount namespaces are not allowed here, so there is no small disk to fill"
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
     command = (sys.executable, "-m", "tests.store.small_disk", str(tmp_path / "disk"))
-    run = subprocess.run(_on_small_disk(tmp_path / "disk", *command), capture_output=True, text=True, check=False)
+    run = processes.run(_on_small_disk(tmp_path / "disk", *command), capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     outcome = json.loads(run.stdout.splitlines()[-1])
     assert len(outcome["refused"]) == 5 and all("No space left" in reason for reason in outcome["refused"]), outcome

@@ -15,6 +15,7 @@ from eventsink.event import Event
 from eventsink.store import EventQuery, Store, schema
 from eventsink.store import sql as sql_module
 from eventsink.store.months import month_before, month_of
+from tests import processes
 from tests.store.events import NOVEMBER, an_event, some_events
 
 ALL = EventQuery(order="asc", limit=None)
@@ -42,7 +43,7 @@ asyncio.run(main())
 def crash(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A store with 100 events in its file and 100 in the WAL, and their ids in order."""
     folder = tmp_path_factory.mktemp("crash")
-    run = subprocess.run([sys.executable, "-c", CRASH, str(folder)], capture_output=True, text=True, check=False)
+    run = processes.run([sys.executable, "-c", CRASH, str(folder)], capture_output=True, text=True, check=False)
     assert run.returncode == 9, run.stderr
     return folder, run.stdout.split()
 
@@ -242,7 +243,7 @@ async def test_a_file_that_another_program_has_open_is_not_taken_for_damaged(tmp
     await store.close()
     file = str(tmp_path / "events-2026-11.duckdb")
     script = f"import duckdb, time; c = duckdb.connect({file!r}); print(1, flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:
+    with processes.running([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()
         with pytest.raises(StoreUnavailable, match="lock"):

@@ -53,7 +53,13 @@ def _print_lines(sink: Sink, found: dict[str, Any], *, again: bool) -> None:
 
 
 def _watch(sink: Sink, found: dict[str, Any]) -> None:
-    with Live(_page(found), console=output(), auto_refresh=False) as live:
+    screen = output()
+    while not screen.is_terminal:  # where nothing can be drawn over, one look follows the other
+        screen.print(_page(found), "")
+        flush()
+        time.sleep(EVERY)
+        found = sink.get("/v1/status")
+    with Live(_page(found), console=screen, auto_refresh=False) as live:
         while True:
             time.sleep(EVERY)
             live.update(_page(sink.get("/v1/status")), refresh=True)
