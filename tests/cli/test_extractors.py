@@ -1,6 +1,8 @@
 """`eventsink extractors` and the routes behind it, on a real broker; real extractors are in the journeys."""
 
+import contextlib
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -159,11 +161,9 @@ def test_a_section_without_an_address_stops_the_start(make_sink: Callable[..., S
 def _wait_for_queue(broker: str, queue: str) -> None:
     import pika.exceptions  # noqa: PLC0415
 
-    for _ in range(200):
-        try:
-            with channel(broker) as foreign:
-                foreign.queue_declare(queue, passive=True)
-        except pika.exceptions.ChannelClosedByBroker:
-            continue
-        return
-    raise AssertionError(f"there is no queue {queue}")
+    for _ in range(400):
+        with contextlib.suppress(pika.exceptions.ChannelClosedByBroker), channel(broker) as foreign:
+            if foreign.queue_declare(queue, passive=True).method.consumer_count:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"nobody reads a queue {queue}")

@@ -2,11 +2,12 @@
 
 import json
 import random
+import shutil
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,8 +16,9 @@ import pytest
 
 from eventsink.dialects import read
 from tests.journeys.flood import Flood
-from tests.journeys.production import Production, production
+from tests.journeys.production import Api, Production, production
 from tests.servers.moody_proxy import moody_proxy
+from tests.servers.process import free_ports
 
 
 class Clowder:
@@ -129,6 +131,7 @@ def _check(setup: Production, flood: Flood, clowder: Clowder | None = None) -> d
     accounts = setup.settle()
     wanted = set(flood.accepted) | set(clowder.confirmed if clowder else ())
     assert len(flood.accepted) > 100, f"the flood came through: {flood.statuses}"
+    assert 401 not in flood.statuses, "a good key is good whatever is killed"
     found = setup.ids()
     for name, ids in found.items():
         missing, twice = wanted - ids.keys(), [event_id for event_id, count in ids.items() if count > 1]
@@ -208,6 +211,27 @@ def test_an_alarm_of_rabbitmq_fills_the_spool_and_loses_nothing(setup: Productio
             setup.rabbitmq.control("set_vm_memory_high_watermark", "0.4")
         time.sleep(1.0)
     _check(setup, flood)
+
+
+def test_what_a_door_left_in_its_spool_is_forwarded_by_the_next_on_another_port(setup: Production) -> None:
+    folder, (first, second, nobody) = setup.folder / "left", free_ports(3)
+    folder.mkdir()
+    shutil.copytree(setup.folder / "var", folder / "var", ignore=lambda *_: ["store", "accounts.db", "running.json"])
+    away = setup.environment | {"EVENTSINK_EXCHANGE__URL": f"amqp://guest:guest@127.0.0.1:{nobody}"}
+    ids = [f"left-{number}" for number in range(30)]
+    with closing(Api(folder, first, setup.key, away)) as door:
+        door.start()
+        body = json.dumps([{"type": "left.behind", "id": one, "data": {}} for one in ids])
+        with closing(door.connect()) as connection:
+            connection.request("POST", "/v1/events", body, {"X-API-Key": setup.key, "Content-Type": "application/json"})
+            assert connection.getresponse().status == 202
+        door.kill()
+    with closing(Api(folder, second, setup.key, setup.environment)) as door:
+        door.start()
+        _wait_for(lambda: not [*(folder / "var").glob("spool-*-*.db")], "the other spool is forwarded and gone")
+        setup.settle()
+    _, page = setup.serve.request("GET", "/v1/events?type=left.behind&limit=1000")
+    assert sorted(event["id"] for event in page["events"]) == sorted(ids)
 
 
 def test_probes_answer_within_a_second_while_rabbitmq_hangs(setup: Production) -> None:

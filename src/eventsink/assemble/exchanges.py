@@ -3,11 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from eventsink.exchange.contract import Exchange
 from eventsink.exchange.embedded import EmbeddedExchange
+from eventsink.exchange.inherited import Inherited, left_behind
 from eventsink.settings import Settings
 
-__all__ = ["Opened", "open_exchange"]
+__all__ = ["REMEDY", "Opened", "open_exchange"]
+
+REMEDY = "`eventsink serve` or `eventsink api`, with exchange.url = amqp://…, forwards them when it starts here."
+
+_log = structlog.get_logger(__name__)
 
 States = Callable[[], Mapping[str, str]]
 
@@ -40,6 +47,8 @@ async def open_exchange(settings: Settings, *, office: bool, spool: bool) -> Ope
     """
     if not settings.exchange.on_rabbitmq:
         embedded = await EmbeddedExchange.open(settings.exchange_path, settings.exchange.max_bytes)
+        for path, events in left_behind(settings.directory):
+            _log.warning("spool.left_behind", path=str(path), events=events, remedy=REMEDY)
         return Opened(embedded, f"embedded, {settings.exchange_path}")
     return await _open_rabbitmq(settings, office=office, spool=spool)
 
@@ -61,6 +70,9 @@ async def _open_rabbitmq(settings: Settings, *, office: bool, spool: bool) -> Op
         if file:
             await file.close()
         raise
-    exchange = SpooledExchange(rabbit, file, settings.exchange.max_bytes) if file else rabbit
+    exchange: Exchange = rabbit
+    if file:
+        inherited = Inherited.take(settings.directory, settings.spool_path, rabbit.publish)
+        exchange = SpooledExchange(rabbit, file, settings.exchange.max_bytes, inherited)
     where = f"RabbitMQ at {address}, virtual host {address.vhost}, {settings.exchange.name}"
     return Opened(exchange, where, rabbit.announce, rabbit.states)

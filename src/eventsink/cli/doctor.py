@@ -13,6 +13,7 @@ import msgspec
 import typer
 from rich.text import Text
 
+from eventsink.assemble.exchanges import REMEDY
 from eventsink.cli.locate import connect
 from eventsink.cli.options import Form, Format, Key, Url, configured, new_app
 from eventsink.cli.screen import new_table, output, plain, print_json, size
@@ -22,6 +23,7 @@ from eventsink.deliver import loading
 from eventsink.deliver.dead_letters import sentence
 from eventsink.deliver.worker import Worker
 from eventsink.errors import EventSinkError, SettingsError, TryLater
+from eventsink.exchange.inherited import left_behind
 from eventsink.redact import hide_secrets
 from eventsink.settings import Settings
 
@@ -72,6 +74,8 @@ def examine(settings: Settings, url: str | None = None, key: str | None = None) 
         yield _database("exchange", settings.exchange_path)
     yield _database("keys", settings.keys_path)
     yield _secrecy(settings.keys_path)
+    for path, events in left_behind(settings.directory):
+        yield Finding("spool left behind", False, f"{path}: {events:,} events wait, no process has them", REMEDY)
     yield _store(settings.store_path)
     if settings.extractors is not None:
         yield _extractors(settings.extractors_url, settings.extractors.reply_queue)

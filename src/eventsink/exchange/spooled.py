@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eventsink.durable import Codec, Spooler, SpoolFile
 from eventsink.event import Event, decode_lines, encode
 from eventsink.exchange.contract import Account, DeadLetter, Exchange, Queue, Spool
+
+if TYPE_CHECKING:
+    from eventsink.exchange.inherited import Inherited  # which opens spools as this does
 
 __all__ = ["SpooledExchange", "open_spool"]
 
@@ -27,10 +31,18 @@ class SpooledExchange:
         inner: the exchange, which may be away.
         file: open; closed with this.
         most_bytes: events beyond this size are refused while the exchange is away.
+        inherited: what others have left behind, which waits as well.
     """
 
-    def __init__(self, inner: Exchange, file: SpoolFile[Event], most_bytes: int = 10 << 30) -> None:
+    def __init__(
+        self,
+        inner: Exchange,
+        file: SpoolFile[Event],
+        most_bytes: int = 10 << 30,
+        inherited: "Inherited | None" = None,
+    ) -> None:
         self.inner = inner
+        self._inherited = inherited
         self._spooler = Spooler(inner.publish, file, most_bytes)
 
     @property
@@ -58,11 +70,14 @@ class SpooledExchange:
 
     async def spool(self) -> Spool:
         """What waits for the exchange."""
-        return Spool(self._spooler.file.events, self._spooler.file.bytes, self.away)
+        own, left = self._spooler.file, self._inherited
+        return Spool(own.events + (left.events if left else 0), own.bytes + (left.bytes if left else 0), self.away)
 
     async def close(self) -> None:
         """Finish what is under way, and close the exchange and the spool. Safe to call twice."""
         await self._spooler.finish()
+        if self._inherited:
+            await self._inherited.close()
         await self.inner.close()
         await self._spooler.file.close()
 
@@ -72,6 +87,8 @@ class SpooledExchange:
         """The queue of a worker."""
         queue = await self.inner.queue(name, types)
         self._spooler.ask_again()  # it may be the one that takes what nobody took
+        if self._inherited:
+            self._inherited.ask_again()
         return queue
 
     async def put_back(self, worker: str, events: Sequence[Event]) -> None:
