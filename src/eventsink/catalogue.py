@@ -241,39 +241,121 @@ class EventType(msgspec.Struct, frozen=True):
         summary: what happened, one sentence.
         data: the struct that its data must fit.
         fields: the names that the data may have.
+        example: data that is accepted as it stands.
     """
 
     name: str
     summary: str
     data: type[msgspec.Struct]
     fields: frozenset[str]
+    example: Mapping[str, Any]
 
 
-def _entry(name: str, data: type[msgspec.Struct], summary: str) -> tuple[str, EventType]:
-    return name, EventType(name, summary, data, frozenset(data.__struct_fields__))
+def _entry(name: str, data: type[msgspec.Struct], summary: str, example: Mapping[str, Any]) -> tuple[str, EventType]:
+    return name, EventType(name, summary, data, frozenset(data.__struct_fields__), example)
+
+
+_FILE: Mapping[str, Any] = {
+    "file_id": "64b000000000000000000001",
+    "file_name": "plot-07.png",
+    "mime_type": "image/png",
+    "bytes": 1834211,
+    "dataset_id": "64c000000000000000000002",
+    "space_id": "64d000000000000000000003",
+}
+_DATASET: dict[str, Any] = {
+    "resource_type": "dataset",
+    "resource_id": "64c000000000000000000002",
+    "resource_name": "Soil moisture 2026",
+}
+_JOB: Mapping[str, Any] = {
+    "status": "done",
+    "extractor": "ncsa.image.preview",
+    "job_id": "0b9f3c52-7d1e-4c0a-9a55-1f0e6f3d2a11",
+    "resource_type": "file",
+    "resource_id": "64b000000000000000000001",
+    "queue_ms": 1250.0,
+    "run_ms": 8300.0,
+}
+_CHECK: dict[str, Any] = {"target": "clowder.example.org", "up": True, "region": "urbana", "elapsed_ms": 12.5}
 
 
 CATALOGUE: Mapping[str, EventType] = dict(
     (
-        _entry("storage.file_uploaded", File, "A file was uploaded."),
-        _entry("storage.file_deleted", File, "A file was deleted."),
-        _entry("storage.resource_created", Resource, "A dataset, collection, space or folder was created."),
-        _entry("storage.resource_deleted", Resource, "A dataset, collection, space or folder was deleted."),
-        _entry("storage.resource_archived", Archival, "A file or dataset was archived."),
-        _entry("storage.resource_unarchived", Archival, "A file or dataset came back from the archive."),
-        _entry("extractions.extraction_event", Extraction, "A job of an extractor reached a state."),
-        _entry("traffic.page_view", PageView, "A browser showed a page."),
-        _entry("traffic.resource_viewed", ResourceViewed, "Somebody looked at a resource."),
-        _entry("traffic.resource_downloaded", ResourceDownloaded, "Somebody fetched a file or dataset."),
-        _entry("traffic.api_request", ApiRequest, "An API answered a request."),
-        _entry("users.signup", Account, "Somebody created an account."),
-        _entry("users.login", Account, "Somebody signed in."),
-        _entry("health.ping_update", Ping, "A host was pinged."),
-        _entry("health.download_update", Download, "A page or file was fetched to see how long it takes."),
-        _entry("health.connection_update", Connections, "What NGINX served in an interval."),
-        _entry("health.queue_update", Queue, "The length of a queue."),
-        _entry("health.check_update", Check, "Any other check was made."),
-        _entry("health.status_changed", StatusChanged, "A check went up or down."),
+        _entry("storage.file_uploaded", File, "A file was uploaded.", _FILE),
+        _entry("storage.file_deleted", File, "A file was deleted.", _FILE),
+        _entry(
+            "storage.resource_created",
+            Resource,
+            "A dataset, collection, space or folder was created.",
+            _DATASET | {"space_id": "64d000000000000000000003"},
+        ),
+        _entry("storage.resource_deleted", Resource, "A dataset, collection, space or folder was deleted.", _DATASET),
+        _entry("storage.resource_archived", Archival, "A file or dataset was archived.", _DATASET | {"items": 14}),
+        _entry(
+            "storage.resource_unarchived",
+            Archival,
+            "A file or dataset came back from the archive.",
+            _DATASET | {"items": 14},
+        ),
+        _entry("extractions.extraction_event", Extraction, "A job of an extractor reached a state.", _JOB),
+        _entry(
+            "traffic.page_view",
+            PageView,
+            "A browser showed a page.",
+            {"url": "https://clowder.example.org/datasets/64c000000000000000000002", "title": "Soil moisture 2026"},
+        ),
+        _entry(
+            "traffic.resource_viewed",
+            ResourceViewed,
+            "Somebody looked at a resource.",
+            _DATASET | {"access_method": "regular"},
+        ),
+        _entry(
+            "traffic.resource_downloaded",
+            ResourceDownloaded,
+            "Somebody fetched a file or dataset.",
+            _DATASET | {"items": 14, "http_status": 200, "access_method": "machine"},
+        ),
+        _entry(
+            "traffic.api_request",
+            ApiRequest,
+            "An API answered a request.",
+            {"method": "GET", "route": "/api/datasets/{id}", "status": 200, "duration_ms": 41.5, "bytes": 5120},
+        ),
+        _entry("users.signup", Account, "Somebody created an account.", {"method": "cilogon"}),
+        _entry("users.login", Account, "Somebody signed in.", {"method": "userpass"}),
+        _entry(
+            "health.ping_update",
+            Ping,
+            "A host was pinged.",
+            _CHECK | {"sent": 10, "loss_percent": 0.0, "min_ms": 9.1, "avg_ms": 9.8, "max_ms": 12.5},
+        ),
+        _entry(
+            "health.download_update",
+            Download,
+            "A page or file was fetched to see how long it takes.",
+            {"url": "https://clowder.example.org/", "up": True, "status": 200, "first_byte_ms": 88.0, "bytes": 48123},
+        ),
+        _entry(
+            "health.connection_update",
+            Connections,
+            "What NGINX served in an interval.",
+            {"target": "clowder.example.org", "interval_s": 60.0, "requests": 5120, "clients": 214, "active": 31},
+        ),
+        _entry(
+            "health.queue_update",
+            Queue,
+            "The length of a queue.",
+            {"queue": "ncsa.image.preview", "ready": 12, "unacknowledged": 1, "consumers": 1},
+        ),
+        _entry("health.check_update", Check, "Any other check was made.", _CHECK | {"kind": "hostport", "value": 12.5}),
+        _entry(
+            "health.status_changed",
+            StatusChanged,
+            "A check went up or down.",
+            _CHECK | {"up": False, "message": "No answer within 5 s.", "since": "2026-11-23T10:00:00Z"},
+        ),
     )
 )
 

@@ -1,5 +1,8 @@
 """The OpenAPI document is true: whatever it allows is answered as it says, and never with a 5xx."""
 
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -13,7 +16,8 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
-from eventsink.catalogue import CATALOGUE
+from eventsink.catalogue import CATALOGUE, validate
+from tests.amqp.foreign import channel
 from tests.sink_process import SinkProcess
 
 _CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -54,3 +58,67 @@ def test_the_document_names_every_type_and_problem(door: SinkProcess) -> None:
         assert {"202", "400", "401", "403", "413", "415", "422", "429", "503"} <= set(operation["responses"])
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     assert all(operation.get("summary") and operation.get("operationId") for operation in operations)
+
+
+# --- examples --------------------------------------------------------------------------------------------------------
+
+_PICKY = Path(__file__).parents[1] / "cli" / "picky_worker.py"
+_LAST = ("deleteJob", "postResubmit", "retryDead", "dropDead")  # they mend what the others ask for
+
+
+def test_the_example_of_every_type_is_data_of_it() -> None:
+    for entry in CATALOGUE.values():
+        assert validate(entry, dict(entry.example)) == []
+        assert len(entry.example) >= 1
+
+
+def test_every_operation_is_accepted_as_it_stands(make_sink: Callable[..., SinkProcess], broker: str) -> None:
+    with channel(broker) as foreign:
+        foreign.queue_declare("ncsa.image.preview", durable=True)
+        foreign.queue_declare("error.ncsa.image.preview", durable=True)
+    environment = {"EVENTSINK_EXTRACTORS__URL": broker, "EVENTSINK_WORKERS__PICKY__USE": str(_PICKY)}
+    sink = make_sink(environment=environment).start()
+    sink.post({"type": "demo.refused"})
+    sink.settle()
+    _, document = sink.request("GET", "/openapi.json")
+    calls = sorted(_calls(document), key=lambda call: _LAST.index(call[0]) if call[0] in _LAST else -1)
+    assert len(calls) > len(CATALOGUE) + 15
+    for operation, method, path, body, media_type in calls:
+        status, answer = sink.request(method, path, body, headers={"Content-Type": media_type} if media_type else {})
+        assert status in (200, 202), f"{operation}: {status} {answer}"
+        assert not (isinstance(answer, dict) and (answer.get("rejected") or answer.get("warnings"))), operation
+
+
+def _calls(document: dict[str, Any]) -> Iterator[tuple[str, str, str, bytes | None, str]]:
+    """What Swagger UI sends of each operation when a person presses Execute, for each example of its body."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            asked = path
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "path":
+                    asked = asked.replace(f"{{{parameter['name']}}}", str(parameter["example"]))
+                else:
+                    assert not parameter["required"], "it may stay empty"
+            content = operation.get("requestBody", {}).get("content", {})
+            if not content:
+                yield operation["operationId"], method.upper(), asked, None, ""
+            for media_type, media in content.items():
+                values = [named["value"] for named in media["examples"].values()] if "examples" in media else []
+                for value in values or [media["example"]]:
+                    body = value if isinstance(value, str) else json.dumps(value)
+                    yield operation["operationId"], method.upper(), asked, body.encode(), media_type
+
+
+def test_every_refusal_is_described_with_an_example(door: SinkProcess) -> None:
+    _, document = door.request("GET", "/openapi.json")
+    problems = [
+        (int(status), media["example"])
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for status, answer in operation["responses"].items()
+        if status >= "400"
+        for media in answer["content"].values()
+    ]
+    assert len(problems) > 200
+    for status, example in problems:
+        assert example["status"] == status and example["title"] and example["detail"].endswith(".")

@@ -14,6 +14,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 import eventsink
 from eventsink.collect.api import routes
 from eventsink.collect.desk import Desk
+from eventsink.collect.examples import illustrate
 from eventsink.collect.intake_route import IntakeRoute, Receive, Send
 from eventsink.collect.openapi import intake_paths
 from eventsink.collect.problems import MEDIA_TYPE, NO_SNIFF, Problem, encode
@@ -81,6 +82,7 @@ class App:
             described["paths"].setdefault(path, {}).update(operations)
         described["components"].setdefault("schemas", {}).update(schemas)
         described["paths"] = dict(sorted(described["paths"].items()))
+        illustrate(described)
         return described
 
     def _get_openapi(self) -> BaseRouteHandler:

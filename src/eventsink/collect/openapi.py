@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from eventsink.catalogue import CATALOGUE
+from eventsink.catalogue import CATALOGUE, EventType
 from eventsink.collect.ingest import Notice, Rejection
 from eventsink.event import Plain
 
@@ -43,7 +43,7 @@ def intake_paths() -> tuple[dict[str, Any], dict[str, Any]]:
     for name, entry in CATALOGUE.items():
         component, _, event_type = name.partition(".")
         path = f"/v1/events/{component}/{event_type}"
-        paths[path] = {"post": _typed(name, entry.summary, data_refs[entry.data], accepted, problem)}
+        paths[path] = {"post": _typed(entry, data_refs[entry.data], accepted, problem)}
     return paths, schemas
 
 
@@ -70,8 +70,8 @@ def _intake(plain: Any, accepted: Any, problem: Any) -> dict[str, Any]:
     }
 
 
-def _typed(name: str, summary: str, data: Any, accepted: Any, problem: Any) -> dict[str, Any]:
-    component, _, event_type = name.partition(".")
+def _typed(entry: EventType, data: Any, accepted: Any, problem: Any) -> dict[str, Any]:
+    component, _, event_type = entry.name.partition(".")
     attributes = {
         "ce-id": "Id of the event; a UUIDv7 is made when it is absent.",
         "ce-time": "When it happened, RFC 3339; now when absent.",
@@ -81,15 +81,15 @@ def _typed(name: str, summary: str, data: Any, accepted: Any, problem: Any) -> d
     }
     return {
         "tags": [component],
-        "summary": summary,
+        "summary": entry.summary,
         "operationId": "post" + "".join(word.title() for word in f"{component}_{event_type}".split("_")),
-        "description": f"Reports one `{name}`: the body is its data, its other attributes are headers.",
+        "description": f"Reports one `{entry.name}`: the body is its data, its other attributes are headers.",
         "security": [{"key": ["ingest"]}, {"bearer": ["ingest"]}],
         "parameters": [
             {"name": header, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
             for header, text in attributes.items()
         ],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": data}}},
+        "requestBody": {"required": True, "content": {"application/json": {"schema": data, "example": entry.example}}},
         "responses": _responses(accepted, problem),
     }
 
@@ -99,6 +99,7 @@ def _responses(accepted: Any, problem: Any) -> dict[str, Any]:
         "400": "The body is not JSON.",
         "401": "The key is missing, unknown, revoked or expired.",
         "403": "The key has not the scope `ingest`.",
+        "408": "Nothing of the body came for a while.",
         "413": "The body is too large, as sent or inflated.",
         "415": "The content type, charset or encoding is not read here.",
         "422": "No event was accepted; `rejected` says why.",
@@ -111,6 +112,6 @@ def _responses(accepted: Any, problem: Any) -> dict[str, Any]:
     }
     answers["202"] = {
         "description": "The accepted events are durable.",
-        "content": {"application/json": {"schema": accepted}},
+        "content": {"application/json": {"schema": accepted, "example": {"accepted": 1, "rejected": []}}},
     }
     return answers
