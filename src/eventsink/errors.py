@@ -178,3 +178,9 @@ class Refused(EventSinkError):
         super().__init__(reason)
         self.reason = reason
         self.events = tuple(events)
+
+
+def json_kind(value: object) -> str:
+    """What JSON calls a value, for the `got` of an error: `array`, `string`, `number` and so on."""
+    kinds = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+    return "null" if value is None else kinds.get(type(value), type(value).__name__)

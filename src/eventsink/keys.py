@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from eventsink.causes import why
 from eventsink.errors import EventSinkError
 
 __all__ = ["SCOPES", "Key", "KeyFile", "NewKey", "id_of", "matches", "new_key"]
@@ -145,7 +146,7 @@ class KeyFile:
                 connection.execute(_SCHEMA)
                 yield connection
         except sqlite3.Error as error:
-            raise EventSinkError(f"The keys at {self.path} cannot be read or changed: {error}.") from error
+            raise EventSinkError(f"The keys at {self.path} cannot be read or changed: {why(error)}.") from error
 
 
 def matches(text: str, known: tuple[bytes, Key]) -> bool:

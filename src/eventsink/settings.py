@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from eventsink.catalogue import nearest
+from eventsink.causes import why
 from eventsink.errors import SettingsError
 
 __all__ = ["Collect", "Exchange", "Extractors", "Settings", "Store", "load", "redacted"]
@@ -246,7 +247,7 @@ def _read_secret(name: str, path: Path) -> str:
     try:
         return path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{name} names a file that cannot be read: {error}.") from None
+        raise SettingsError(f"{name} names a file that cannot be read: {why(error)}.") from None
 
 
 def _put(tree: dict[str, Any], keys: list[str], value: str, name: str) -> None:

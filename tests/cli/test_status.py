@@ -19,6 +19,9 @@ def found(account: dict, spooled: int = 0, exchange: str = "ready") -> list[str]
     return concerns({"workers": {"mongodb": WELL | account}, "exchange": exchange, "spool": spool})
 
 
+AWAY = "MongoDB at mongodb:27017 cannot be reached: nothing listens at this address."
+
+
 def test_a_worker_that_does_its_work_needs_nothing():
     assert found({}) == []
 
@@ -28,7 +31,8 @@ def test_a_worker_that_does_its_work_needs_nothing():
     [
         ({"dead": 2, "delivered": 7}, "could not deliver 1 event: see `eventsink dead list --worker mongodb`."),
         ({"lost": 3}, "lost 3 events to a damaged disk"),
-        ({"state": "paused: mongodb:27017 refuses connections."}, "mongodb is paused: mongodb:27017 refuses"),
+        ({"state": f"paused since 2026-11-27 10:00 UTC: {AWAY}"}, f"2026-11-27 10:00 UTC: {AWAY} Its events wait, and"),
+        ({"state": f"idle; paused since 2026-11-27 10:00 UTC: {AWAY}"}, "mongodb is paused since 2026-11-27 10:00"),
         ({"lag_seconds": 600.0}, "is 10m behind: it does not keep up."),
         ({"lag_seconds": 600.0, "state": "not running"}, "is 10m behind: no process runs it."),
         ({"accepted": 11}, "does not add up"),

@@ -57,7 +57,7 @@ def test_options_of_the_settings_are_used(run):
     [
         ("raise TryLater('Down: password=abc123.')", "says try later: Down: password=…"),
         ("raise Refused('Never.')", "refused the events: Never. The sink would make them dead letters."),
-        ("raise KeyError('colour')", "failed by a bug: KeyError: 'colour'."),
+        ("raise KeyError('colour')", "failed by a bug: 'colour'."),
         ("import asyncio; await asyncio.sleep(5)", "says try later: No answer within 0.1 seconds."),
     ],
 )

@@ -38,21 +38,25 @@ def test_a_refusal_keeps_its_reason_and_needs_no_traceback() -> None:
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (ValueError("bad"), "ValueError: bad"),
-        (KeyError("x"), "KeyError: 'x'"),
-        (SystemExit(), "SystemExit"),
-        (ExceptionGroup("several", [ValueError("one")]), "ExceptionGroup: several (1 sub-exception)"),
-        (Unspeakable(), "Unspeakable: (its text cannot be read)"),
-        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad start"), "UnicodeDecodeError: 'utf-8' codec can't decode"),
-        (urllib.error.URLError(OSError("unreachable")), "URLError: <urlopen error unreachable>"),
+        (ValueError("bad"), "bad."),
+        (KeyError("x"), "'x'."),
+        (SystemExit(), "it gives no reason."),
+        (ExceptionGroup("several", [ValueError("one")]), "several (1 sub-exception)."),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad start"), "'utf-8' codec can't decode byte 0xff"),
+        (urllib.error.URLError(OSError("unreachable")), "<urlopen error unreachable>."),
     ],
 )
-def test_a_bug_keeps_its_name_and_its_traceback(error: BaseException, reason: str) -> None:
+def test_a_bug_is_said_and_keeps_its_traceback(error: BaseException, reason: str) -> None:
     written = letter(error)
-    assert written.reason.startswith(reason)
+    assert written.reason.startswith(f"The worker has a fault: {reason}")
+    assert type(error).__name__ not in written.reason
     assert written.traceback is not None
     assert written.traceback.startswith(("Traceback (most recent call last)", "  + Exception Group Traceback"))
     assert "raise error" in written.traceback
+
+
+def test_a_bug_whose_words_cannot_be_read_is_a_bug() -> None:
+    assert letter(Unspeakable()).reason == "The worker has a fault, and its words cannot be read."
 
 
 @pytest.mark.parametrize("reason", [None, 5, ["x"]])
@@ -95,7 +99,7 @@ def test_a_secret_is_hidden_in_reason_and_traceback_and_the_rest_stays(text: str
 
 
 def test_a_secret_is_hidden_in_the_line_for_the_log() -> None:
-    assert sentence(TryLater("https://x/?key=hush&y=1")) == "TryLater: https://x/?key=…&y=1"
+    assert sentence(TryLater("https://x/?key=hush&y=1")) == "https://x/?key=…&y=1"
 
 
 @pytest.mark.parametrize(

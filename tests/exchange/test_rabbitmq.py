@@ -290,8 +290,12 @@ async def test_broken_messages_alone_are_settled_without_anybody_delivering(open
     exchange = await open_exchange()
     store = await exchange.queue("store")
     publish(broker, b"broken", b"[1, 2]", b"[]")
-    assert await store.take(10, 0.3) is None
-    account = (await _settled(exchange, store=0))["store"]
+    async with asyncio.timeout(10):
+        while True:  # a busy broker hands them over one by one
+            assert await store.take(10, 0.3) is None
+            account = (await _settled(exchange, store=0))["store"]
+            if account.dead == 3:
+                break
     assert (account.accepted, account.delivered, account.dead) == (3, 0, 3)
 
 

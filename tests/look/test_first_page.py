@@ -19,6 +19,7 @@ from tests.sink_process import SinkProcess
 
 LIVE = 5_000  # milliseconds in which the page shows what is new
 PICKY = Path(__file__).parents[1] / "cli" / "picky_worker.py"
+PAUSED = "paused since 2026-11-27 10:00 UTC: it answers 503."
 HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>\u202eevil&amp;'
 
 
@@ -128,7 +129,7 @@ def test_workers_and_what_is_wrong_with_them(make_sink: Callable[..., SinkProces
     broken = {"accepted": 9, "delivered": 3, "waiting": 5, "dead": 0, "dropped": 0, "lost": 7, "lag_seconds": 4000}
     status = sink.request("GET", "/v1/status")[1]
     status["workers"]["store"] = broken | {"state": "delivering"}
-    status["workers"]["chat"] = broken | {"waiting": 6, "lost": 0, "state": "paused: it answers 503."}
+    status["workers"]["chat"] = broken | {"waiting": 6, "lost": 0, "state": PAUSED}
     status["spool"] = {"events": 1200, "bytes": 1}
     status["exchange"] = "away"
     page.route("**/v1/status*", lambda route: route.fulfill(json=status))
@@ -136,7 +137,7 @@ def test_workers_and_what_is_wrong_with_them(make_sink: Callable[..., SinkProces
     expect(notices).to_have_text(
         [
             "The exchange is away: 1,200 events wait in the spool for it.",
-            "chat is paused: it answers 503.",
+            f"chat is {PAUSED} Its events wait, and are delivered when that is mended.",
             "The account of store does not add up: this is a bug, please report it.",
             "store lost 7 events to a damaged disk: see the log, and check the disk.",
             "store is 67 min behind: it does not keep up.",

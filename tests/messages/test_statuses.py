@@ -1,5 +1,6 @@
 """Every status of the field is read, with what is known; secrets in it are hidden."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -63,6 +64,13 @@ def test_a_whole_job_is_read_in_order() -> None:
     [
         ({"status": "SUCCEEDED: all well", "file_id": "1"}, "done", "all well"),
         ({"status": "RESUBMITTED", "file_id": "1"}, "retried", None),
+        ({"status": "COMPLETED", "file_id": "1"}, "done", None),
+        ({"status": "StatusMessage.cancelled: by hand", "job_id": "1"}, "cancelled", "by hand"),
+        (
+            {"status": "StatusMessage.paused: for lunch", "message_type": "StatusMessage.paused", "job_id": "1"},
+            "working",
+            "StatusMessage.paused: for lunch",
+        ),
         ({"status": "half way: 50 %", "file_id": "1"}, "working", "half way: 50 %"),
         ({"status": "Something else", "file_id": "1"}, "working", "Something else"),
         ({"status": None, "file_id": "1"}, "working", None),
@@ -75,8 +83,15 @@ def test_other_clients_are_read_as_far_as_they_can_be(item: dict, state: str, me
     assert (status.state, status.message) == (state, message)
 
 
-def test_a_status_in_latin_1_is_read() -> None:
-    assert read('{"status": "DONE: größer", "file_id": "1"}'.encode("latin-1")).message == "größer"
+@pytest.mark.parametrize("charset", ["latin-1", "utf-8-sig"])
+def test_a_status_in_another_charset_is_read(charset: str) -> None:
+    assert read('{"status": "DONE: größer", "file_id": "1"}'.encode(charset)).message == "größer"
+
+
+def test_a_status_that_is_compressed_or_has_half_a_character_is_read() -> None:
+    cut = '{"status": "DONE: größer, grö'.encode()[:-1] + b'", "file_id": "1"}'
+    assert read(cut).message == "größer, gr\ufffd"
+    assert read(gzip.compress(cut)).message == "größer, gr\ufffd"
 
 
 @pytest.mark.parametrize("body", [b"", b"no", b"null", b"[]", b'"DONE"', b"{}", b'{"other": 1}', b"[" * 100_000])

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from eventsink.amqp.address import Address
 from eventsink.amqp.topology import Binding
+from eventsink.causes import why
 from eventsink.errors import BrokerRefuses, BrokerUnavailable, SettingsError
 
 __all__ = ["Management"]
@@ -82,7 +83,7 @@ class Management:
             content = answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise BrokerUnavailable(
-                f"The management API does not answer at {self.where}: {error}. Is the plugin on"
+                f"The management API does not answer at {self.where}: {why(error)}. Is the plugin on"
                 " (`rabbitmq-plugins enable rabbitmq_management`), and exchange.management right?"
             ) from error
         finally:

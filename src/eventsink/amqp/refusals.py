@@ -7,6 +7,7 @@ from pika import exceptions as pika
 from pika.adapters.utils import connection_workflow as workflow
 
 from eventsink.amqp.address import Address
+from eventsink.causes import why
 from eventsink.errors import BrokerRefuses, BrokerUnavailable
 
 __all__ = ["explain"]
@@ -20,7 +21,7 @@ def explain(error: BaseException | None, address: Address) -> BrokerUnavailable:
         found = _hang_up(cause, address) or _refusal(cause, address) or _failure(cause, address)
         if found is not None:
             return found
-    return BrokerUnavailable(f"The connection to RabbitMQ at {address} was lost: {type(error).__name__}.")
+    return BrokerUnavailable(f"The connection to RabbitMQ at {address} was lost.")
 
 
 def _hang_up(cause: BaseException, address: Address) -> BrokerUnavailable | None:
@@ -55,11 +56,11 @@ def _failure(cause: BaseException, address: Address) -> BrokerUnavailable | None
     """Why no answer came."""
     match cause:
         case socket.gaierror():
-            return BrokerUnavailable(f"There is no host of RabbitMQ by the name in {address}: {cause.strerror}.")
+            return BrokerUnavailable(f"RabbitMQ at {address} cannot be reached: {why(cause)}.")
         case TimeoutError() | workflow.AMQPConnectorStackTimeout() | pika.ConnectionOpenAborted():
             return BrokerUnavailable(f"RabbitMQ at {address} does not answer in time.")
         case OSError():
-            return BrokerUnavailable(f"RabbitMQ at {address} cannot be reached: {cause.strerror or cause}.")
+            return BrokerUnavailable(f"RabbitMQ at {address} cannot be reached: {why(cause)}.")
     return None
 
 

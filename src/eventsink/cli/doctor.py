@@ -14,6 +14,7 @@ import typer
 from rich.text import Text
 
 from eventsink.assemble.exchanges import REMEDY
+from eventsink.causes import why
 from eventsink.cli.locate import connect
 from eventsink.cli.options import Form, Format, Key, Url, configured, new_app
 from eventsink.cli.screen import new_table, output, plain, print_json, size
@@ -137,7 +138,7 @@ def _database(name: str, path: Path) -> Finding:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
         remedy = f"Look at {path}: is it this user's file, and on a disk that is well? The next start sets it aside."
-        return Finding(name, False, f"{path} cannot be read: {error}", remedy)
+        return Finding(name, False, f"{path} cannot be read: {why(error)}", remedy)
     return Finding(name, True, f"{path}, {size(path.stat().st_size)}")
 
 

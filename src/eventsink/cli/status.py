@@ -1,5 +1,6 @@
 """`eventsink status`: the accounts of each worker."""
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -70,13 +71,18 @@ def _page(found: dict[str, Any]) -> Group:
     for name, account in found["workers"].items():
         figures = [count(account[column.lower()]) for column in _COLUMNS[1:5]]
         lag = age(account["lag_seconds"]) if account["waiting"] else "-"
-        table.add_row(plain(name), *figures, lag, Text(plain(account.get("state", "")), overflow="fold"))
+        table.add_row(plain(name), *figures, lag, Text(brief(account.get("state", "")), overflow="fold"))
     needs = concerns(found)
     attention = [Text(f"! {sentence}", style="yellow") for sentence in needs]
     return Group(table, Text(""), *_lines(found), Text(""), *(attention or [Text("All is well.", style="green")]))
 
 
 _COLUMNS = ("Worker", "Accepted", "Delivered", "Waiting", "Dead", "Lag", "State")
+
+
+def brief(state: str) -> str:
+    """What a worker is doing, without why: that stands below the table."""
+    return re.sub(r"(paused since \S+ \S+ UTC): .*?(?=$|; )", r"\1", plain(state))
 
 
 def _lines(found: dict[str, Any]) -> list[Text]:
@@ -113,8 +119,8 @@ def _concerns_of(name: str, account: Mapping[str, Any]) -> list[str]:
         needs.append(f"{name} could not deliver {events(dead)}: see `eventsink dead list --worker {name}`.")
     if account.get("lost"):
         needs.append(f"{name} lost {events(account['lost'])} to a damaged disk: see the log, and check the disk.")
-    if state.startswith("paused"):
-        needs.append(f"{name} is {state}")
+    if (pause := state.find("paused since")) >= 0:
+        needs.append(f"{name} is {state[pause:]} Its events wait, and are delivered when that is mended.")
     elif account["waiting"] and account["lag_seconds"] > LATE:
         why = "no process runs it" if state.startswith("not running") else "it does not keep up"
         needs.append(f"{name} is {age(account['lag_seconds'])} behind: {why}.")

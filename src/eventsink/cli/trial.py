@@ -11,10 +11,10 @@ import msgspec
 import typer
 
 from eventsink.catalogue import matches
+from eventsink.causes import why
 from eventsink.cli.options import Form, Format, configured, new_app
 from eventsink.cli.screen import note, print_json
 from eventsink.deliver import loading
-from eventsink.deliver.dead_letters import sentence
 from eventsink.deliver.worker import Worker
 from eventsink.errors import Refused, TryLater
 from eventsink.event import Event, new_ids
@@ -103,7 +103,7 @@ async def _deliver(worker: Worker[Any], events: Sequence[Event]) -> Outcome:
     except TimeoutError:
         return Outcome("try later", f"No answer within {worker.timeout:g} seconds.")
     except Exception as error:  # noqa: BLE001 - a bug of the worker, which its author wants to see
-        return Outcome("failed", sentence(error), hide_secrets(traceback.format_exc()))
+        return Outcome("failed", hide_secrets(why(error)), hide_secrets(traceback.format_exc()))
     return Outcome("delivered")
 
 

@@ -3,7 +3,8 @@
 import traceback
 from datetime import UTC, datetime
 
-from eventsink.errors import Refused, TryLater
+from eventsink.causes import why
+from eventsink.errors import EventSinkError, Refused, TryLater
 from eventsink.event import Event
 from eventsink.exchange.contract import Failure
 from eventsink.redact import hide_secrets
@@ -15,11 +16,10 @@ LONGEST = 20_000
 
 def failure(event: Event, error: BaseException, *, attempts: int, first_seen: datetime) -> Failure:
     """The record of one event that will not be delivered. A bug keeps its traceback; secrets in texts are hidden."""
-    reason = str(error.reason) if isinstance(error, Refused | TryLater) else None  # others may have a `reason`, too
-    trace = None if reason is not None else "".join(traceback.format_exception(error))
+    trace = None if isinstance(error, Refused | TryLater) else "".join(traceback.format_exception(error))
     return Failure(
         event=event,
-        reason=hide_secrets(reason if reason is not None else sentence(error))[:LONGEST],
+        reason=sentence(error)[:LONGEST],
         attempts=attempts,
         first_seen=first_seen,
         last_seen=datetime.now(UTC),
@@ -28,9 +28,11 @@ def failure(event: Event, error: BaseException, *, attempts: int, first_seen: da
 
 
 def sentence(error: BaseException) -> str:
-    """An error as one line, for a log or a dead letter."""
+    """An error as a sentence for the person who has to act. Of a bug, the traceback in the log says more."""
+    if isinstance(error, Refused | TryLater):
+        return hide_secrets(str(error.reason))  # a stranger's worker may give another thing than a text
     try:
-        text = str(error)
+        text = str(error) if isinstance(error, EventSinkError) else f"The worker has a fault: {why(error)}."
     except Exception:  # noqa: BLE001 - a stranger's exception may fail at that too
-        text = "(its text cannot be read)"
-    return hide_secrets(f"{type(error).__name__}: {text}".strip().rstrip(":"))
+        text = "The worker has a fault, and its words cannot be read."
+    return hide_secrets(text)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from eventsink.causes import why_unreachable
 from eventsink.errors import Refused, TryLater
 from eventsink.redact import hide_secrets
 
@@ -123,7 +124,7 @@ class HttpDestination:
         except TimeoutError:
             raise TryLater(f"{self.name} at {_origin(url)} did not answer within {self._timeout:g} seconds.") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise TryLater(f"{self.name} at {_origin(url)} does not answer: {_why(error)}.") from None
+            raise TryLater(f"{self.name} at {_origin(url)} cannot be reached: {_why(error)}.") from None
 
     def check(self, answer: Answer, reason: str = "") -> None:
         """Raise what an answer means, unless it is a success.
@@ -166,9 +167,12 @@ def shorten(reason: str) -> str:
 
 
 def _why(error: Exception) -> str:
-    # Of aiohttp's errors some have the whole address in their text; these do not.
-    plain = isinstance(error, OSError | aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError)
-    return hide_secrets(str(error)).rstrip(".") if plain and str(error) else type(error).__name__
+    # Of aiohttp's errors some have the whole address in their text, so that is not shown.
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
+        return "it hung up"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "its answer is no HTTP"
+    return why_unreachable(error) or "the request cannot be made"
 
 
 def _phrase(status: int) -> str:

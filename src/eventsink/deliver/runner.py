@@ -16,10 +16,9 @@ from eventsink.catalogue import matches
 from eventsink.deliver.dead_letters import failure, sentence
 from eventsink.deliver.retry import Policy, delay
 from eventsink.deliver.worker import Worker
-from eventsink.errors import ExchangeUnavailable, Refused, TryLater
+from eventsink.errors import EventSinkError, ExchangeUnavailable, Refused, TryLater
 from eventsink.event import Event
 from eventsink.exchange.contract import Batch, Failure, Queue
-from eventsink.redact import hide_secrets
 
 __all__ = ["Counters", "Runner"]
 
@@ -70,6 +69,7 @@ class Runner:
         self._types = types
         self._policy = policy
         self._stop = asyncio.Event()
+        self._paused_since: datetime | None = None
         self._away = 0  # turns in a row in which the exchange did not answer
 
     async def run(self) -> None:
@@ -101,7 +101,7 @@ class Runner:
             batch = await self._queue.take(self._worker.batch_size, self._worker.batch_wait)
         except ExchangeUnavailable as error:
             self._away += 1
-            self._say_paused("worker.exchange_away", self._away, str(error))
+            self._say_paused("worker.exchange_away", self._away, error)
             await self._pause(1.0)
             return
         self._away = 0
@@ -200,7 +200,7 @@ class Runner:
         except BaseException as error:  # noqa: BLE001 - whatever a worker raises must not end the others
             _go_on_unless_cancelled(error)
             self._counters.failed(self.name, "error")
-            _log.warning("worker.failed", worker=self.name, events=len(part), reason=sentence(error))
+            _log.error("worker.failed", worker=self.name, events=len(part), reason=sentence(error), exc_info=error)
             return error
         self.state = "delivering"
         self._counters.delivered(self.name, len(part), time.perf_counter() - started)
@@ -220,22 +220,27 @@ class Runner:
             except BaseException as error:  # noqa: BLE001 - the destination may be away, or the worker broken: the others go on
                 _go_on_unless_cancelled(error)
                 self._counters.failed(self.name, "try_later")
-                self.state = f"paused: {sentence(error)}"
-                _log.warning("worker.not_opened", worker=self.name, attempt=attempt, reason=sentence(error))
+                if isinstance(error, TimeoutError):
+                    error = TryLater(f"No answer within {self._worker.timeout:g} seconds.")
+                self._say_paused("worker.not_opened", attempt, error)
                 await self._pause(delay(self._policy, attempt, getattr(error, "after", None)))
         return False
 
     async def _wait_for_destination(self, error: TryLater, times: int) -> None:
         seconds = delay(self._policy, times, error.after)
-        self._say_paused("worker.paused", times, error.reason)
+        self._say_paused("worker.paused", times, error)
         await self._pause(seconds)
 
-    def _say_paused(self, what: str, times: int, reason: str) -> None:
-        """Say it, and do not repeat it at every attempt."""
-        reason = hide_secrets(reason)
-        self.state = f"paused: {reason}"
+    def _say_paused(self, what: str, times: int, error: BaseException) -> None:
+        """Say it and since when, and do not repeat it at every attempt. Of a bug the log has the traceback."""
+        if times == 1 or self._paused_since is None:
+            self._paused_since = datetime.now(UTC)
+        why = sentence(error)
+        self.state = f"paused since {self._paused_since:%Y-%m-%d %H:%M} UTC: {why}{'' if why.endswith('.') else '.'}"
         if times in (1, 5) or times % 20 == 0:
-            _log.warning(what, worker=self.name, times=times, reason=reason)
+            bug = None if isinstance(error, EventSinkError) else error
+            say = _log.error if bug else _log.warning
+            say(what, worker=self.name, times=times, reason=why, exc_info=bug)
 
     async def _pause(self, seconds: float) -> None:
         try:

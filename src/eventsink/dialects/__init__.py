@@ -8,7 +8,7 @@ from typing import Any
 
 from eventsink.catalogue import check_values
 from eventsink.dialects import browser, cloudevents, clowder, clowder_1_15_0, health, mongoexport, shorthand
-from eventsink.errors import InvalidEvent
+from eventsink.errors import InvalidEvent, json_kind
 from eventsink.event import Draft
 
 __all__ = ["read"]
@@ -24,7 +24,7 @@ def read(item: Any) -> Draft:
         InvalidEvent: no dialect recognises it, the one that does finds it broken, or it holds what no destination can.
     """
     if not isinstance(item, dict):
-        raise InvalidEvent("An event is a JSON object.", expected="object", got=_kind(item))
+        raise InvalidEvent("An event is a JSON object.", expected="object", got=json_kind(item))
     check_values(item, "", 0)  # so that data may be as deep as where it is checked alone
     if mongoexport.recognises(item):
         message, stored = mongoexport.original(item)
@@ -41,8 +41,3 @@ def read(item: Any) -> Draft:
         expected="an object with 'type' and 'data', a CloudEvent, or a Clowder message",
         got="an object with " + (", ".join(repr(str(name)[:30]) for name in list(item)[:6]) or "nothing"),
     )
-
-
-def _kind(value: Any) -> str:
-    kinds = {list: "array", str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
-    return kinds.get(type(value), type(value).__name__)

@@ -12,12 +12,12 @@ import msgspec
 
 from eventsink import dialects
 from eventsink.dialects.cloudevents import from_headers
-from eventsink.dialects.labels import Text
+from eventsink.dialects.labels import Text, inflated, text_of
 from eventsink.dialects.pieces import malformed, split
 from eventsink.errors import InvalidEvent, MalformedBody
 from eventsink.event import Plain
 
-__all__ = ["read_all", "read_binary", "read_each"]
+__all__ = ["read_all", "read_binary", "read_each", "read_value"]
 
 _plain = msgspec.json.Decoder(Plain)
 _plains = msgspec.json.Decoder(list[Plain])
@@ -66,6 +66,22 @@ def read_binary(text: Text, attributes: Mapping[str, str]) -> dict[str, Any]:
         MalformedBody: the body is no JSON.
     """
     return from_headers(attributes, _decode(text.content, text.charset) if text.content.strip() else {})
+
+
+def read_value(body: bytes, most: int) -> Any:
+    """One value of JSON that is no event, whatever its encoding and charset; what is no text in it is read as `�`.
+
+    Args:
+        most: bytes that it may have.
+
+    Raises:
+        MalformedBody: it is no JSON, or larger.
+    """
+    text = text_of(inflated(body, "", most), "")
+    try:
+        return _decode(text.content, text.charset)
+    except MalformedBody:
+        return _decode(text.content.decode("utf-8", "replace").encode(), "")
 
 
 def _decode(piece: bytes, charset: str) -> Any:

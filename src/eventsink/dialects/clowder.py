@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from eventsink.catalogue import ResourceType, nearest
-from eventsink.errors import InvalidEvent
+from eventsink.errors import InvalidEvent, json_kind
 from eventsink.event import Draft, content_id, parse_time
 
 NAME = "clowder"
@@ -78,9 +78,7 @@ def text(item: dict[str, Any], name: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise InvalidEvent(
-            f"{name!r} must be text.", pointer=f"/{name}", expected="string", got=f"{type(value).__name__}"
-        )
+        raise InvalidEvent(f"{name!r} must be text.", pointer=f"/{name}", expected="string", got=json_kind(value))
     return value
 
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import structlog
 
+from eventsink.causes import why
 from eventsink.durable.damage import read_both_ways, set_aside
 from eventsink.durable.file_lock import hold
 from eventsink.durable.group_commit import GroupCommit
@@ -87,7 +88,7 @@ class SpoolFile(Generic[T]):
             self.events, self.bytes = totals.fetchone()
         except (OSError, sqlite3.Error) as error:
             self._let_go()
-            raise ExchangeUnavailable(f"The spool cannot be opened at {path}: {error}.") from error
+            raise ExchangeUnavailable(f"The spool cannot be opened at {path}: {why(error)}.") from error
         if erase:
             connection.execute("PRAGMA secure_delete=ON")
             connection.execute("PRAGMA busy_timeout=200")  # every commit would wait for a program that reads the file
@@ -163,7 +164,7 @@ class SpoolFile(Generic[T]):
         try:
             return await self._commits.call(change)
         except sqlite3.Error as error:
-            raise ExchangeUnavailable(f"The spool cannot be written at {self.path}: {error}.") from error
+            raise ExchangeUnavailable(f"The spool cannot be written at {self.path}: {why(error)}.") from error
 
     def _let_go(self) -> None:
         if self._lock >= 0:

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from eventsink.causes import why
 from eventsink.durable.spool_file import Spooled, SpoolFile
 from eventsink.errors import ExchangeFull, ExchangeUnavailable, Unroutable
 
@@ -160,7 +161,7 @@ class Spooler(Generic[T]):
                 await self._pass()
             except Exception as error:  # noqa: BLE001 - the exchange is away, the disk full; or a bug, which must not end this
                 if failures % 60 == 0:
-                    _log.warning("spool.waits", events=self.file.events, reason=str(error) or type(error).__name__)
+                    _log.warning("spool.waits", events=self.file.events, reason=why(error))
                 failures += 1
                 self._after, self._unwanted = 0, 0
                 self._spooled.set()

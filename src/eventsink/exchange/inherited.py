@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from eventsink.causes import why
 from eventsink.durable import Spooler, hold
 from eventsink.errors import DataDirectoryInUse, ExchangeUnavailable
 from eventsink.event import Event
@@ -36,7 +37,7 @@ class Inherited:
             try:
                 file = open_spool(path)
             except (DataDirectoryInUse, ExchangeUnavailable) as error:  # another process was faster, or it is damaged
-                _log.warning("spool.not_inherited", path=str(path), reason=str(error))
+                _log.warning("spool.not_inherited", path=str(path), reason=why(error))
                 continue
             _log.info("spool.inherited", path=str(path), events=file.events)
             self._spoolers[path] = Spooler(publish, file)
@@ -109,7 +110,7 @@ def _waiting(path: Path) -> int:
     except DataDirectoryInUse:
         return 0
     except (OSError, sqlite3.Error) as error:
-        _log.warning("spool.not_inherited", path=str(path), reason=str(error))
+        _log.warning("spool.not_inherited", path=str(path), reason=why(error))
         return 0
 
 
@@ -130,7 +131,7 @@ def _taken(path: Path) -> Path | None:
             return path
         return path.rename(_free_name(path))
     except (sqlite3.Error, OSError) as error:
-        _log.warning("spool.not_inherited", path=str(path), reason=str(error))
+        _log.warning("spool.not_inherited", path=str(path), reason=why(error))
         return None
     finally:
         os.close(lock)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import structlog
 
+from eventsink.causes import why
 from eventsink.durable import GroupCommit, Room, hold
 from eventsink.errors import ExchangeUnavailable
 from eventsink.exchange import sqlite_log
@@ -52,7 +53,7 @@ class LogFile:
             lock, writing = await asyncio.to_thread(_open, path)
             return cls(path, lock, writing, committed)
         except (OSError, sqlite3.Error) as error:
-            raise ExchangeUnavailable(f"The exchange cannot be opened at {path}: {error}.") from error
+            raise ExchangeUnavailable(f"The exchange cannot be opened at {path}: {why(error)}.") from error
 
     @property
     def head(self) -> int:
@@ -105,7 +106,7 @@ class LogFile:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._reading, in_one_moment)
         except sqlite3.Error as error:
-            raise ExchangeUnavailable(f"The exchange cannot be read at {self.path}: {error}.") from error
+            raise ExchangeUnavailable(f"The exchange cannot be read at {self.path}: {why(error)}.") from error
 
     async def close(self) -> None:
         """Finish what is under way, close the file and let others have it. Safe to call twice."""
@@ -120,7 +121,7 @@ class LogFile:
         try:
             return await future
         except sqlite3.Error as error:
-            raise ExchangeUnavailable(f"The exchange cannot be written at {self.path}: {error}.") from error
+            raise ExchangeUnavailable(f"The exchange cannot be written at {self.path}: {why(error)}.") from error
 
 
 def _open(path: Path) -> tuple[int, sqlite3.Connection]:

@@ -19,6 +19,7 @@ import msgspec
 import structlog
 
 from eventsink.amqp import Consumer, Delivery, MessageService
+from eventsink.causes import why
 from eventsink.durable import hold
 from eventsink.errors import BrokerUnavailable, ExchangeUnavailable
 from eventsink.exchange import office_file
@@ -87,7 +88,7 @@ class Office:
         except (OSError, sqlite3.Error) as error:
             if lock >= 0:
                 os.close(lock)
-            raise ExchangeUnavailable(f"The accounts cannot be opened at {path}: {error}.") from error
+            raise ExchangeUnavailable(f"The accounts cannot be opened at {path}: {why(error)}.") from error
 
     @property
     def busy(self) -> bool:
@@ -261,7 +262,7 @@ class Office:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._database)
         except sqlite3.Error as error:
-            raise ExchangeUnavailable(f"The accounts cannot be read or written: {error}.") from error
+            raise ExchangeUnavailable(f"The accounts cannot be read or written: {why(error)}.") from error
 
 
 def _decode(delivery: Delivery) -> Record | None:

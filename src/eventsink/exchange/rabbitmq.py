@@ -29,6 +29,7 @@ from eventsink.exchange import backlog
 from eventsink.exchange.contract import Account, DeadLetter, Spool
 from eventsink.exchange.dead_queue import PREFIX
 from eventsink.exchange.ledger import LEDGER, Ledger, Record
+from eventsink.exchange.novelties import Novelties
 from eventsink.exchange.office import DEAD, Office
 from eventsink.exchange.office_file import Stored
 from eventsink.exchange.pulse import EVERY, PULSE, Pulse, Pulses, oldest, summary
@@ -85,6 +86,7 @@ class RabbitExchange:
         self._mending = asyncio.Lock()  # of dead letters: none is retried twice
         self._counting = asyncio.Lock()
         self._unheard = False  # whether a queue has consumers that have not said yet what is in their hands
+        self._novelties = Novelties()
         self._elsewhere = False  # whether a queue has consumers in other processes
         self._quiet: tuple[float, Mapping[str, backlog.Books]] = 0.0, {}  # since when nothing waits, and the books then
         self._waiting: dict[str, int] = {}  # as last seen
@@ -180,7 +182,7 @@ class RabbitExchange:
             await self._bind(name, types)
             await self._ledger.write(Record(name, list(types)))
 
-        queue = RabbitQueue(name, types, consumer, begin, self._ledger, self._options.source)
+        queue = RabbitQueue(name, types, consumer, begin, self._ledger, self._options.source, self._novelties)
         try:
             await begin()
         except BrokerRefuses:

@@ -14,6 +14,7 @@ from eventsink.amqp import Consumer, Delivery
 from eventsink.event import Event, encode
 from eventsink.exchange.contract import Batch, Failure
 from eventsink.exchange.ledger import Ledger, Letter, Record, Settlement
+from eventsink.exchange.novelties import Novelties
 from eventsink.exchange.wire import OURS, Broken, key_of, unpack
 
 __all__ = ["InHand", "RabbitQueue"]
@@ -83,6 +84,7 @@ class RabbitQueue:
         begin: makes sure that the queue is there, and has deliveries come.
         ledger: where settlements are recorded.
         source: of events that name none.
+        novelties: told of what is not known here.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it is made of
@@ -93,6 +95,7 @@ class RabbitQueue:
         begin: Callable[[], Awaitable[None]],
         ledger: Ledger,
         source: str,
+        novelties: Novelties,
     ) -> None:
         self.name = name
         self._types = list(types)
@@ -100,6 +103,7 @@ class RabbitQueue:
         self._begin = begin
         self._ledger = ledger
         self._source = source
+        self._novelties = novelties
         self._nonce = uuid.uuid4().hex
         self._ready: deque[tuple[_Opened, Sequence[Event]]] = deque()  # opened or given back, to be taken next
         self._opened: deque[_Opened] = deque()  # all that is not settled, in the order of their tags
@@ -178,6 +182,7 @@ class RabbitQueue:
         events = sum(len(part) for _, part in self._ready)
         while events < limit and self._consumer.waiting:
             opened = _Opened(self._consumer.take(), self._consumer.generation, self._source)
+            self._novelties.tell(opened.parcel.notices)
             self._opened.append(opened)
             if opened.left:
                 self._ready.append((opened, opened.parcel.events))

@@ -50,10 +50,12 @@ class Parcel(msgspec.Struct, frozen=True):
     Args:
         events: those that can be delivered, in order.
         broken: what cannot be read of it, and why.
+        notices: what its sender would be told, did anybody answer him.
     """
 
     events: Sequence[Event]
     broken: Sequence[Broken] = ()
+    notices: Sequence[str] = ()
 
 
 def pack(events: Sequence[Event], exchange: str, *, single: bool = False) -> list[tuple[Message, list[Event]]]:
@@ -110,9 +112,9 @@ def unpack(delivery: Delivery, source: str) -> Parcel:
         return _read(delivery, source)
     except MalformedBody as error:
         reason = str(error)
-    except Exception as error:  # noqa: BLE001 - a bug of ours: one message must not stop a queue
+    except Exception:  # noqa: BLE001 - a bug of ours: one message must not stop a queue
         _log.exception("wire.not_read", bytes=len(delivery.body))
-        reason = f"It could not be read, by a fault of the event sink: {type(error).__name__}."
+        reason = "It could not be read, by a fault of the event sink; its log says where."
     return Parcel((), [Broken(reason, delivery.body, _kept(properties))])
 
 
@@ -124,17 +126,20 @@ def _read(delivery: Delivery, source: str) -> Parcel:
     """
     events: list[Event] = []
     broken: list[Broken] = []
+    notices: list[str] = []
     admission, stamps = Admission(largest=MOST_INFLATED), Stamps(datetime.now(UTC), source, len(delivery.body))
     for piece, found in _drafts(delivery):
         try:
             if isinstance(found, InvalidEvent):
                 raise found
-            events.append(admission.admit(found, stamps)[0])
+            event, noticed = admission.admit(found, stamps)
+            events.append(event)
+            notices += [notice.message for notice in noticed]
         except InvalidEvent as error:
             reason = _text(f"{error.message} ({error.pointer})" if error.pointer else error.message)
             whole = piece is delivery.body
             broken.append(Broken(reason, piece, _kept(delivery.properties) if whole else {}))
-    return Parcel(events, broken)
+    return Parcel(events, broken, notices)
 
 
 def _drafts(delivery: Delivery) -> Iterator[tuple[bytes, Any]]:

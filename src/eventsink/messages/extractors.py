@@ -318,8 +318,12 @@ class Extractors:
             raise
         except Exception as error:  # noqa: BLE001 - one message, whatever is in it, stops no other
             connection.execute("ROLLBACK TO message")
-            reason = error.message if isinstance(error, InvalidEvent) else f"{type(error).__name__}: {error}"
-            _log.warning("extractors.no_status", reason=hide_secrets(reason), bytes=len(delivery.body))
+            if isinstance(error, InvalidEvent):
+                reason = error.message
+                _log.warning("extractors.no_status", reason=hide_secrets(reason), bytes=len(delivery.body))
+            else:
+                reason = "It could not be noted, by a fault of the event sink; its log says where."
+                _log.exception("extractors.no_status", bytes=len(delivery.body))
             job_file.bury(connection, delivery.body, reason, now)
         connection.execute("RELEASE message")
 

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from eventsink.amqp import Exchange
-from eventsink.errors import InvalidEvent
+from eventsink.dialects.body import read_value
+from eventsink.errors import InvalidEvent, MalformedBody, json_kind
 from eventsink.messages.job_file import Alive
 
 __all__ = ["EVERY", "EXTRACTORS", "GONE", "announcement", "read"]
@@ -19,6 +20,7 @@ __all__ = ["EVERY", "EXTRACTORS", "GONE", "announcement", "read"]
 EXTRACTORS = Exchange("extractors")  # as pyClowder and Clowder declare it
 EVERY = 300.0  # seconds, pyClowder's default
 GONE = timedelta(seconds=2 * EVERY)
+LARGEST = 1 << 20  # bytes
 _LONGEST = 500
 
 
@@ -26,18 +28,19 @@ def read(body: bytes, now: datetime) -> Alive:
     """Read a heartbeat.
 
     Raises:
-        InvalidEvent: it says not which process of which extractor it is of.
+        InvalidEvent: it does not say of which extractor it is.
     """
     try:
-        said = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidEvent(f"The heartbeat is no JSON: {error}.", expected="JSON") from None
+        said = read_value(body, LARGEST)
+    except MalformedBody as error:
+        raise InvalidEvent(f"The heartbeat cannot be read: {error}", expected="JSON") from None
     info = said.get("extractor_info") if isinstance(said, dict) else None
     if not isinstance(info, dict):
-        raise InvalidEvent("A heartbeat has an extractor_info.", expected="object", got=type(info).__name__)
-    process, name = _text(said.get("id")), _text(info.get("name"))
-    if not process or not name:
-        raise InvalidEvent("A heartbeat has an id, and its extractor_info a name.", expected="text", got="nothing")
+        raise InvalidEvent("A heartbeat has an extractor_info.", expected="object", got=json_kind(info))
+    name = _text(info.get("name")) or _text(said.get("queue"))
+    if not name:
+        raise InvalidEvent("A heartbeat says of which extractor it is.", expected="a name or a queue", got="neither")
+    process = _text(said.get("id")) or name  # without an id all processes of an extractor are one
     return Alive(
         process=process,
         name=name,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from eventsink.causes import why
 from eventsink.durable import GroupCommit, hold
 from eventsink.errors import ExchangeUnavailable
 from eventsink.messages import job_file
@@ -35,7 +36,7 @@ class JobBook:
             connection = job_file.connect(path)
         except (OSError, sqlite3.Error) as error:
             self._let_go()
-            raise ExchangeUnavailable(f"The file of jobs cannot be opened at {path}: {error}.") from error
+            raise ExchangeUnavailable(f"The file of jobs cannot be opened at {path}: {why(error)}.") from error
         self._commits = GroupCommit(connection)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -47,7 +48,7 @@ class JobBook:
         try:
             outcome: T = await self._commits.call(work)
         except sqlite3.Error as error:
-            raise ExchangeUnavailable(f"The file of jobs cannot be used at {self.path}: {error}.") from error
+            raise ExchangeUnavailable(f"The file of jobs cannot be used at {self.path}: {why(error)}.") from error
         return outcome
 
     async def close(self) -> None:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import msgspec
 
 from eventsink.catalogue import check_values
-from eventsink.errors import InvalidEvent
+from eventsink.dialects.body import read_value
+from eventsink.errors import InvalidEvent, MalformedBody, json_kind
 from eventsink.redact import hide_secrets
 
 __all__ = ["FINAL", "State", "Status", "read"]
@@ -17,22 +18,31 @@ __all__ = ["FINAL", "State", "Status", "read"]
 State = Literal["queued", "working", "done", "skipped", "retried", "failed", "cancelled"]
 FINAL = frozenset({"done", "skipped", "failed", "cancelled"})
 
-# The names of pyClowder's enumeration, and its values, which other clients send.
+# The names of pyClowder's enumeration, its values, which other clients send, and words of theirs for the same. A word
+# that is none of these is no reason to lose a status: it is work that goes on, and its text is kept whole.
 _STATES: dict[str, State] = {
     "start": "working",
     "started": "working",
     "processing": "working",
+    "running": "working",
     "done": "done",
     "succeeded": "done",
+    "success": "done",
+    "completed": "done",
+    "finished": "done",
     "skip": "skipped",
     "skipped": "skipped",
     "error": "failed",
     "failed": "failed",
+    "failure": "failed",
+    "cancelled": "cancelled",
+    "canceled": "cancelled",
     "retry": "retried",
     "resubmitted": "retried",
 }
 _FORM = re.compile(r"(?:StatusMessage\.)?(?P<kind>[A-Za-z]+)\s*(?::\s*(?P<text>.*))?", re.DOTALL)
 LONGEST = 10_000  # characters of a message that the catalogue allows
+LARGEST = 16 << 20  # bytes of a status; some clients send a whole log
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,14 +90,11 @@ def read(body: bytes) -> Status:
 
 def _decode(body: bytes) -> dict[str, Any]:
     try:
-        item = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        try:
-            item = msgspec.json.decode(body.decode("latin-1").encode())
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise InvalidEvent(f"The status is no JSON: {error}.", expected="JSON") from None
+        item = read_value(body, LARGEST)
+    except MalformedBody as error:
+        raise InvalidEvent(f"The status cannot be read: {error}", expected="JSON") from None
     if not isinstance(item, dict):
-        raise InvalidEvent("A status is a JSON object.", expected="object", got=type(item).__name__)
+        raise InvalidEvent("A status is a JSON object.", expected="object", got=json_kind(item))
     check_values(item, "")
     return item
 

@@ -33,6 +33,10 @@ from tests.dialects.regenerate import SAMPLES, load, names
 from tests.servers.influxdb import InfluxDB as Server
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+PAUSED = (
+    r"paused since \d{4}-\d\d-\d\d \d\d:\d\d UTC: InfluxDB at http://127\.0\.0\.1:\d+ cannot be reached: "
+    r"nothing listens at this address\."
+)
 PING = Said(204, headers={"X-Influxdb-Version": "1.8.10"})
 
 
@@ -273,7 +277,7 @@ async def test_what_came_while_it_was_away_arrives_when_it_is_back(tmp_path: Pat
             server.kill()
             second = await made.publish(50)
             async with asyncio.timeout(5):
-                while not made.runner.state.startswith("paused: InfluxDB at http://127.0.0.1:"):
+                while not re.fullmatch(PAUSED, made.runner.state):
                     await asyncio.sleep(0.01)
             server.start()
             await made.settled()

@@ -29,6 +29,10 @@ from tests.deliver.scripted import running, until
 from tests.servers.mongodb import MongoDB
 from tests.sink_process import SinkProcess
 
+PAUSED = re.compile(
+    r"paused since \d{4}-\d\d-\d\d \d\d:\d\d UTC: MongoDB at 127\.0\.0\.1:\d+ cannot be reached: "
+    r"(nothing listens at this address|it hung up)\."
+)
 SOON = dict.fromkeys(module._MILLISECONDS, 1000)
 PAGE = (Path(__file__).parents[3] / "docs" / "mongodb.md").read_text("utf-8")
 FAIL = "Failing command via 'failCommand' failpoint"
@@ -375,7 +379,7 @@ async def test_a_server_that_is_killed_and_comes_back_gets_every_event_once(
         assert _books(await made.settled()) == (20, 0, 0)
         moody.kill()
         second = await made.publish(20)
-        await until(lambda: made.runner.state.startswith("paused: MongoDB cannot be written to: 127.0.0.1:"))
+        await until(lambda: PAUSED.fullmatch(made.runner.state))
         assert _books(await made.account()) == (20, 20, 0)
         moody.start()
         assert _books(await made.settled(30)) == (40, 0, 0)
@@ -389,7 +393,7 @@ async def test_a_server_that_is_away_at_first_is_opened_later(
     moody.kill()
     async with running(tmp_path, make_moody()) as made:
         events = await made.publish(3)
-        await until(lambda: made.runner.state.startswith("paused: TryLater: MongoDB cannot be written to"))
+        await until(lambda: PAUSED.fullmatch(made.runner.state))
         moody.start()
         assert _books(await made.settled(30)) == (3, 0, 0)
     with moody.connect() as client:
@@ -405,7 +409,7 @@ async def test_a_server_that_hangs_is_noticed_in_time_and_has_each_event_once_af
         begun = time.monotonic()
         try:
             await until(lambda: _stopped(moody.pid))
-            with pytest.raises(TryLater, match="timed out"):
+            with pytest.raises(TryLater, match="no answer came in time"):
                 await worker.deliver(events)
         finally:
             moody.thaw()

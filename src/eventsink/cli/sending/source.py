@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import msgspec
 
+from eventsink.causes import why
 from eventsink.errors import EventSinkError
 
 __all__ = ["LONGEST_LINE", "Mark", "Piece", "Source", "Unreadable", "given_source", "open_source"]
@@ -106,7 +107,7 @@ def open_source(path: str) -> Source:
         head = _head(file)
     except (OSError, EOFError, zlib.error) as error:
         file.close()
-        raise Unreadable(f"{path} cannot be read: {error}.") from None
+        raise Unreadable(f"{path} cannot be read: {why(error)}.") from None
     return _Whole(file, path) if _is_whole(head) else _Lines(file, path)
 
 
@@ -173,7 +174,7 @@ class _Lines:
             self._reader.seek(start.position)
             yield from _numbered(_lines(self._reader), start)
         except (OSError, EOFError, zlib.error) as error:
-            raise Unreadable(f"{self.name} cannot be read on: {error}. What came before was sent.") from None
+            raise Unreadable(f"{self.name} cannot be read on: {why(error)}. What came before was sent.") from None
 
     def before(self, position: int) -> bytes:
         start = max(0, position - 1024)

@@ -9,8 +9,16 @@ from typing import Annotated, Any
 import msgspec
 from bson.errors import BSONError
 from pymongo import AsyncMongoClient
-from pymongo.errors import BulkWriteError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    InvalidURI,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+)
 
+from eventsink.causes import why_unreachable
 from eventsink.deliver.worker import Worker
 from eventsink.errors import Refused, TryLater
 from eventsink.event import Event
@@ -27,6 +35,7 @@ _FOR_EVER = 2**31 - 1  # seconds, the most that MongoDB takes; the index stands 
 _UNFIT = frozenset({15, 22, 10334})  # nested too deep, no BSON, too large: of a whole batch, and no word of which
 # A shard is away, a primary steps down, a disk is full: said of single documents, and no fault of theirs.
 _AWAY = frozenset({6, 7, 50, 89, 91, 112, 133, 189, 202, 262, 9001, 10107, 11600, 11602, 13388, 13435, 14031})
+_SERVER = re.compile(r"(\S+:\d+): ")
 _DETAILS = re.compile(r",? (full error:|\(configured timeouts:|Timeout: ).*", re.DOTALL)
 
 
@@ -133,4 +142,8 @@ def explain(error: PyMongoError) -> TryLater | Refused:
         return TryLater(f"MongoDB does not let us in: {reason}. {remedy}.", after=30)
     if code in _UNFIT:
         return Refused(f"MongoDB cannot hold it: {reason}.")
+    if isinstance(error, ConnectionFailure) and not isinstance(error, NotPrimaryError):
+        where = _SERVER.search(reason)
+        at = f" at {where[1]}" if where else ""
+        return TryLater(f"MongoDB{at} cannot be reached: {why_unreachable(error) or reason}.")
     return TryLater(f"MongoDB cannot be written to: {reason}.")

@@ -40,8 +40,9 @@ function concernsOf(name, account) {
     found.push(["bad", `${name} could not deliver ${dead === 1 ? "one event" : `${count(dead)} events`}: see `, command]);
   }
   if (lost) found.push(["bad", `${name} lost ${count(lost)} events to a damaged disk: see the log, and check the disk.`]);
-  if (state.startsWith("paused")) {
-    found.push(["warn", `${name} is ${state}`]);
+  if (state.includes("paused since")) {
+    const pause = state.slice(state.indexOf("paused since"));
+    found.push(["warn", `${name} is ${pause} Its events wait, and are delivered when that is mended.`]);
   } else if (waiting && lag > LATE) {
     const why = state.startsWith("not running") ? "no process runs it" : "it does not keep up";
     found.push(["warn", `${name} is ${age(lag)} behind: ${why}.`]);
@@ -96,13 +97,16 @@ function fillRow(row, account) {
   FIGURES.forEach((figure, place) => write(one(`[data-figure=${figure}]`, row), texts[place]));
   one("[data-figure=dead]", row).classList.toggle("bad", dead > account.dropped);
   one("[data-figure=lag]", row).classList.toggle("warn", waiting > 0 && lag > LATE);
-  write(one(".state span", row), state.split(":", 1)[0]); // why it pauses stands in the notices
+  write(one(".state span", row), brief(state));
   row.dataset.mood = mood(state);
 }
 
+/** What a worker is doing, without why: that stands in the notices. */
+const brief = (state) => state.replace(/(paused since \S+ \S+ UTC): .*?(?=$|; )/g, "$1");
+
 function mood(state) {
+  if (state.includes("paused since")) return "warn";
   if (/^(idle|delivering)\b/.test(state)) return "good";
-  if (state.startsWith("paused")) return "warn";
   return state === "stopped" ? "bad" : "calm"; // a worker that does not run here may run elsewhere
 }
 
