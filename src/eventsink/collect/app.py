@@ -1,7 +1,7 @@
 """The ASGI application: the hot route straight to its code, all others through Litestar."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ from eventsink.collect.api import routes
 from eventsink.collect.desk import Desk
 from eventsink.collect.examples import illustrate
 from eventsink.collect.intake_route import IntakeRoute, Receive, Send
+from eventsink.collect.methods import allowed, head_only, not_allowed
 from eventsink.collect.openapi import intake_paths
 from eventsink.collect.problems import MEDIA_TYPE, NO_SNIFF, Problem, encode
 from eventsink.errors import ExchangeUnavailable, StoreUnavailable
@@ -63,16 +64,23 @@ class App:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one ASGI request."""
+        path = scope["path"]
+        if path.startswith("/v1/events/") if path.rstrip("/") != "/v1/events" else scope["method"] == "POST":
+            await self._intake(scope, receive, send)
+            return
 
-        async def no_guessing(message: dict[str, Any]) -> None:
+        async def send_ours(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), NO_SNIFF]
+                headers = [
+                    (name, _allow(path, value) if name == b"allow" else value) for name, value in message["headers"]
+                ]
+                message["headers"] = [*headers, NO_SNIFF]
             await send(message)
 
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith("/v1/events"):
-            await self._intake(scope, receive, send)
+        if scope["method"] == "HEAD":
+            await self._litestar(scope | {"method": "GET"}, receive, head_only(send_ours))  # type: ignore[arg-type]
         else:
-            await self._litestar(scope, receive, no_guessing)  # type: ignore[arg-type]
+            await self._litestar(scope, receive, send_ours)  # type: ignore[arg-type]
 
     def document(self) -> dict[str, Any]:
         """The whole OpenAPI document."""
@@ -95,17 +103,45 @@ class App:
         return get_openapi
 
 
+def _allow(path: str, methods: bytes) -> bytes:
+    """The methods that Litestar knows of an address, with those that do not pass through it."""
+    ours = ["POST"] if path.rstrip("/") == "/v1/events" else []
+    return allowed([*methods.decode().split(", "), *ours]).encode()
+
+
 def _problem(_: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
     return Response(encode(problem), status_code=problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
 def _http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    detail = error.detail or "The request is wrong."
-    reasons = "; ".join(
-        f"{item.get('key')}: {item.get('message')}" for item in error.extra or () if isinstance(item, dict)
+    """What Litestar refuses, with what is expected instead."""
+    if error.status_code == 405:
+        known = next((value for name, value in (error.headers or {}).items() if name.lower() == "allow"), "")
+        allow = _allow(request.scope["path"], known.encode()).decode()
+        return _problem(request, not_allowed(request.method, allow))
+    return _problem(request, Problem(error.status_code, _reason(request, error)))
+
+
+def _reason(request: Request[Any, Any, Any], error: HTTPException) -> str:
+    if error.status_code == 404:
+        return "There is nothing at this address: /docs shows what there is."
+    wrong = [item for item in error.extra or () if isinstance(item, dict)]
+    if wrong:
+        return "; ".join(f"{item.get('key')}: {item.get('message')}{_choice(request, item)}" for item in wrong) + "."
+    if error.status_code == 400:
+        return f"The request cannot be read: {error.detail.rstrip('.') or 'it is malformed'}."
+    return error.detail or "The request is wrong."
+
+
+def _choice(request: Request[Any, Any, Any], item: dict[str, Any]) -> str:
+    """The values that a parameter of the address may have, if there are but a few."""
+    parameters = request.scope["route_handler"].parsed_fn_signature.parameters
+    found = parameters.get(str(item.get("key")))
+    choices = (
+        [value for kind in (found.annotation, *get_args(found.annotation)) for value in get_args(kind)] if found else []
     )
-    headers = {name.lower(): value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
-    return _problem(request, Problem(error.status_code, f"{detail} {reasons}".strip(), headers=headers))
+    texts = [str(value) for value in choices if isinstance(value, str)]
+    return f": it may be {' or '.join(texts)}" if texts else ""
 
 
 def _unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

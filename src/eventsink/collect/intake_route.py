@@ -10,7 +10,8 @@ from eventsink.catalogue import CATALOGUE, nearest
 from eventsink.collect.access import authorize
 from eventsink.collect.desk import Desk
 from eventsink.collect.ingest import MOST_TOLD, Intake, as_problems, ingest, ingest_typed
-from eventsink.collect.limits import RateLimit, read_body
+from eventsink.collect.limits import RateLimit, check_length, read_body
+from eventsink.collect.methods import allowed, not_allowed
 from eventsink.collect.problems import MEDIA_TYPE, NO_SNIFF, Problem, encode
 from eventsink.dialects.admit import Admission
 from eventsink.dialects.labels import inflated
@@ -23,11 +24,12 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 _JSON = [(b"content-type", b"application/json"), NO_SNIFF]
 _ONE = b'{"accepted":1,"rejected":[]}'
+_ALLOW = allowed(["POST"])
 _log = structlog.get_logger(__name__)
 
 
 class IntakeRoute:
-    """`POST /v1/events` and `POST /v1/events/{component}/{type}`."""
+    """`POST /v1/events`, and all that is asked of `/v1/events/{component}/{type}`."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -37,6 +39,12 @@ class IntakeRoute:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["method"] == "OPTIONS":
+            await send(
+                {"type": "http.response.start", "status": 204, "headers": [(b"allow", _ALLOW.encode()), NO_SNIFF]}
+            )
+            await send({"type": "http.response.body", "body": b""})
+            return
         try:
             answer = await self._take(scope, receive)
         except Problem as problem:
@@ -52,13 +60,17 @@ class IntakeRoute:
 
     async def _take(self, scope: dict[str, Any], receive: Receive) -> bytes:
         headers: dict[bytes, bytes] = dict(scope["headers"])
+        if scope["method"] != "POST":
+            raise not_allowed(scope["method"], _ALLOW)
         key = await authorize(headers, "ingest", self._desk.keys)
+        event_type = _type_of(scope["path"])
         limits = self._desk.settings.collect
+        check_length(headers, limits.max_body)
         body = await read_body(receive, limits.max_body, headers.get(b"content-length", b""))
         with as_problems():
             encoding = headers.get(b"content-encoding", b"").strip().lower().decode("latin-1")
             body = inflated(body, encoding, limits.max_inflated, strict=True)
-        intake = await self._read(scope["path"], body, headers)
+        intake = await self._read(event_type, body, headers)
         self._rate_limit.spend(key.id, key.rate, len(intake.events))
         if intake.events:
             await self._publish(intake)
@@ -66,15 +78,10 @@ class IntakeRoute:
             self._counts.rejected += len(intake.rejected)
         return self._answer(intake)
 
-    async def _read(self, path: str, body: bytes, headers: dict[bytes, bytes]) -> Intake:
-        if path == "/v1/events":
+    async def _read(self, event_type: str, body: bytes, headers: dict[bytes, bytes]) -> Intake:
+        if not event_type:
             content_type = headers.get(b"content-type", b"").decode("latin-1")
             return await ingest(body, content_type, headers, self._admission, self._desk.settings.collect.source)
-        event_type = path.removeprefix("/v1/events/").replace("/", ".")
-        if event_type not in CATALOGUE:
-            close = nearest(event_type, CATALOGUE)
-            hint = f" Did you mean /v1/events/{close.replace('.', '/')}?" if close else ""
-            raise Problem(404, f"There is no event type {event_type[:80]!r} in the catalogue.{hint}")
         return await ingest_typed(body, event_type, headers, self._admission, self._desk.settings.collect.source)
 
     async def _publish(self, intake: Intake) -> None:
@@ -107,3 +114,23 @@ class IntakeRoute:
         headers += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         await send({"type": "http.response.start", "status": problem.status, "headers": headers})
         await send({"type": "http.response.body", "body": encode(problem)})
+
+
+def _type_of(path: str) -> str:
+    """The type that a path names; none for events that name their own.
+
+    Raises:
+        Problem: 404 for a type that the catalogue does not know, before its body is asked for.
+    """
+    event_type = path.rstrip("/").removeprefix("/v1/events").lstrip("/").replace("/", ".")
+    if not event_type:
+        return ""
+    if event_type not in CATALOGUE:
+        close = nearest(event_type, CATALOGUE)
+        hint = (
+            f" Did you mean /v1/events/{close.replace('.', '/')}?"
+            if close
+            else " /v1/types lists those that there are."
+        )
+        raise Problem(404, f"There is no event type {event_type[:80]!r} in the catalogue.{hint}")
+    return event_type

@@ -2,16 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from eventsink.collect.problems import Problem
 
-__all__ = ["RateLimit", "read_body"]
+__all__ = ["RateLimit", "check_length", "read_body"]
 
 PATIENCE = 30.0  # seconds without a byte of a body that is not complete
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+def check_length(headers: Mapping[bytes, bytes], most: int) -> None:
+    """Refuse a body that is too large before a client that asks for it is invited to send it (RFC 9110 §10.1.1).
+
+    Raises:
+        Problem: 413.
+    """
+    announced = headers.get(b"content-length", b"")
+    if b"expect" in headers and announced.isdigit() and int(announced) > most:
+        raise _too_large(most)
 
 
 async def read_body(receive: Receive, most: int, announced: bytes = b"") -> bytes:
@@ -44,8 +55,12 @@ async def read_body(receive: Receive, most: int, announced: bytes = b"") -> byte
     else:
         raise Problem(400, "The connection ended before the body was complete.")
     if size > most:
-        raise Problem(413, f"The body is larger than {most} bytes (collect.max_body): send it in parts.")
+        raise _too_large(most)
     return b"".join(parts)
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(413, f"The body is larger than {most} bytes (collect.max_body): send it in parts.")
 
 
 async def _next(receive: Receive) -> dict[str, Any]:
@@ -88,7 +103,7 @@ class RateLimit:
             self._buckets[key_id] = (tokens, now)
             raise Problem(
                 429,
-                f"This key may send {rate:g} events a second.",
+                f"This key may send {rate:g} events a second: send these again in {int(wait) + 1} seconds.",
                 headers={"retry-after": str(int(wait) + 1)},
             )
         self._buckets[key_id] = (tokens - events, now)
