@@ -10,7 +10,7 @@ import msgspec
 from eventsink import dialects
 from eventsink.collect.problems import Problem
 from eventsink.dialects.admit import Admission, Stamps
-from eventsink.dialects.body import read_all, read_binary, read_each
+from eventsink.dialects.body import is_binary, read_all, read_binary, read_each
 from eventsink.dialects.labels import text_of
 from eventsink.errors import BodyTooLarge, InvalidEvent, MalformedBody, UnreadableBody
 from eventsink.event import Event, Plain
@@ -62,7 +62,7 @@ async def ingest(
         Problem: 400 when it is not JSON; 415 when its content type or charset is not known.
     """
     stamps = Stamps(datetime.now(UTC), source, len(body))
-    if b"ce-type" in headers:
+    if b"ce-type" in headers and is_binary(content_type, ("ce-type",)):
         try:
             return await _one(body, headers, admission, stamps)
         except MalformedBody as error:  # CloudEvents lets data be anything

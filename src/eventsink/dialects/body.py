@@ -5,7 +5,7 @@ for what others put into a queue.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from eventsink.dialects.pieces import malformed, split
 from eventsink.errors import InvalidEvent, MalformedBody
 from eventsink.event import Plain
 
-__all__ = ["read_all", "read_binary", "read_each", "read_value"]
+__all__ = ["is_binary", "read_all", "read_binary", "read_each", "read_value"]
 
 _plain = msgspec.json.Decoder(Plain)
 _plains = msgspec.json.Decoder(list[Plain])
@@ -52,6 +52,18 @@ def read_each(text: Text) -> Iterator[tuple[bytes, Plain | InvalidEvent]]:
             if len(pieces) == 1:
                 raise
             yield piece, InvalidEvent(str(error), expected="JSON")
+
+
+def is_binary(content_type: str, names: Container[str]) -> bool:
+    """Whether the headers are the event, and the body is its data.
+
+    A whole event in the body may have its attributes in headers besides (HTTP protocol binding 1.0.2 §3.2.2); then its
+    content type says so.
+
+    Args:
+        names: of the headers, as those of HTTP and in small letters.
+    """
+    return "ce-type" in names and not content_type.lower().lstrip().startswith("application/cloudevents")
 
 
 def read_binary(text: Text, attributes: Mapping[str, str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import structlog
 from eventsink.amqp import Delivery, Message
 from eventsink.dialects import read
 from eventsink.dialects.admit import Admission, Stamps
-from eventsink.dialects.body import read_binary, read_each
+from eventsink.dialects.body import is_binary, read_binary, read_each
 from eventsink.dialects.labels import COMPRESSED, inflated, text_of
 from eventsink.errors import InvalidEvent, MalformedBody
 from eventsink.event import Event, decode_lines, encode
@@ -149,7 +149,7 @@ def _drafts(delivery: Delivery) -> Iterator[tuple[bytes, Any]]:
     body = inflated(delivery.body, encoding, MOST_INFLATED)
     text = text_of(body, content_type, charset="" if encoding in COMPRESSED else encoding)  # some clients put it there
     attributes = _attributes(properties)
-    if "ce-type" in attributes:
+    if is_binary(content_type, attributes):
         found: Any
         try:
             found = read(read_binary(text, attributes))
@@ -188,6 +188,8 @@ def _text(value: object) -> str:
     """A value of AMQP as text that every encoding can hold; bytes are what is not UTF-8."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=value.tzinfo or UTC).isoformat()
+    if isinstance(value, bool):
+        return str(value).lower()  # as CloudEvents writes it
     text = value.decode("latin-1") if isinstance(value, bytes) else "" if value is None else str(value)
     return text.encode("utf-8", "replace").decode()
 
