@@ -10,6 +10,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests see none of the variables of whoever runs them: what passes by its surroundings alone is no pass.
 clean = env -i LANG=C.UTF-8 $(foreach name,HOME PATH TERM TMPDIR CI,$(if $($(name)),$(name)="$($(name))"))
 
+on_rabbitmq := tests/amqp tests/exchange tests/messages tests/cli/test_production_commands.py tests/cli/test_extractors.py
+
 .DEFAULT_GOAL := help
 .PHONY: help up test check format bench soak server dev services
 
@@ -41,8 +43,13 @@ format: dev ## format, and mend what can be mended by itself
 bench: dev services ## measure, and print the tables
 	@$(bin)/python -m benchmarks $(ARGS)
 
+# After them the tests of the exchange once more, on RabbitMQ 4.
 soak: dev services ## the long runs with faults
+ifdef ARGS
 	@$(clean) $(bin)/pytest -m soak $(ARGS)
+else
+	@$(clean) $(bin)/pytest -m soak ; long=$$? ; $(clean) $(bin)/pytest -n 2 --dist loadfile --rabbitmq-4 $(on_rabbitmq) && exit $$long
+endif
 
 server dev:
 	@scripts/setup $@

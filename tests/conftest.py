@@ -12,10 +12,16 @@ import structlog
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mongodb import MongoDB
 from tests.servers.rabbitmq import RabbitMQ
+from tests.servers.rabbitmq_4 import RabbitMQ4
 from tests.sink_process import SinkProcess
 
 # What pika says of connections that tests break fills pages, and none of it is news.
 logging.getLogger("pika").setLevel(logging.CRITICAL + 1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The same tests on another broker."""
+    parser.addoption("--rabbitmq-4", action="store_true", help="share a RabbitMQ 4 in the place of this machine's own")
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
@@ -63,9 +69,10 @@ def sink(make_sink: Callable[..., SinkProcess]) -> SinkProcess:
 
 
 @pytest.fixture(scope="session")
-def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+def rabbitmq(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
     """A RabbitMQ that all tests share."""
-    with RabbitMQ(tmp_path_factory.mktemp("rabbitmq")).running() as server:
+    version: type[RabbitMQ] = RabbitMQ4 if request.config.getoption("--rabbitmq-4") else RabbitMQ
+    with version(tmp_path_factory.mktemp("rabbitmq")).running() as server:
         yield server
 
 

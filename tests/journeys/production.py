@@ -160,10 +160,10 @@ class Production:
 
 
 @contextmanager
-def production(folder: Path, **environment: str) -> Iterator[Production]:
+def production(folder: Path, broker: type[RabbitMQ] = RabbitMQ, **environment: str) -> Iterator[Production]:
     """A running set-up with servers of its own."""
     with ExitStack() as stack:
-        rabbitmq = RabbitMQ(folder / "rabbitmq")
+        rabbitmq = broker(folder / "rabbitmq")
         influxdb, mongodb = InfluxDB(folder / "influxdb"), MongoDB(folder / "mongodb")
         servers = (rabbitmq, influxdb, mongodb)
         for server in servers:

@@ -38,6 +38,8 @@ class Connection:
         self.name = name
         self.blocked: str | None = None
         """Why the broker takes nothing to publish now, as a memory alarm; None when it does."""
+        self.version: str | None = None
+        """Of the broker that was connected to last, as it says itself."""
         self._connection: Any = None
         self._making: asyncio.Task[Any] | None = None
         self._first = random.randrange(len(address.nodes))  # noqa: S311 - spreads load, no secret
@@ -141,9 +143,11 @@ class Connection:
         connection.add_on_connection_unblocked_callback(self._on_unblocked)
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
-                return await opened
+                made = await opened
         except TimeoutError as error:  # pika gives it up by itself; aborted, it would complain
             raise explain(error, self.address) from error
+        self.version = str((made.server_properties or {}).get("version", ""))
+        return made
 
     def _on_close(self, connection: Any, reason: Exception) -> None:
         if connection is self._connection:

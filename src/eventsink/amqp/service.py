@@ -93,6 +93,11 @@ class MessageService:
         return self._publishing.blocked
 
     @property
+    def version(self) -> str | None:
+        """RabbitMQ's version; None as long as it has not answered."""
+        return self._consuming.version or self._publishing.version
+
+    @property
     def spooled(self) -> int:
         """Messages that wait in the spool."""
         return self._spooler.file.events if self._spooler else 0

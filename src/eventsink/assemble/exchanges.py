@@ -27,12 +27,14 @@ class Opened:
         where: for a person.
         announce: tells other processes what the workers of this one are doing.
         states: what those of other processes are doing, by worker.
+        concerns: what a person should do about the exchange itself.
     """
 
     exchange: Exchange
     where: str
     announce: Callable[[States], None] = lambda _: None
     states: States = dict
+    concerns: Callable[[], list[str]] = list
 
 
 async def open_exchange(settings: Settings, *, office: bool, spool: bool) -> Opened:
@@ -61,7 +63,10 @@ async def _open_rabbitmq(settings: Settings, *, office: bool, spool: bool) -> Op
 
     address = Address.parse(settings.exchange.url)
     options = RabbitOptions(
-        name=settings.exchange.name, source=settings.collect.source, single=settings.exchange.format == "single"
+        name=settings.exchange.name,
+        source=settings.collect.source,
+        single=settings.exchange.format == "single",
+        management=settings.exchange.management,
     )
     file = open_spool(settings.spool_path) if spool else None
     try:
@@ -75,4 +80,4 @@ async def _open_rabbitmq(settings: Settings, *, office: bool, spool: bool) -> Op
         inherited = Inherited.take(settings.directory, settings.spool_path, rabbit.publish)
         exchange = SpooledExchange(rabbit, file, settings.exchange.max_bytes, inherited)
     where = f"RabbitMQ at {address}, virtual host {address.vhost}, {settings.exchange.name}"
-    return Opened(exchange, where, rabbit.announce, rabbit.states)
+    return Opened(exchange, where, rabbit.announce, rabbit.states, rabbit.concerns)

@@ -181,7 +181,16 @@ async def _prepare_door(
         return {**known.opened.states(), **{runner.name: runner.state for runner in known.runners}}
 
     store = known.store.store if known.store else None
-    desk = Desk(settings, known.opened.exchange, keys, store, known.metrics, states, extractors=known.extractors)
+    desk = Desk(
+        settings,
+        known.opened.exchange,
+        keys,
+        store,
+        known.metrics,
+        states,
+        known.opened.concerns,
+        extractors=known.extractors,
+    )
     stack.push_async_callback(desk.outlook.close)
     app = App(desk, pages(settings) if store else ())
 

@@ -92,7 +92,7 @@ def _fix(settings: Settings) -> None:
     from eventsink.amqp import Address, Management  # noqa: PLC0415 - needs RabbitMQ's client, which else is not needed
     from eventsink.exchange import checkup  # noqa: PLC0415
 
-    checkup.set_policy(Management(Address.parse(settings.exchange.url), settings.exchange.management))
+    checkup.set_policies(Management(Address.parse(settings.exchange.url), settings.exchange.management))
 
 
 def _rabbitmq(settings: Settings) -> Iterator[Finding]:

@@ -106,6 +106,7 @@ def concerns(found: Mapping[str, Any]) -> list[str]:
         needs.append(f"The exchange is away: {kept}.")
     elif found["spool"]["events"]:
         needs.append(f"No queue of the exchange takes some events: {kept}. Start the worker that wants them.")
+    needs += [plain(sentence) for sentence in found.get("concerns", ())]
     for name, account in found["workers"].items():
         needs += _concerns_of(plain(name), account)
     return needs

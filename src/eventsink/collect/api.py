@@ -158,6 +158,7 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
             "started": desk.started,
             "workers": workers,
             "refuses": seen.unready,
+            "concerns": desk.concerns(),
             **_exchange(seen),
             "store": store,
         }

@@ -29,6 +29,7 @@ class Desk:
         store: answers questions about events; None where this process has none.
         metrics: counts.
         states: what each worker of this process is doing, by name.
+        concerns: what a person should do about the exchange itself.
         extractors: jobs and who works on them; None where this process has nothing to do with them.
     """
 
@@ -38,6 +39,7 @@ class Desk:
     store: Store | None
     metrics: Metrics
     states: Callable[[], dict[str, str]] = dict
+    concerns: Callable[[], list[str]] = list
     extractors: "Extractors | None" = None
     outlook: Outlook = field(init=False)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))

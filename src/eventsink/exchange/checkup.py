@@ -12,20 +12,39 @@ from eventsink.errors import BrokerRefuses, BrokerUnavailable
 from eventsink.exchange.dead_queue import PREFIX
 from eventsink.exchange.office import DEAD
 
-__all__ = ["POLICY", "Point", "ask_broker", "ask_management", "ask_replies", "set_policy"]
+__all__ = [
+    "POLICIES",
+    "Point",
+    "ask_broker",
+    "ask_management",
+    "ask_policies",
+    "ask_replies",
+    "missing_policies",
+    "set_policies",
+    "set_policy",
+]
 
-NAME = "eventsink-workers"
+NAME, OWN = "eventsink-workers", "eventsink-own"
 # Whatever a worker cannot settle, as a message that ends its process each time, must not be thrown away: RabbitMQ 4
 # drops it after 20 deliveries. A destination that is away costs one delivery in 20 minutes, so the limit is far off.
-POLICY: dict[str, Any] = {
-    "pattern": r"^events\.(?!dead$|ledger$|pulse$)",
-    "apply-to": "queues",
-    "priority": 10,
-    "definition": {
-        "dead-letter-exchange": DEAD,
-        "dead-letter-strategy": "at-least-once",
-        "overflow": "reject-publish",  # which at-least-once needs; without a max-length it rejects nothing
-        "delivery-limit": 1000,
+POLICIES: dict[str, dict[str, Any]] = {
+    NAME: {
+        "pattern": r"^events\.(?!dead$|ledger$|pulse$)",
+        "apply-to": "queues",
+        "priority": 10,
+        "definition": {
+            "dead-letter-exchange": DEAD,
+            "dead-letter-strategy": "at-least-once",
+            "overflow": "reject-publish",  # which at-least-once needs; without a max-length it rejects nothing
+            "delivery-limit": 1000,
+        },
+    },
+    # What the accounts are made of has nowhere else to go.
+    OWN: {
+        "pattern": r"^events\.(dead|ledger)$",
+        "apply-to": "queues",
+        "priority": 10,
+        "definition": {"delivery-limit": 1_000_000},
     },
 }
 
@@ -68,19 +87,60 @@ def ask_management(management: Management, workers: Sequence[str]) -> list[Point
     """Over the management API: version, and the policy of the workers' queues."""
     try:
         points = [Point("RabbitMQ", f"version {management.version()}, {management.where}")]
-        points.append(_policy(management, workers))
+        points.append(ask_policies(management, workers))
     except BrokerUnavailable as error:
         return [Point("management API", str(error), "All works without it; the policy cannot be checked.")]
     return points
 
 
-def set_policy(management: Management) -> None:
-    """Set the policy of the workers' queues.
+def set_policies(management: Management) -> None:
+    """Set the policies of all queues, whatever was set before.
 
     Raises:
         BrokerUnavailable: the management API does not answer, or refuses.
     """
-    management.set_policy(NAME, POLICY)
+    for name in POLICIES:
+        set_policy(management, name)
+
+
+def set_policy(management: Management, name: str) -> None:
+    """Set one of the policies.
+
+    Raises:
+        BrokerUnavailable: the management API does not answer, or refuses.
+    """
+    management.set_policy(name, POLICIES[name])
+
+
+def missing_policies(management: Management) -> list[str]:
+    """The names of those that are not set at all.
+
+    Raises:
+        BrokerUnavailable: the management API does not answer, or refuses.
+    """
+    return [name for name in POLICIES if management.policy(name) is None]
+
+
+def ask_policies(management: Management, workers: Sequence[str]) -> Point:
+    """Whether the policies are in force on the queues of the workers.
+
+    Raises:
+        BrokerUnavailable: the management API does not answer, or refuses.
+    """
+    for name, wanted in POLICIES.items():
+        policy = management.policy(name)
+        if policy is None or any(policy.get(key) != value for key, value in wanted.items()):
+            state = "is not set" if policy is None else "is another one than it should be"
+            remedy = "`eventsink doctor --fix` sets it."
+            return Point("policy", f"{name} {state}: what RabbitMQ itself gives up would be lost", remedy)
+    for worker in workers:
+        found = management.queue(PREFIX + worker)
+        if found is not None and found.get("policy") not in (None, NAME):
+            other, ours = found["policy"], POLICIES[NAME]["priority"]
+            remedy = f"Give {other!r} a lower priority than {ours}, or put the settings of {NAME} into it."
+            return Point("policy", f"policy {other!r} is in force on {PREFIX}{worker} instead of {NAME}", remedy)
+    matched = [worker for worker in workers if re.match(POLICIES[NAME]["pattern"], PREFIX + worker)]
+    return Point("policy", f"{NAME} is in force on {len(matched)} queue{'' if len(matched) == 1 else 's'}")
 
 
 async def _exchange(service: MessageService, name: str) -> Point:
@@ -109,21 +169,3 @@ async def _queue(service: MessageService, worker: str) -> Point:
 
 def _command(worker: str) -> str:
     return "`eventsink serve`" if worker == "store" else f"`eventsink worker {worker}`"
-
-
-def _policy(management: Management, workers: Sequence[str]) -> Point:
-    remedy = "`eventsink doctor --fix` sets it. Without it the workers run, too."
-    policy = management.policy(NAME)
-    if policy is None or any(policy.get(key) != value for key, value in POLICY.items()):
-        state = "is not set" if policy is None else "is another one than it should be"
-        return Point("policy", f"{NAME} {state}: what RabbitMQ itself gives up would be lost", remedy)
-    for worker in workers:
-        found = management.queue(PREFIX + worker)
-        if found is not None and found.get("policy") not in (None, NAME):
-            other = found["policy"]
-            remedy = (
-                f"Give {other!r} a lower priority than {POLICY['priority']}, or put the settings of {NAME} into it."
-            )
-            return Point("policy", f"policy {other!r} is in force on {PREFIX}{worker} instead of {NAME}", remedy)
-    matched = [worker for worker in workers if re.match(POLICY["pattern"], PREFIX + worker)]
-    return Point("policy", f"{NAME} is in force on {len(matched)} queue{'' if len(matched) == 1 else 's'}")

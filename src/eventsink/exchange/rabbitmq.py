@@ -28,6 +28,7 @@ from eventsink.event import Event
 from eventsink.exchange import backlog
 from eventsink.exchange.contract import Account, DeadLetter, Spool
 from eventsink.exchange.dead_queue import PREFIX
+from eventsink.exchange.guard import Guard
 from eventsink.exchange.ledger import LEDGER, Ledger, Record
 from eventsink.exchange.novelties import Novelties
 from eventsink.exchange.office import DEAD, Office
@@ -55,11 +56,13 @@ class RabbitOptions(msgspec.Struct, frozen=True, kw_only=True):
         name: of the fanout exchange.
         source: of events that name none, in messages of others.
         single: one message an event.
+        management: address of the management API; empty for port 15672 of the first node.
     """
 
     name: str = "clowder.metrics"
     source: str = "clowder"
     single: bool = False
+    management: str = ""
 
 
 class RabbitExchange:
@@ -77,6 +80,8 @@ class RabbitExchange:
         self._ledger = Ledger(service, self._declare)
         self._pulses = Pulses(service, listen=office is not None)
         self._pulses.tell(self._own_pulses)
+        self._guard = Guard(service, self._known_workers)
+        self._guarding = asyncio.create_task(self._guard.watch(), name="exchange-guard") if office else None
         self._states: Callable[[], Mapping[str, str]] = dict
         # In containers that share the network of their host, all are process 1 on one host.
         self._process = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -104,7 +109,7 @@ class RabbitExchange:
             BrokerRefuses: a person must change something first.
             DataDirectoryInUse: another process keeps these accounts.
         """
-        service = MessageService(address)
+        service = MessageService(address, management=options.management)
         opened = await Office.open(service, office, options.source) if office else None
         exchange = cls(service, opened, options)
         try:
@@ -204,6 +209,10 @@ class RabbitExchange:
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
+    def concerns(self) -> list[str]:
+        """What a person should do about RabbitMQ itself."""
+        return [self._guard.concern] if self._guard.concern else []
+
     async def accounts(self) -> dict[str, Account]:
         """The books of every worker: delivered and dead as recorded, waiting as RabbitMQ says now.
 
@@ -253,6 +262,8 @@ class RabbitExchange:
 
     async def close(self) -> None:
         """Give back what is in hand and close the connections. Safe to call twice."""
+        if self._guarding:
+            self._guarding.cancel()
         for queue in self._queues.values():
             queue.end()
         await self._pulses.close()
@@ -265,6 +276,9 @@ class RabbitExchange:
         await self._service.close()
 
     # --- how ---------------------------------------------------------------------------------------------------------
+
+    async def _known_workers(self) -> list[str]:
+        return [*await self._need_office().books()]
 
     async def _declare(self) -> None:
         try:

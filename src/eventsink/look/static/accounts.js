@@ -19,6 +19,7 @@ export function showAccounts(status) {
   } else if (status.spool.events) {
     concerns.unshift(["warn", `No queue of the exchange takes some events: ${kept}. Start the worker that wants them.`]);
   }
+  for (const sentence of status.concerns ?? []) concerns.unshift(["warn", sentence]);
   if (status.refuses) concerns.unshift(["bad", `Events are refused: ${status.refuses}`]);
   showNotices(concerns);
   write(one("#books"), workers.every(([, account]) => balances(account)) ? "Accepted = delivered + waiting + dead" : "");
