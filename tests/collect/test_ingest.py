@@ -210,6 +210,10 @@ async def test_the_fast_way_and_the_careful_way_agree() -> None:
         ("; Charset=Windows-1252", "cp1252"),
         ("; charset=utf-16", "utf-16"),
         ("", "utf-8-sig"),
+        ("", "utf-16"),
+        ("", "utf-16-le"),
+        ("", "utf-16-be"),
+        ("; charset=utf-8", "utf-16"),
         ("; charset=shift_jis", "shift_jis"),
     ],
 )

@@ -125,7 +125,7 @@ def _as_utf8(piece: bytes, charset: str) -> bytes:
     else:
         return piece
     if charset:
-        raise MalformedBody(f"The event is not in the charset {charset[:40]!r} that was named (byte {byte}).")
+        raise MalformedBody(f"The event is not in the charset {charset[:40]!r} (byte {byte}).")
     if piece.decode("utf-8", "ignore").isascii():
         try:
             return piece.decode("windows-1252").encode()

@@ -24,6 +24,8 @@ _READ |= {"application/octet-stream"}
 _JSON = re.compile(rb'[\s\x1e]*(?:\{\s*["}]|\[\s*(?:["\[\]{\-\d]|true|false|null)|\x1e)|[\s\x1e]*\Z')
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
+_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_OPENING = (b"{", b"[")
 
 # Codecs of Python that no charset is; one of them needs hours for a body of some megabytes.
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"})
@@ -31,7 +33,7 @@ _NO_CHARSETS = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined",
 
 @dataclass(frozen=True)
 class Text:
-    """A body as far as its labels go.
+    """A body as far as its labels and first bytes go.
 
     Args:
         content: as UTF-8 without a byte order mark, where it is in its charset; else with bytes that are no UTF-8.
@@ -56,11 +58,12 @@ def text_of(body: bytes, content_type: str, *, charset: str = "", strict: bool =
         UnreadableBody: for a charset that is not known, or a media type of which the first bytes are no JSON.
     """
     media, named = _media_type(content_type)
-    charset = named or charset.lower()
+    wide = _wide(body)
+    charset = wide or named or charset.lower()
     content = body
     if charset not in ("", "utf-8", "utf8"):
         recoded = _recoded(body, charset)
-        if recoded is None and strict:
+        if recoded is None and strict and not wide:
             raise UnreadableBody(
                 f"The body is not in the charset {charset[:40]!r}, or that is not known: send UTF-8, which needs none."
             )
@@ -118,6 +121,15 @@ def inflated(body: bytes, encoding: str, most: int, *, strict: bool = False) -> 
     return b"".join(parts)
 
 
+def _wide(body: bytes) -> str:
+    """UTF-16, as Windows PowerShell and Java write it, told by its mark or by the zero beside its first character."""
+    if body.startswith(_MARKS):
+        return "utf-16"
+    if body[:1] in _OPENING and body[1:2] == b"\x00":
+        return "utf-16-le"
+    return "utf-16-be" if body[:1] == b"\x00" and body[1:2] in _OPENING else ""
+
+
 def _window(begin: memoryview, name: str) -> int:
     """What zlib is to expect, by the first two bytes (RFC 1950 §2.2): gzip, zlib, or deflate alone."""
     if name == "gzip":
@@ -141,6 +153,7 @@ def _recoded(body: bytes, charset: str) -> bytes | None:
     try:
         if codecs.lookup(charset).name.replace("-", "_") in _NO_CHARSETS:
             return None
-        return body.decode(charset, "surrogateescape").encode("utf-8", "surrogatepass")
+        errors = "surrogatepass" if charset.startswith("utf-16") else "surrogateescape"  # halves of pairs, or odd bytes
+        return body.decode(charset, errors).encode("utf-8", "surrogatepass")
     except (LookupError, ValueError):  # a UnicodeError is a ValueError, and so is a NUL in the name
         return None

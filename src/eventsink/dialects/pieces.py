@@ -106,5 +106,12 @@ def malformed(error: Exception, body: bytes) -> MalformedBody:
         line = body.count(b"\n", 0, int(where)) + 1
         column = int(where) - (body.rfind(b"\n", 0, int(where)) + 1) + 1
         reason = text.partition(":")[2].partition("(")[0].strip()
+        if body[:1] == b"'" or body[:2] in (
+            b"{t",
+            b"{i",
+            b"{d",
+            b"{s",
+        ):  # what is left of quotes that cmd does not know
+            reason += ". On Windows quotes within quotes are lost: send a file, as `-d @event.json`"
         return MalformedBody(f"The JSON is malformed at line {line}, column {column} (byte {where}): {reason}.")
     return MalformedBody(f"The JSON is malformed: {text}.")

@@ -144,3 +144,10 @@ def test_a_pipe_gives_its_lines_as_they_come(tmp_path: Path):
     writer.join()
     source.close()
     assert source.file is None
+
+
+def test_a_file_in_utf_16_is_told_from_one_that_is_broken(tmp_path: Path) -> None:
+    path = tmp_path / "powershell.ndjson"
+    path.write_bytes('{"type": "a.b"}\r\n'.encode("utf-16"))
+    with pytest.raises(Unreadable, match=r"is UTF-16, .* save it as UTF-8"):
+        open_source(str(path))

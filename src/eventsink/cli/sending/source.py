@@ -28,6 +28,7 @@ LONGEST_LINE = 32 << 20
 QUIET = 0.2  # seconds without input after which a stream's events are sent, though they are few
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
 
 
@@ -108,6 +109,9 @@ def open_source(path: str) -> Source:
     except (OSError, EOFError, zlib.error) as error:
         file.close()
         raise Unreadable(f"{path} cannot be read: {why(error)}.") from None
+    if head.startswith(_UTF_16):
+        file.close()
+        raise Unreadable(f"{path} is UTF-16, as `>` of Windows PowerShell writes it: save it as UTF-8.")
     return _Whole(file, path) if _is_whole(head) else _Lines(file, path)
 
 
