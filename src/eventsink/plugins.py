@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 from eventsink.catalogue import nearest
-from eventsink.causes import why
 from eventsink.errors import PluginError
 
 __all__ = ["find", "names"]
@@ -58,7 +57,7 @@ def _import(module: str, name: str) -> ModuleType:
         remedy = f": pip install 'clowder-eventsink[{name}]'." if ours else ", which is not there."
         raise PluginError(f"Worker {name} needs {missing}{remedy}") from error
     except (Exception, SystemExit) as error:  # as in _load_file
-        raise PluginError(f"{module} does not load: {why(error)}.") from error
+        raise PluginError(f"{module} does not load: {type(error).__name__}: {error}.") from error
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -72,7 +71,7 @@ def _load_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a stranger's file may fail in any way; it must not take us along
-        raise PluginError(f"{path} does not load: {why(error)}.") from error
+        raise PluginError(f"{path} does not load: {type(error).__name__}: {error}.") from error
     return module
 
 
