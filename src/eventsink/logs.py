@@ -6,7 +6,7 @@ import sys
 import structlog
 from structlog.typing import EventDict
 
-from eventsink.redact import hide_credentials
+from eventsink.redact import hide_credentials, hide_secrets
 
 __all__ = ["configure"]
 
@@ -20,7 +20,7 @@ def configure() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,  # without the values of variables, among which are keys and names
-            _hide_credentials,
+            _hide_secrets,
             structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -28,6 +28,8 @@ def configure() -> None:
     )
 
 
-def _hide_credentials(_: object, __: str, said: EventDict) -> EventDict:
-    """No address in a log shows its password, whoever wrote the text that quotes it."""
+def _hide_secrets(_: object, __: str, said: EventDict) -> EventDict:
+    """No address in a log shows its password, whoever wrote the text that quotes it, and no traceback any secret."""
+    if isinstance(said.get("exception"), str):
+        said["exception"] = hide_secrets(said["exception"])
     return {name: hide_credentials(value) if isinstance(value, str) else value for name, value in said.items()}
