@@ -81,7 +81,7 @@ class EmbeddedQueue:
             sqlite_log.advance(connection, self.name, batch.begin, batch.end, delivered=delivered, lost=batch.lost)
             return sqlite_log.purge(connection)
 
-        self._file.bytes -= await self._file.change(settle)
+        self._file.note_purged(await self._file.change(settle))
         if batch.ids:
             await self.count_put_back()
 

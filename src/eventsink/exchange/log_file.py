@@ -39,6 +39,7 @@ class LogFile:
         self._room = Room(path)
         self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._reading = ThreadPoolExecutor(1, "exchange-reader")
+        self._tidying: asyncio.Task[None] | None = None
         self._writer = GroupCommit(writing, head=sqlite_log.head(writing), append=self._append, committed=committed)
 
     @classmethod
@@ -51,9 +52,11 @@ class LogFile:
         """
         try:
             lock, writing = await asyncio.to_thread(_open, path)
-            return cls(path, lock, writing, committed)
+            opened = cls(path, lock, writing, committed)
         except (OSError, sqlite3.Error) as error:
             raise ExchangeUnavailable(f"The exchange cannot be opened at {path}: {why(error)}.") from error
+        opened.tidy()  # whoever was ended may have left something
+        return opened
 
     @property
     def head(self) -> int:
@@ -89,6 +92,27 @@ class LogFile:
         """
         return await self._settle(self._writer.call(change))
 
+    def note_purged(self, freed: int) -> None:
+        """Count what a settlement has removed; where that was as much as it may, go on beside the others."""
+        self.bytes -= freed
+        if freed >= sqlite_log.PURGED:
+            self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what every queue is past, a bearable piece at a time."""
+        if self._tidying is None or self._tidying.done():
+            self._tidying = asyncio.create_task(self._tidy(), name="exchange-tidy")
+
+    async def _tidy(self) -> None:
+        freed = sqlite_log.PURGED
+        while freed >= sqlite_log.PURGED:
+            try:
+                freed = await self.change(sqlite_log.purge)
+            except ExchangeUnavailable as error:  # the next settlement goes on
+                _log.info("exchange.not_tidied", reason=str(error))
+                return
+            self.bytes -= freed
+
     async def read(self, look: Callable[[sqlite3.Connection], T]) -> T:
         """Read at one moment.
 
@@ -110,6 +134,9 @@ class LogFile:
 
     async def close(self) -> None:
         """Finish what is under way, close the file and let others have it. Safe to call twice."""
+        if self._tidying:
+            self._tidying.cancel()
+            await asyncio.gather(self._tidying, return_exceptions=True)
         await self._writer.close()
         self._reading.shutdown()
         self._reader.close()

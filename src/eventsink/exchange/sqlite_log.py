@@ -13,6 +13,7 @@ from pathlib import Path
 __all__ = ["Letter", "NumberedLetter", "Row", "connect", "prepare"]
 
 VERSION = 1
+PURGED = 4 << 20  # bytes in one transaction: others wait for it
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (
@@ -139,16 +140,31 @@ def advance(  # noqa: PLR0913 - a statement and its values
         raise ValueError(f"queue {name} is not at {begin}: batches are settled in their order, and once")
 
 
-def purge(connection: sqlite3.Connection) -> int:
-    """Remove rows that every queue is past, but for the last, which keeps the count. Returns their bytes."""
+def purge(connection: sqlite3.Connection, most: int = PURGED) -> int:
+    """Remove the first rows that every queue is past, but for the last of all, which keeps the count.
+
+    The first condition alone is what an index answers: without it every row behind the slowest queue is looked at, on
+    the thread that commits what comes in.
+
+    Args:
+        most: bytes to remove before it stops; the row with which it gets there goes too.
+
+    Returns:
+        The bytes of what was removed; `most` or more when there may be more.
+    """
     reached = connection.execute("SELECT min(cursor) FROM queues").fetchone()[0]
-    if reached is None:
-        return 0
-    condition = "first + count <= ? AND first < (SELECT max(first) FROM log)"
-    freed = connection.execute(f"SELECT sum(length(lines)) FROM log WHERE {condition}", (reached,)).fetchone()[0]
-    if not freed:
-        return 0
-    connection.execute(f"DELETE FROM log WHERE {condition}", (reached,))
+    rows = connection.execute(
+        "SELECT first, count, length(lines) FROM log"
+        " WHERE first < ? AND first < (SELECT max(first) FROM log) ORDER BY first",
+        (reached,),
+    )
+    freed, last = 0, None
+    for first, count, size in rows:
+        if first + count > reached or freed >= most:
+            break
+        freed, last = freed + size, first
+    if last is not None:
+        connection.execute("DELETE FROM log WHERE first <= ?", (last,))
     return int(freed)
 
 
