@@ -218,6 +218,7 @@ def _time_from_number(value: Fraction | float) -> datetime | None:
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Event)
+_attributes = msgspec.json.Decoder(dict[str, Any])
 _OWN = frozenset(Event.__struct_fields__) | {"specversion"}
 
 
@@ -236,10 +237,10 @@ def decode(line: bytes) -> Event:
         MalformedBody: it is no such line.
     """
     try:
-        attributes = msgspec.json.decode(line)
+        attributes = _attributes.decode(line)
         extensions = {name: attributes.pop(name) for name in list(attributes) if name not in _OWN}
         return msgspec.convert(attributes | {"extensions": extensions}, Event)
-    except (msgspec.MsgspecError, UnicodeDecodeError, AttributeError, TypeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
         raise MalformedBody(f"This is not a stored event: {error}.") from None
 
 

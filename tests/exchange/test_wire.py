@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eventsink.amqp import Delivery, Message
@@ -369,6 +369,7 @@ _PROPERTIES = st.fixed_dictionaries(
 
 
 @given(body=st.binary(max_size=60) | _JSON.map(lambda value: json.dumps(value).encode()), named=_PROPERTIES)
+@example(b"[5]", {"app_id": "eventsink", "content_type": "application/cloudevents+json"})
 @settings(deadline=None, max_examples=200)
 def test_nothing_that_anybody_sends_stops_a_queue(body: bytes, named: dict[str, Any]) -> None:
     delivery = _delivery(body, **named)
