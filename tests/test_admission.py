@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from eventsink.dialects.admit import Admission, Notice, Stamps
+from eventsink.dialects.admit import Admission, Instants, Notice, Stamps
 from eventsink.errors import InvalidEvent
 from eventsink.event import Draft, Event, Plain, new_ids
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+STAMPED = NOW + timedelta(microseconds=1)  # the time of an event without one: no whole millisecond
 HOUR = timedelta(hours=1)
 
 
@@ -31,7 +32,7 @@ def refusal_of(*, strict: bool = False, **attributes: Any) -> InvalidEvent:
 
 def test_arrival_stamps_id_time_and_source() -> None:
     event, notices = admit()
-    assert (event.source, event.time, event.received, event.user, notices) == ("clowder", NOW, NOW, None, [])
+    assert (event.source, event.time, event.received, event.user, notices) == ("clowder", STAMPED, STAMPED, None, [])
     assert event.id[14] == "7"
 
 
@@ -86,7 +87,31 @@ def test_a_uuid_of_version_7_gives_its_time_to_an_event_without_one() -> None:
     made = NOW - 3 * HOUR
     assert admit(id=new_ids(1, made)[0])[0].time == made
     assert admit(id=new_ids(1, made)[0], time=NOW - HOUR)[0].time == NOW - HOUR, "the sender's time goes before"
-    assert admit(id="no-uuid")[0].time == NOW
+    assert admit(id="no-uuid")[0].time == STAMPED
+
+
+def test_no_two_events_without_a_time_have_the_same() -> None:
+    instants = Instants()
+    one, other = (Admission(instants=instants) for _ in range(2))
+    times = []
+    for now in (NOW, NOW, NOW + timedelta(microseconds=5), NOW - HOUR, NOW + HOUR):
+        for admission in (one, other):
+            stamps = Stamps(now, "clowder")
+            for _ in range(1500):
+                event = admission.admit(Plain(type="a.b"), stamps)[0]
+                assert event.time == event.received
+                times.append(event.time)
+    assert times == sorted(set(times)), "each is later than the one before, also where the clock is set back"
+    assert not [time for time in times if time.microsecond % 1000 == 0], "those of others look like that"
+    assert times[-1] - NOW < HOUR + timedelta(milliseconds=4), "and none is far from now"
+
+
+def test_an_id_without_a_time_is_remarked_once_a_request() -> None:
+    stamps, admission = Stamps(NOW, "clowder"), Admission()
+    noticed = [admission.admit(Plain(type="a.b", id=name), stamps)[1] for name in ("1", "2", new_ids(1, NOW)[0])]
+    assert [[notice.pointer for notice in notices] for notices in noticed] == [["/time"], [], []]
+    assert "sent again" in noticed[0][0].message
+    assert not admission.admit(Plain(type="a.b", id="3", time=NOW), Stamps(NOW, "clowder"))[1]
 
 
 @pytest.mark.parametrize("ahead", [timedelta(), HOUR, timedelta(days=1)])

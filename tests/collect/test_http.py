@@ -168,7 +168,7 @@ def test_a_key_has_a_rate(door: SinkProcess) -> None:
 
 
 def test_typed_routes_take_the_data_alone(door: SinkProcess) -> None:
-    headers = {"ce-id": "typed-1", "ce-user": "alice", "ce-subject": "files/1"}
+    headers = {"ce-id": "typed-1", "ce-time": "2026-11-27T10:00:00Z", "ce-user": "alice", "ce-subject": "files/1"}
     status, answer = door.request("POST", "/v1/events/storage/file_uploaded", {"bytes": 7}, headers=headers)
     assert (status, answer) == (202, {"accepted": 1, "rejected": []})
     door.settle()

@@ -169,7 +169,9 @@ async def test_clowders_messages_and_ours_may_be_mixed() -> None:
 
 
 async def test_warnings_say_which_event_they_are_about() -> None:
-    intake = await take([LOGIN, {"type": "users.login", "data": {"methd": "x"}}, {"type": "users.logon"}])
+    intake = await take(
+        [LOGIN | {"time": 1628000122468}, {"type": "users.login", "data": {"methd": "x"}}, {"type": "users.logon"}]
+    )
     assert [(warning.index, warning.pointer) for warning in intake.warnings] == [(1, "/data/methd"), (2, "/type")]
     assert "Did you mean 'method'?" in intake.warnings[0].message
 

@@ -5,6 +5,7 @@ import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from eventsink.catalogue import CATALOGUE
@@ -22,6 +23,7 @@ from eventsink.deliver.line_protocol import (
     quoted,
 )
 from eventsink.deliver.upstream_points import UpstreamLines
+from eventsink.dialects.admit import Instants
 from eventsink.errors import Refused
 from eventsink.event import Event, new_ids
 from eventsink.testing import sample_events
@@ -34,7 +36,7 @@ BARE = "lab.reading,source=test,type=lab.reading"
 def event(event_type: str = "lab.reading", *, time: datetime = NOW, source: str = "test", **attributes: Any) -> Event:
     """An event of the present moment."""
     given = {"id": "e1", "data": {}} | attributes
-    return Event(type=event_type, source=source, time=time, received=NOW, **given)
+    return Event(type=event_type, source=source, time=time, received=NOW + timedelta(seconds=1), **given)
 
 
 def line(of: Event) -> str:
@@ -323,6 +325,36 @@ def test_thousands_of_events_of_one_series_and_millisecond_have_times_of_their_o
     assert {time // 1_000_000 for time in times} == {MILLISECOND // 1_000_000}
     random.Random(1).shuffle(events)
     assert {moment(one, lines) for one in events} == set(times), "in whatever order they come again"
+
+
+def test_events_that_were_stamped_at_a_door_stay_at_their_microsecond() -> None:
+    instants = Instants()
+    stamped = [instants.next(NOW) for _ in range(20_000)]
+    events = [msgspec.structs.replace(event(id=str(n), time=time), received=time) for n, time in enumerate(stamped)]
+    alone = [Slots().place("m", one) for one in events]
+    assert len(set(alone)) == len(events), "whoever writes them, and in whatever order"
+    assert [place // 1000 for place in alone] == [time // timedelta(microseconds=1) for time in _since(stamped)]
+
+
+def _since(times: list[datetime]) -> list[timedelta]:
+    return [time - datetime(1970, 1, 1, tzinfo=UTC) for time in times]
+
+
+@pytest.mark.parametrize("form", [str, int, "{:010d}".format])
+def test_a_sequence_tells_a_million_events_of_one_instant_apart(form: Any) -> None:
+    events = [event(id=str(n % 7), source=str(n), extensions={"sequence": form(n)}) for n in range(999_000, 1_001_000)]
+    assert len({Slots().place("m", one) for one in events}) == len(events)
+
+
+@pytest.mark.parametrize("sequence", ["", "first", "-1", "٣", None, 1.5, [1]])
+def test_a_sequence_that_is_no_number_says_nothing(sequence: Any) -> None:
+    assert moment(event(extensions={"sequence": sequence})) == moment(event())
+
+
+def test_a_whole_request_stamped_with_one_instant_costs_no_more_than_any_other() -> None:
+    slots = Slots()
+    events = [msgspec.structs.replace(event(id=str(number)), received=NOW) for number in range(20_000)]
+    assert len({slots.place("m", one) for one in events}) == len(events)
 
 
 def test_events_that_meet_keep_their_places() -> None:

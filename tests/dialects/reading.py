@@ -1,6 +1,6 @@
 """Short ways to read a message in a test."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from eventsink import dialects
@@ -9,6 +9,7 @@ from eventsink.event import Event
 from tests.dialects.regenerate import SAMPLES, load
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+STAMPED = NOW + timedelta(microseconds=1)  # the time of an event without one: no whole millisecond
 
 
 def sample(name: str, **changes: Any) -> dict[str, Any]:

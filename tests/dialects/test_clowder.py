@@ -11,7 +11,7 @@ from eventsink.collect.ingest import ingest
 from eventsink.dialects.admit import Admission, Stamps
 from eventsink.errors import InvalidEvent
 from eventsink.event import Event, parse_time
-from tests.dialects.reading import NOW, event_of, sample
+from tests.dialects.reading import NOW, STAMPED, event_of, sample
 from tests.dialects.regenerate import SAMPLES, load
 
 FILE = "clowder-v1-download-file"
@@ -91,7 +91,7 @@ async def test_a_latin_1_body_is_read_as_the_same_event_as_its_utf_8_form() -> N
 def test_without_created_the_time_is_that_of_arrival_and_the_id_is_not() -> None:
     message = sample(FILE, created=None)
     first, second = event_of(message), event_of(message, NOW + timedelta(hours=1))
-    assert (first.time, second.time) == (NOW, NOW + timedelta(hours=1))
+    assert (first.time, second.time) == (STAMPED, STAMPED + timedelta(hours=1))
     assert first.id == second.id
     assert first.id.startswith("00000000-0000-8")
 

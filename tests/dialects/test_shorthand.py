@@ -6,12 +6,12 @@ import pytest
 
 from eventsink import dialects
 from eventsink.errors import InvalidEvent
-from tests.dialects.reading import NOW, event_of
+from tests.dialects.reading import STAMPED, event_of
 
 
 def test_type_and_data_are_enough() -> None:
     event = event_of({"type": "users.login", "data": {"method": "userpass"}})
-    assert (event.type, event.source, event.time, event.user) == ("users.login", "clowder", NOW, None)
+    assert (event.type, event.source, event.time, event.user) == ("users.login", "clowder", STAMPED, None)
     assert event.id[14] == "7", "a new UUIDv7"
 
 

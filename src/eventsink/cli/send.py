@@ -113,7 +113,11 @@ def _course(source: Source, url: str, view: View, *, again: bool) -> Course | No
     elif journal.start.number:
         why = "has grown since it was sent" if journal.known is Known.grown else "was sent in part"
         view.tell(f"{name} {why}: going on after {source.unit} {count(journal.start.number)}.")
-    return Course(source, journal, names_by_place(entry.token), journal.start)
+    try:
+        journal.begin(datetime.now(UTC))
+    except OSError as error:
+        view.tell(f"How far {name} is sent cannot be noted: {error.strerror}: {error.filename}.", "yellow")
+    return Course(source, journal, names_by_place(entry.token), journal.start, journal.time_of)
 
 
 def _event(type_: str | None, data: str | None, attributes: dict[str, str | None]) -> bytes:

@@ -11,13 +11,20 @@ from eventsink.catalogue import CATALOGUE, check_values, escape, nearest, valida
 from eventsink.errors import InvalidEvent
 from eventsink.event import EPOCH, Draft, Event, Plain, encode, new_ids, parse_time, time_of_id
 
-__all__ = ["Admission", "Notice", "Stamps"]
+__all__ = ["Admission", "Instants", "Notice", "Stamps"]
 
 FUTURE = timedelta(days=1)
 ANONYMOUS = frozenset({"000000000000000000000000", ""})
 _TYPE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Of CloudEvents' own documented extensions those that senders of our short form may mean.
+_EXTENSIONS = frozenset({"dataref", "partitionkey", "sampledrate", "sequence", "traceparent", "tracestate"})
+_MICROSECOND = timedelta(microseconds=1)
 _NONE: dict[str, object] = {}
+_NO_TIME = (
+    "An event with an id and without a time has another time when it is sent again, and is then twice where a point is"
+    " known by its time, as in InfluxDB: give it one, or a UUIDv7 as its id."
+)
 _LONGEST = {"id": 200, "source": 500, "subject": 1000, "user": 500}
 _SHORTEST = min(_LONGEST.values())
 
@@ -27,6 +34,24 @@ class Notice(msgspec.Struct, frozen=True):
 
     pointer: str
     message: str
+
+
+class Instants:
+    """Moments for events that name none: no two that one process stamps are the same, however many come at once.
+
+    Where a destination keeps one point an instant, as InfluxDB, nothing else tells apart what came in one request.
+    """
+
+    def __init__(self) -> None:
+        self._last = EPOCH
+
+    def next(self, now: datetime) -> datetime:
+        """Now, or the microsecond after the last one that was given."""
+        moment = now if now > self._last else self._last + _MICROSECOND
+        if moment.microsecond % 1000 == 0:  # which is how times of others look that have milliseconds
+            moment += _MICROSECOND
+        self._last = moment
+        return moment
 
 
 class Stamps:
@@ -45,6 +70,8 @@ class Stamps:
         self._ids: Iterator[str] = iter(())
         self._group = 1
         self._latest = now + FUTURE
+        self.told_of_time = False
+        """Whether the sender was told what comes of an event without a time, which is said once a request."""
 
     def fresh_id(self) -> str:
         """A new UUIDv7; from the second on made in groups, because randomness is dear one by one."""
@@ -75,11 +102,13 @@ class Admission:
     Args:
         strict: refuse types that the catalogue does not know, instead of taking them as custom events.
         largest: bytes that one event may have.
+        instants: for events without a time; those of this process are drawn from one.
     """
 
-    def __init__(self, *, strict: bool = False, largest: int = 256 << 10) -> None:
+    def __init__(self, *, strict: bool = False, largest: int = 256 << 10, instants: Instants | None = None) -> None:
         self.strict = strict
         self.largest = largest
+        self._instants = instants or Instants()
 
     def admit(self, draft: Plain, stamps: Stamps) -> tuple[Event, list[Notice]]:
         """Check a draft and stamp it.
@@ -97,10 +126,15 @@ class Admission:
             for name in _LONGEST:
                 _check_attribute(name, getattr(draft, name) or "")
         event_id = draft.id or stamps.fresh_id()
-        time = draft.time
+        time, received = draft.time, stamps.now
         if time is None:
             # The time in a UUIDv7 is the same at every attempt to send it; that of its arrival is not.
-            time = (draft.id and time_of_id(draft.id)) or stamps.now
+            time = draft.id and time_of_id(draft.id)
+            if not time:
+                time = received = self._instants.next(stamps.now)
+                if draft.id and not stamps.told_of_time and getattr(draft, "dialect", None) is None:
+                    stamps.told_of_time = True
+                    notices = [*notices, Notice("/time", _NO_TIME)]
         elif not isinstance(time, datetime) or time.tzinfo is None or time.utcoffset() or time < EPOCH:
             time = parse_time(time)
         stamps.check_future(time)
@@ -110,7 +144,7 @@ class Admission:
             source=draft.source or stamps.source,
             type=draft.type,
             time=time,
-            received=stamps.now,
+            received=received,
             data=draft.data,
             subject=draft.subject or None,
             user=None if draft.user in ANONYMOUS else draft.user,
@@ -122,7 +156,7 @@ class Admission:
                 "The event is too large.", expected=f"at most {self.largest} bytes", got=f"{len(encode(event))} bytes"
             )
         if event.extensions and draft.specversion is None and event.dialect is None:
-            notices += [_unknown_attribute(name) for name in event.extensions]
+            notices = [*notices, *(_unknown_attribute(name) for name in event.extensions if name not in _EXTENSIONS)]
         return event, notices
 
     def _check_data(self, draft: Plain) -> list[Notice]:

@@ -1,12 +1,18 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from eventsink import dialects
-from eventsink.cli.sending.identity import fresh_names, names_by_place, with_id
+from eventsink.cli.sending.identity import NameEvent, completed, fresh_names, names_by_place
 
 NAME = names_by_place("file")
+BEGUN = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+def with_id(line: bytes, position: int, name: NameEvent) -> bytes:
+    """The line as it is sent from a stream."""
+    return completed(line, position, 1, name, None)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +67,25 @@ def test_fresh_names_are_all_different():
     names = {name(0, None) for _ in range(1000)}
     assert len(names) == 1000
     assert {event_id[14] for event_id in names} == {"7"}
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"type":"a.b"}', b'{"type":"a.b","id":"mine"}', b'{"type":"a.b","time":null,"x":1}']
+)
+def test_an_event_without_a_time_gets_that_of_its_line(line: bytes):
+    sent = json.loads(completed(line, 0, 7, NAME, lambda number: BEGUN + timedelta(milliseconds=number)))
+    assert (sent["time"], sent["sequence"]) == ("2026-11-23T10:00:00.007000+00:00", "0000000007")
+    assert sent["id"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type":"a.b","id":"mine","time":"2026-01-01T00:00:00Z"}',
+        b'{"type":"a.b","id":"019ab3c0-1234-7abc-8def-0123456789ab"}',
+        b'{"type":"a.b","id":"mine","time":1}',
+        b'{"category":"user_activity","type":"login","user_id":"5"}',
+    ],
+)
+def test_a_time_that_an_event_has_or_that_is_not_ours_to_give_stays(line: bytes):
+    assert completed(line, 0, 7, NAME, lambda _: BEGUN) == line

@@ -1,6 +1,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from eventsink.cli.sending.source import Mark, open_source
 
 LINE = b'{"type":"users.login"}\n'
 URL = "http://sink"
+NOW = datetime(2026, 11, 27, 10, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -103,3 +106,37 @@ def test_progress_is_written_now_and_then(file: Path, monkeypatch: pytest.Monkey
         monkeypatch.setattr("eventsink.cli.sending.journal.SAVE_EVERY", 0.0)
         first.save(done=False)
     assert look(file)[0] is Known.partly
+
+
+def test_events_without_a_time_have_the_same_at_every_attempt(file: Path):
+    with journal(file) as first:
+        first.begin(NOW)
+        assert [first.time_of(number) for number in (1, 10)] == [NOW, NOW]
+        assert first.time_of(2_000_001) == NOW + timedelta(milliseconds=2)
+    for again in (False, True):
+        with journal(file, again=again) as killed:
+            killed.begin(NOW + HOUR)
+            assert killed.time_of(10) == NOW
+
+
+def test_what_a_file_has_grown_by_happened_later(file: Path):
+    with journal(file) as first:
+        first.begin(NOW)
+    sent(file, 10, done=True)
+    with file.open("ab") as more:
+        more.write(LINE * 5)
+    for attempt in range(3):
+        with journal(file) as grown:
+            grown.begin(NOW + HOUR + attempt * HOUR)
+            assert [grown.time_of(number) for number in (10, 11, 15)] == [NOW, NOW + HOUR, NOW + HOUR]
+    with journal(file, again=True) as again:
+        again.begin(NOW + 9 * HOUR)
+        assert [again.time_of(number) for number in (10, 11)] == [NOW, NOW + HOUR]
+
+
+def test_a_file_that_was_replaced_before_anything_was_answered_is_a_new_one(file: Path):
+    with journal(file) as first:
+        first.begin(NOW)
+    file.write_bytes(LINE.replace(b"login", b"signup") * 20)
+    with journal(file) as other:
+        assert other.known is Known.new and other.entry.token != first.entry.token

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from eventsink.cli.sending.identity import NameEvent, with_id
+from eventsink.cli.sending.identity import NameEvent, TimeEvent, completed
 from eventsink.cli.sending.journal import Journal
 from eventsink.cli.sending.source import Mark, Piece, Source, Unreadable
 
@@ -22,12 +22,14 @@ class Course:
         journal: None for a stream, which cannot be read twice.
         name: gives ids to events without one.
         answered: all up to here was answered by the sink.
+        time_of: gives times to events without one; None where the front door does.
     """
 
     source: Source
     journal: Journal | None
     name: NameEvent
     answered: Mark = START
+    time_of: TimeEvent | None = None
 
     def where(self, number: int) -> str:
         """A place in it, for a person."""
@@ -66,7 +68,7 @@ class Batch:
         if not piece.line:
             self.too_long.append(piece.end.number)
             return
-        line = with_id(piece.line, piece.start, self.course.name)
+        line = completed(piece.line, piece.start, piece.end.number, self.course.name, self.course.time_of)
         self.lines.append(line)
         self.numbers.append(piece.end.number)
         self.size += len(line) + 1

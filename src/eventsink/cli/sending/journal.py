@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from eventsink.cli.sending.source import Mark, Source
 
 __all__ = ["Journal", "Known", "state_directory"]
 
+PER_MILLISECOND = 1_000_000  # events without a time, which their `sequence` tells apart
 SAVE_EVERY = 0.5  # seconds; what was answered since is sent once more after kill -9, with the same ids
 
 
@@ -30,6 +32,8 @@ class Entry(msgspec.Struct):
 
     Args:
         token: stands for the file in the ids of its events.
+        begun: from which line on events without a time have which: where the file had grown, those added later a later
+            one. They are the same at every attempt.
         before: hash of what lies before `position`, to see later whether the file has only grown.
     """
 
@@ -44,6 +48,7 @@ class Entry(msgspec.Struct):
     accepted: int = 0
     refused: int = 0
     done: bool = False
+    begun: list[tuple[int, datetime]] = []
 
 
 class Journal:
@@ -64,14 +69,34 @@ class Journal:
         self._path = home / f"{_hash(place, url)[:32]}.json"
         self._saved = time.monotonic()
         old = _read(self._path)
+        if old is not None and not old.position and (old.size, old.modified) != (file.st_size, file.st_mtime_ns):
+            old = None  # nothing of it was answered, and what is there now may be another file
         token = _hash(place, file.st_size, file.st_mtime_ns)[:32]
         self.known = self._compare(old, file)
         if old is not None and self.known is not Known.changed:
             token = old.token
         self.entry = Entry(path, url, file.st_size, file.st_mtime_ns, token)
+        if old is not None and self.known is not Known.changed:
+            self.entry.begun = old.begun
         if old is not None and not again and self.known is not Known.changed:
             kept = {"position": old.position, "number": old.number, "accepted": old.accepted, "refused": old.refused}
             self.entry = msgspec.structs.replace(self.entry, **kept, done=self.known is Known.wholly)
+
+    def begin(self, now: datetime) -> None:
+        """Note, before anything is sent, at what time events happened that name none.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        since = self.entry.begun[-1][0] if self.entry.begun else -1
+        if (self.known is Known.grown and self.entry.number > since) or not self.entry.begun:
+            self.entry.begun.append((self.entry.number, now.replace(microsecond=0)))
+        self.save(done=False, now=True)
+
+    def time_of(self, number: int) -> datetime:
+        """When the event of a line or value happened, if it does not say so itself."""
+        times = [time for first, time in self.entry.begun if first < number]
+        return times[-1] + timedelta(milliseconds=number // PER_MILLISECOND)
 
     @property
     def start(self) -> Mark:
