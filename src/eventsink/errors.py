@@ -165,6 +165,10 @@ class TryLater(EventSinkError):
         self.after = after
 
 
+class NoAnswer(TryLater):
+    """The destination did not answer in time. What it was given may be why, if it answers otherwise."""
+
+
 class Refused(EventSinkError):
     """A worker says: the destination will never take these events.
 

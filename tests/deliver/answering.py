@@ -1,5 +1,6 @@
 """A server that answers as a script says: for answers that no real server gives when one wants it to."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ class Said:
     status: int
     body: Any = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    after: float = 0.0  # seconds
 
     def response(self) -> web.Response:
         if isinstance(self.body, bytes | str):
@@ -43,12 +45,20 @@ class Answering:
         self.asked: list[Asked] = []
         self.url = ""
         self.connections: set[Any] = set()
+        self.under_way = self.at_once = 0  # requests that are being answered: now, and at most
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.read()
         self.connections.add(request.transport)
         self.asked.append(Asked(request.method, request.path, dict(request.query), dict(request.headers), body))
-        return (self.script.pop(0) if len(self.script) > 1 else self.script[0]).response()
+        said = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        self.under_way += 1
+        self.at_once = max(self.at_once, self.under_way)
+        try:
+            await asyncio.sleep(said.after)
+        finally:
+            self.under_way -= 1
+        return said.response()
 
 
 @asynccontextmanager
@@ -56,12 +66,18 @@ async def answering(*script: Said) -> AsyncIterator[Answering]:
     """Such a server, while in the context."""
     server, app = Answering(list(script)), web.Application(client_max_size=1 << 26)
     app.router.add_route("*", "/{path:.*}", server.answer)
+    async with serving(app) as server.url:
+        yield server
+
+
+@asynccontextmanager
+async def serving(app: web.Application) -> AsyncIterator[str]:
+    """The address of an app, while in the context."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         port = unused_port()
         await web.TCPSite(runner, "127.0.0.1", port).start()
-        server.url = f"http://127.0.0.1:{port}"
-        yield server
+        yield f"http://127.0.0.1:{port}"
     finally:
         await runner.cleanup()

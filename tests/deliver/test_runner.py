@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from eventsink.deliver.retry import Policy
 from eventsink.deliver.runner import Runner
 from eventsink.deliver.worker import Worker
-from eventsink.errors import ExchangeUnavailable, Refused, TryLater
+from eventsink.errors import ExchangeUnavailable, NoAnswer, Refused, TryLater
 from eventsink.event import Event
 from eventsink.exchange.contract import Account
 from eventsink.exchange.embedded_queue import EmbeddedQueue
 from eventsink.testing import sample_events
-from tests.deliver.scripted import SOON, Always, Scripted, bench, raising, refusing, running, until
+from tests.deliver.scripted import SOON, Always, Scripted, Step, bench, raising, refusing, running, until
 
 
 class Unspeakable(Exception):
@@ -180,6 +180,51 @@ async def test_a_call_that_hangs_is_cut_off_and_tried_again(tmp_path: Path) -> N
         await made.publish(2)
         assert books(await made.settled()) == (2, 0, 0)
     assert made.tally.outcomes == ["try_later"]
+
+
+def unanswered(bad: set[str]) -> Step:
+    """A step to which no answer comes when one of these events is among those given."""
+    return refusing(bad, lambda _: NoAnswer("It did not answer within 5 seconds."))
+
+
+async def test_an_event_to_which_no_answer_comes_is_given_up_once_others_were_taken(tmp_path: Path) -> None:
+    events = sample_events(20)
+    worker = Always(unanswered({events[13].id}))
+    async with running(tmp_path, worker) as made:
+        await made.exchange.publish(events)
+        assert books(await made.settled(10)) == (19, 0, 1)
+        (letter,) = await made.letters()
+    assert letter.body["id"] == events[13].id
+    assert letter.reason == (
+        "It did not answer within 5 seconds."
+        " So it was whenever this event was sent alone, and others were taken meanwhile."
+    )
+    assert {event.id for event in events} - set(worker.delivered) == {events[13].id}
+
+
+async def test_an_event_alone_to_which_no_answer_comes_waits_for_company_by_which_it_is_judged(tmp_path: Path) -> None:
+    culprit, *others = sample_events(3)
+    async with running(tmp_path, Always(unanswered({culprit.id}))) as made:
+        await made.exchange.publish([culprit])
+        await until(lambda: made.tally.outcomes.count("try_later") > 20)
+        assert books(await made.account()) == (0, 1, 0), "the destination may be away"
+        await made.exchange.publish(others)
+        assert books(await made.settled(10)) == (2, 0, 1)
+
+
+async def test_a_destination_that_hangs_for_long_costs_no_event_that_it_would_take(tmp_path: Path) -> None:
+    worker = Always(raising(lambda: NoAnswer("It did not answer within 5 seconds.")))
+    async with running(tmp_path, worker) as made:
+        await made.publish(7)
+        for attempts in (100, 300, 500):
+            await until(lambda attempts=attempts: made.tally.outcomes.count("try_later") > attempts)
+            step, worker.step = worker.step, lambda _: None
+            await made.publish(1)
+            await until(lambda: made.runner.state in ("delivering", "idle"))
+            worker.step = step
+            await made.publish(3)
+        worker.step = lambda _: None
+        assert books(await made.settled(10)) == (19, 0, 0)
 
 
 async def test_a_destination_that_was_long_away_has_not_used_up_the_attempts_of_a_bug(tmp_path: Path) -> None:

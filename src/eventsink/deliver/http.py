@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 
 from eventsink.causes import why_unreachable
-from eventsink.errors import Refused, TryLater
+from eventsink.errors import NoAnswer, Refused, TryLater
 from eventsink.redact import hide_secrets
 
 __all__ = ["Answer", "HttpDestination", "shorten"]
@@ -71,25 +71,28 @@ class Answer:
 
 
 class HttpDestination:
-    """Sends requests to a server, one after the other, over one connection that is kept.
+    """Sends requests to a server, over connections that are kept.
 
     Args:
         name: of the destination, for messages.
         remedy: a sentence that says what to do when it does not let us in.
         timeout: seconds in which it must have answered.
+        connections: requests that may be on their way at once. More would wait for one of them, and the wait would
+            count as the time of their own.
     """
 
-    def __init__(self, name: str, *, remedy: str, timeout: float) -> None:
+    def __init__(self, name: str, *, remedy: str, timeout: float, connections: int = 1) -> None:
         self.name = name
         self._remedy = remedy
         self._timeout = timeout
+        self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Make a session, unless there is one. No connection is made yet."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=1),
+                connector=aiohttp.TCPConnector(limit=self._connections),
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
@@ -122,7 +125,7 @@ class HttpDestination:
             ) as response:
                 return Answer(response.status, response.headers, await _read(response))
         except TimeoutError:
-            raise TryLater(f"{self.name} at {_origin(url)} did not answer within {self._timeout:g} seconds.") from None
+            raise NoAnswer(f"{self.name} at {_origin(url)} did not answer within {self._timeout:g} seconds.") from None
         except (aiohttp.ClientError, OSError) as error:
             raise TryLater(f"{self.name} at {_origin(url)} cannot be reached: {_why(error)}.") from None
 

@@ -10,7 +10,8 @@ from eventsink.event import Event
 
 __all__ = ["is_missing", "judge", "reason_of"]
 
-_FOR_EVER = re.compile(r"max.series.per.database|max.values.per.tag")
+# Said with 500, too: of a limit that does not go away by itself, and by version 2.0 of lines that it will never take.
+_FOR_EVER = re.compile(r"max.series.per.database|max.values.per.tag|field type conflict|unable to parse")
 _MISSING = re.compile(r"database not found|bucket .*not found")
 _TOO_OLD = re.compile(r"points beyond retention policy dropped=(\d+)")
 _LINE = re.compile(r"unable to parse '.*': ", re.DOTALL)

@@ -15,8 +15,9 @@ import structlog
 from eventsink.catalogue import matches
 from eventsink.deliver.dead_letters import failure, sentence
 from eventsink.deliver.retry import Policy, delay
+from eventsink.deliver.suspects import Suspects
 from eventsink.deliver.worker import Worker
-from eventsink.errors import EventSinkError, ExchangeUnavailable, Refused, TryLater
+from eventsink.errors import EventSinkError, ExchangeUnavailable, NoAnswer, Refused, TryLater
 from eventsink.event import Event
 from eventsink.exchange.contract import Batch, Failure, Queue
 
@@ -69,6 +70,7 @@ class Runner:
         self._types = types
         self._policy = policy
         self._stop = asyncio.Event()
+        self._suspects = Suspects()
         self._paused_since: datetime | None = None
         self._away = 0  # turns in a row in which the exchange did not answer
 
@@ -104,7 +106,8 @@ class Runner:
             self._say_paused("worker.exchange_away", self._away, error)
             await self._pause(1.0)
             return
-        self._away = 0
+        if self._away:
+            self._away, self._paused_since = 0, None
         if batch is None:
             self.state = "idle"
             return
@@ -139,18 +142,26 @@ class Runner:
         self._counters.buried(self.name, len(failures))
 
     async def _deliver_all(self, events: Sequence[Event]) -> list[Failure] | None:
-        """Have all events delivered or given up. None: stopped before that was known."""
+        """Have all events delivered or given up. None: the batch is to be given back, for that is not known yet."""
         failures: list[Failure] = []
         first_seen = datetime.now(UTC)
+        in_doubt = False  # whether an event is left of which nothing can be said before others are taken
         # A part and the attempts that it had before; a batch may be empty, where the disk has lost all of it.
         parts: list[tuple[Sequence[Event], int]] = [(events, 0)] if events else []
         while parts:
             part, attempts = parts.pop()
-            outcome, attempts = await self._persist(part, attempts)
+            outcome: BaseException | None = self._suspects.verdict(part)
             if outcome is None:
+                outcome, attempts = await self._persist(part, attempts)
+            if outcome is None:
+                self._suspects.acquit(part)
                 continue
-            if isinstance(outcome, TryLater):
+            if isinstance(outcome, TryLater) and (self._stop.is_set() or not isinstance(outcome, NoAnswer)):
                 return None
+            if isinstance(outcome, NoAnswer) and len(part) == 1:
+                self._suspects.suspect(part[0], outcome)
+                in_doubt = True
+                continue
             named = _named(outcome, part)
             if named or len(part) == 1:
                 dead = named or list(part)
@@ -161,11 +172,14 @@ class Runner:
             else:
                 middle = len(part) // 2
                 parts += [(part[middle:], attempts), (part[:middle], attempts)]
-        return failures
+        return None if in_doubt else failures
 
     async def _persist(self, part: Sequence[Event], attempts: int) -> tuple[BaseException | None, int]:
-        """Try one part until it is delivered, refused, or its failures look like a bug. `TryLater`: told to stop."""
-        away = 0
+        """Try one part until it is delivered, refused, or its failures may be its own fault. `TryLater`: told to stop.
+
+        No answer in time may be the fault of the destination or of what it was given: that is returned, too.
+        """
+        away = silent = 0
         while True:
             attempts += 1
             error = await self._attempt(part)
@@ -173,7 +187,8 @@ class Runner:
                 return error, attempts
             if isinstance(error, TryLater):
                 away += 1
-                if self._stop.is_set():
+                silent = silent + 1 if isinstance(error, NoAnswer) else 0
+                if self._stop.is_set() or silent == self._policy.attempts:
                     return error, attempts
                 await self._wait_for_destination(error, away)
                 continue
@@ -196,13 +211,14 @@ class Runner:
             return error
         except TimeoutError:
             self._counters.failed(self.name, "try_later")
-            return TryLater(f"No answer within {self._worker.timeout:g} seconds.")
+            return NoAnswer(f"No answer within {self._worker.timeout:g} seconds.")
         except BaseException as error:  # noqa: BLE001 - whatever a worker raises must not end the others
             _go_on_unless_cancelled(error)
             self._counters.failed(self.name, "error")
             _log.error("worker.failed", worker=self.name, events=len(part), reason=sentence(error), exc_info=error)
             return error
         self.state = "delivering"
+        self._paused_since = None
         self._counters.delivered(self.name, len(part), time.perf_counter() - started)
         return None
 
@@ -216,6 +232,7 @@ class Runner:
             try:
                 async with asyncio.timeout(self._worker.timeout):
                     await self._worker.open()
+                self._paused_since = None
                 return True
             except BaseException as error:  # noqa: BLE001 - the destination may be away, or the worker broken: the others go on
                 _go_on_unless_cancelled(error)
@@ -233,8 +250,7 @@ class Runner:
 
     def _say_paused(self, what: str, times: int, error: BaseException) -> None:
         """Say it and since when, and do not repeat it at every attempt. Of a bug the log has the traceback."""
-        if times == 1 or self._paused_since is None:
-            self._paused_since = datetime.now(UTC)
+        self._paused_since = self._paused_since or datetime.now(UTC)
         why = sentence(error)
         self.state = f"paused since {self._paused_since:%Y-%m-%d %H:%M} UTC: {why}{'' if why.endswith('.') else '.'}"
         if times in (1, 5) or times % 20 == 0:

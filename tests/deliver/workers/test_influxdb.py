@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -21,12 +22,12 @@ from eventsink.catalogue import CATALOGUE, EventType
 from eventsink.deliver import loading
 from eventsink.deliver.line_protocol import OWN, TAGS, EventLines, field_kinds
 from eventsink.deliver.upstream_points import FIELDS, UpstreamLines, point
-from eventsink.deliver.workers.influxdb import InfluxDB, Options
+from eventsink.deliver.workers.influxdb import AT_ONCE, WRITES, InfluxDB, Options
 from eventsink.dialects.admit import Admission, Stamps
-from eventsink.errors import InvalidEvent, Refused, SettingsError, TryLater
+from eventsink.errors import InvalidEvent, NoAnswer, Refused, SettingsError, TryLater
 from eventsink.event import EPOCH, Draft, Event, new_ids
 from eventsink.testing import check_worker, sample_events
-from tests.deliver.answering import Answering, Said, answering
+from tests.deliver.answering import Answering, Said, answering, serving
 from tests.deliver.scripted import SOON, running
 from tests.dialects.reading import event_of
 from tests.dialects.regenerate import SAMPLES, load, names
@@ -532,6 +533,10 @@ async def test_some_answers_keep_the_events(said: Said, reason: str, after: floa
         (Said(422, {"code": "unprocessable entity", "message": "failure writing points"}), "failure writing points."),
         (Said(500, {"error": "max series per database exceeded: 5"}), "max series per database exceeded: 5."),
         (Said(500, {"error": "max-values-per-tag limit exceeded (5/5)"}), "max-values-per-tag limit exceeded (5/5)."),
+        (
+            Said(500, {"message": "unexpected error writing points: partial write: field type conflict dropped=1"}),
+            "unexpected error writing points: partial write: field type conflict dropped=1.",
+        ),
         (Said(413, {"error": "Request Entity Too Large"}), "Request Entity Too Large."),
         (
             Said(400, {"error": "unable to parse 'm,t=a user_name=\"It's Alice\" 1': invalid number"}),
@@ -548,6 +553,54 @@ async def test_other_answers_refuse_them_and_repeat_no_names_of_people(said: Sai
         with pytest.raises(Refused) as error:
             await worker.deliver(sample_events(2))
     assert (error.value.reason, error.value.events) == (f"InfluxDB answers {said.status}: {reason}", ())
+
+
+async def test_a_type_conflict_that_version_2_0_answers_with_500_stops_nobody(tmp_path: Path) -> None:
+    """2.0 says `internal error` for a line that it will never take, and writes the rest."""
+    events = readings([1.0, 2.0, "text", 3.0])
+    async with conflicting() as url, running(tmp_path, quick(url, **V2), SOON) as made:
+        await made.exchange.publish(events)
+        account = await made.settled()
+        (letter,) = await made.letters()
+    assert (account.delivered, account.dead) == (3, 1)
+    assert letter.body["id"] == events[2].id and "field type conflict" in letter.reason
+
+
+@asynccontextmanager
+async def conflicting() -> AsyncIterator[str]:
+    """A server that answers as InfluxDB 2.0.3 does to a text in the place of a number."""
+
+    async def write(request: web.Request) -> web.Response:
+        lines = (await request.read()).split(b"\n")
+        bad = sum(b'value="' in line for line in lines)
+        message = f"unexpected error writing points to database: partial write: field type conflict: dropped={bad}"
+        said = {"code": "internal error", "message": message}
+        return web.json_response(said, status=500) if bad else web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/api/v2/write", write)
+    async with serving(app) as url:
+        yield url
+
+
+async def test_requests_are_on_their_way_at_once() -> None:
+    events = sample_events(3 * AT_ONCE)
+    async with scripted(Said(204, after=0.2), version=1) as (worker, server):
+        await worker.deliver(events)
+    assert server.at_once == WRITES == 3
+
+
+async def test_a_server_that_is_slow_gets_less_at_once_and_more_again_when_it_is_not() -> None:
+    slow = Said(204, after=5.0)
+    async with scripted(slow, slow, slow, Said(204), version=1, timeout=0.2) as (worker, server):
+        with pytest.raises(NoAnswer, match=r"did not answer within 0\.2 seconds"):
+            await worker.deliver(sample_events(3 * AT_ONCE))
+        sizes = []
+        for _ in range(4):
+            server.asked.clear()
+            await worker.deliver(sample_events(AT_ONCE))
+            sizes.append(len(server.asked))
+    assert sizes == [4, 2, 1, 1]
 
 
 async def test_a_batch_that_is_larger_than_any_server_takes_is_not_even_sent() -> None:

@@ -17,7 +17,7 @@ from eventsink.deliver.influxdb_versions import Version, influxdb_1, influxdb_2,
 from eventsink.deliver.line_protocol import EventLines
 from eventsink.deliver.upstream_points import UpstreamLines
 from eventsink.deliver.worker import Worker
-from eventsink.errors import Refused, SettingsError, TryLater
+from eventsink.errors import NoAnswer, Refused, SettingsError, TryLater
 from eventsink.event import Event
 
 REMEDY = "Give the worker a user (InfluxDB 1) or a token (InfluxDB 2 and 3) that may write there."
@@ -25,6 +25,7 @@ SHORTEST = 3600  # seconds of retention, as InfluxDB 1 has it
 LARGEST = 10_000_000  # bytes of lines in one request: InfluxDB 1 takes 25 MB, InfluxDB 3 takes 10
 WRITES = 3  # requests on their way: InfluxDB and we are at work at the same time
 AT_ONCE = 2500  # events in one request
+FEWEST = 50  # of a server that is too slow for more
 NO_HEADERS: Mapping[str, str] = {}
 _NAME = re.compile(r"[^\"'/\\\x00-\x1f]+")
 
@@ -61,9 +62,10 @@ class InfluxDB(Worker[Options]):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         check(options, options.version)
-        self._http = HttpDestination("InfluxDB", remedy=REMEDY, timeout=options.timeout)
+        self._http = HttpDestination("InfluxDB", remedy=REMEDY, timeout=options.timeout, connections=WRITES)
         self._lines = UpstreamLines() if options.schema == "upstream" else EventLines()
         self._version = version_of(options, options.version) if options.version else None
+        self._at_once = AT_ONCE
 
     async def open(self) -> None:
         """Make a session, and ask which version it is unless the settings say so."""
@@ -72,17 +74,29 @@ class InfluxDB(Worker[Options]):
             self._version = await self._ask_version()
 
     async def deliver(self, events: Sequence[Event]) -> None:
-        """Write the events of the batch in a few requests; the next is encoded while InfluxDB works on the last."""
+        """Write the events of the batch in a few requests; the next is encoded while InfluxDB works on the last.
+
+        Requests that are not answered in time are made smaller, and larger again when they are.
+        """
         if self._version is None:
             raise TryLater("The worker of InfluxDB is not open.")
+        size = self._at_once
+        try:
+            await self._deliver_by(size, self._version, events)
+        except NoAnswer:
+            self._at_once = max(size // 4, FEWEST)
+            raise
+        self._at_once = min(size * 2, AT_ONCE)
+
+    async def _deliver_by(self, size: int, version: Version, events: Sequence[Event]) -> None:
         writing: deque[asyncio.Task[None]] = deque()
         try:
-            for start in range(0, len(events), AT_ONCE):
-                part = events[start : start + AT_ONCE]
+            for start in range(0, len(events), size):
+                part = events[start : start + size]
                 body = await asyncio.to_thread(self._pack, part)
                 if len(writing) == WRITES:
                     await writing.popleft()
-                writing.append(asyncio.create_task(self._deliver_part(self._version, part, body)))
+                writing.append(asyncio.create_task(self._deliver_part(version, part, body)))
             while writing:
                 await writing.popleft()
         finally:
