@@ -145,23 +145,26 @@ class Runner:
         """Have all events delivered or given up. None: the batch is to be given back, for that is not known yet."""
         failures: list[Failure] = []
         first_seen = datetime.now(UTC)
-        in_doubt = False  # whether an event is left of which nothing can be said before others are taken
+        taken: Sequence[Event] = ()  # an event that the destination has, by which to see whether it answers
+        in_doubt = False  # whether an event is left of which nothing can be said, for none was taken
         # A part and the attempts that it had before; a batch may be empty, where the disk has lost all of it.
         parts: list[tuple[Sequence[Event], int]] = [(events, 0)] if events else []
         while parts:
             part, attempts = parts.pop()
-            outcome: BaseException | None = self._suspects.verdict(part)
-            if outcome is None:
-                outcome, attempts = await self._persist(part, attempts)
+            outcome, attempts = await self._persist(part, attempts)
             if outcome is None:
                 self._suspects.acquit(part)
+                taken = part[:1]
                 continue
             if isinstance(outcome, TryLater) and (self._stop.is_set() or not isinstance(outcome, NoAnswer)):
                 return None
             if isinstance(outcome, NoAnswer) and len(part) == 1:
-                self._suspects.suspect(part[0], outcome)
-                in_doubt = True
-                continue
+                verdict = await self._judge(part[0], outcome, taken)
+                if verdict is None:
+                    in_doubt = not parts and not taken
+                    parts[:0] = [] if in_doubt else [(part, attempts)]  # after the others
+                    continue
+                outcome = verdict
             named = _named(outcome, part)
             if named or len(part) == 1:
                 dead = named or list(part)
@@ -173,6 +176,16 @@ class Runner:
                 middle = len(part) // 2
                 parts += [(part[middle:], attempts), (part[:middle], attempts)]
         return None if in_doubt else failures
+
+    async def _judge(self, event: Event, error: NoAnswer, taken: Sequence[Event]) -> Refused | None:
+        """Whether an event is given up to which alone no answer came.
+
+        Args:
+            taken: an event that the destination has, by which to see whether it answers now: it keeps one of each.
+        """
+        if taken and await self._attempt(taken) is None:
+            self._suspects.suspect(event)
+        return self._suspects.verdict(event, error)
 
     async def _persist(self, part: Sequence[Event], attempts: int) -> tuple[BaseException | None, int]:
         """Try one part until it is delivered, refused, or its failures may be its own fault. `TryLater`: told to stop.
