@@ -107,6 +107,10 @@ class DataDirectoryInUse(EventSinkError):
     """Another event sink owns this data directory."""
 
 
+class WorkerInUse(EventSinkError):
+    """The queue of a worker cannot be taken away: its worker runs, or is in the settings."""
+
+
 class ExchangeUnavailable(EventSinkError):
     """Events cannot be made durable right now. Nothing of the request was stored."""
 

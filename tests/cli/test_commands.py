@@ -52,7 +52,7 @@ def test_ctrl_c_while_a_command_starts_ends_it_quietly(delay):
 
 def leaves() -> list[tuple[str, ...]]:
     groups = {"dead": ("list", "show", "retry", "drop", "export"), "keys": ("create", "list", "revoke")}
-    groups["config"] = ("show", "check")
+    groups["config"], groups["workers"] = ("show", "check"), ("list", "forget")
     groups["extractors"] = ("list", "jobs", "submit", "cancel", "resubmit", "unread", "watch")
     return [(name, leaf) if leaf else (name,) for name in COMMANDS for leaf in groups.get(name, ("",))]
 

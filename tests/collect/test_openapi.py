@@ -1,6 +1,7 @@
 """The OpenAPI document is true: whatever it allows is answered as it says, and never with a 5xx."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -77,9 +78,12 @@ def test_every_operation_is_accepted_as_it_stands(make_sink: Callable[..., SinkP
         foreign.queue_declare("ncsa.image.preview", durable=True)
         foreign.queue_declare("error.ncsa.image.preview", durable=True)
     environment = {"EVENTSINK_EXTRACTORS__URL": broker, "EVENTSINK_WORKERS__PICKY__USE": str(_PICKY)}
+    before = make_sink(environment={"EVENTSINK_WORKERS__FORMER__USE": str(_PICKY)}).start()
+    assert before.stop() == 0
     sink = make_sink(environment=environment).start()
     sink.post({"type": "demo.refused"})
-    sink.settle()
+    while any(sink.accounts()[worker]["waiting"] for worker in ("store", "picky")):
+        time.sleep(0.05)
     _, document = sink.request("GET", "/openapi.json")
     calls = sorted(_calls(document), key=lambda call: _LAST.index(call[0]) if call[0] in _LAST else -1)
     assert len(calls) > len(CATALOGUE) + 15

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventsink.errors import DataDirectoryInUse, ExchangeFull, ExchangeUnavailable
+from eventsink.errors import DataDirectoryInUse, ExchangeFull, ExchangeUnavailable, WorkerInUse
 from eventsink.exchange.contract import Failure
 from eventsink.exchange.embedded import EmbeddedExchange
 from eventsink.testing import drain, sample_events
@@ -294,3 +294,28 @@ async def test_no_batch_is_settled_out_of_order_or_twice(tmp_path: Path) -> None
     await queue.release(second)
     assert await drain(queue) == events[5:]
     await exchange.close()
+
+
+async def test_a_queue_that_nobody_needs_is_forgotten_with_what_it_alone_kept(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    for name in ("store", "old"):
+        await exchange.queue(name)
+    events = sample_events(6)
+    await exchange.publish(events[:5])
+    await exchange.put_back("old", events[5:])
+    await drain(await exchange.queue("store"))
+    with pytest.raises(WorkerInUse, match=r"\[workers\.old\]"):
+        await exchange.forget("old")
+    await exchange.close()
+
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    await exchange.queue("store")
+    assert await exchange.forget("old") == 6
+    assert list(await exchange.accounts()) == ["store"]
+    with pytest.raises(KeyError):
+        await exchange.forget("old")
+    await exchange.publish(events)
+    await drain(await exchange.queue("store"))
+    await exchange.close()
+    with sqlite3.connect(tmp_path / "exchange.db") as connection:
+        assert connection.execute("SELECT count(*) FROM log").fetchone()[0] == 1, "nothing is kept for it"

@@ -29,7 +29,8 @@ from eventsink.errors import (
 from eventsink.event import Event
 from eventsink.exchange import pulse, rabbitmq_queue
 from eventsink.exchange.contract import Account, Failure
-from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, _topic
+from eventsink.exchange.layout import _key
+from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions
 from eventsink.exchange.rabbitmq_queue import RabbitBatch, RabbitQueue
 from eventsink.exchange.wire import pack
 from eventsink.testing import drain, sample_events
@@ -709,7 +710,7 @@ async def _play(broker: str, path: Path, acts: list[tuple]) -> None:
 
 def test_our_patterns_are_those_of_a_topic_exchange() -> None:
     patterns = ["storage.*", "*", "storage.file_uploaded"]
-    assert [_topic(pattern) for pattern in patterns] == ["storage.#", "#", "storage.file_uploaded"]
+    assert [_key(pattern) for pattern in patterns] == ["storage.#", "#", "storage.file_uploaded"]
 
 
 async def test_the_broker_sends_a_worker_what_it_wants_and_what_it_cannot_know(

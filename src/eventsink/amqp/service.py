@@ -217,6 +217,17 @@ class MessageService:
                 self._looking = await self._consuming.channel()
             return await topology.depth(self._looking, queue)
 
+    async def delete_queue(self, queue: str) -> None:
+        """Delete a queue, with what is in it.
+
+        Raises:
+            BrokerRefuses: it is not ours to delete.
+            BrokerUnavailable: the broker does not answer.
+        """
+        channel = await self._consuming.channel()
+        await channel.call("queue_delete", queue)  # quorum queues know no `if_unused`
+        channel.close()
+
     async def bindings(self, queue: str) -> list[Binding]:
         """What goes to a queue, as the management API says.
 

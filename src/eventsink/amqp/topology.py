@@ -28,12 +28,14 @@ class Queue(msgspec.Struct, frozen=True):
 
     Args:
         arguments: those that cannot be set by a policy, as x-queue-type.
+        exclusive: of the connection for consuming, with which it goes; nobody else may use it.
     """
 
     name: str
     arguments: Mapping[str, Any] = {}
     durable: bool = True
     auto_delete: bool = False
+    exclusive: bool = False
 
 
 class Depth(msgspec.Struct, frozen=True):
@@ -130,6 +132,7 @@ async def _declare_queue(connection: Connection, queue: Queue) -> bool:
     """Declare a queue. True: it was not there before."""
     there = await _there(connection, "queue_declare", queue.name)
     made = {"durable": queue.durable, "auto_delete": queue.auto_delete, "arguments": dict(queue.arguments)}
+    made["exclusive"] = queue.exclusive
     try:
         await _once(connection, "queue_declare", queue.name, **made)
     except BrokerRefuses as error:

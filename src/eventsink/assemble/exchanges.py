@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from eventsink.deliver import loading
 from eventsink.exchange.contract import Exchange
 from eventsink.exchange.embedded import EmbeddedExchange
 from eventsink.exchange.inherited import Inherited, left_behind
@@ -67,6 +68,7 @@ async def _open_rabbitmq(settings: Settings, *, office: bool, spool: bool) -> Op
         source=settings.collect.source,
         single=settings.exchange.format == "single",
         management=settings.exchange.management,
+        destinations=_destinations(settings) if spool else {},
     )
     file = open_spool(settings.spool_path) if spool else None
     try:
@@ -81,3 +83,8 @@ async def _open_rabbitmq(settings: Settings, *, office: bool, spool: bool) -> Op
         exchange = SpooledExchange(rabbit, file, settings.exchange.max_bytes, inherited)
     where = f"RabbitMQ at {address}, virtual host {address.vhost}, {settings.exchange.name}"
     return Opened(exchange, where, rabbit.announce, rabbit.states, rabbit.concerns)
+
+
+def _destinations(settings: Settings) -> dict[str, list[str]]:
+    """What every process that accepts events sees to: the store, and all that is configured."""
+    return {"store": [], **{name: loading.types(name, section) for name, section in settings.workers.items()}}

@@ -29,6 +29,7 @@ COMMANDS = {
     "types": ("event_types", "Show the catalogue of event types, or the fields of one."),
     "status": ("status", "Show the accounts of each worker, and what needs attention."),
     "dead": ("dead", "Look at events that could not be delivered; mend them."),
+    "workers": ("workers", "List the workers that have queues; forget one that nobody needs."),
     "replay": ("replay", "Deliver stored events to a worker again."),
     "extractors": ("extractors", "See extractors and their jobs; submit and cancel jobs."),
     "keys": ("keys", "Make, list and revoke API keys."),

@@ -122,6 +122,11 @@ def _concerns_of(name: str, account: Mapping[str, Any]) -> list[str]:
         needs.append(f"{name} lost {events(account['lost'])} to a damaged disk: see the log, and check the disk.")
     if (pause := state.find("paused since")) >= 0:
         needs.append(f"{name} is {state[pause:]} Its events wait, and are delivered when that is mended.")
+    elif not account.get("configured", True) and account["waiting"]:
+        needs.append(
+            f"{name} is in no settings, and {events(account['waiting'])} wait for it: `eventsink workers forget {name}`"
+            " throws them away."
+        )
     elif account["waiting"] and account["lag_seconds"] > LATE:
         why = "no process runs it" if state.startswith("not running") else "it does not keep up"
         needs.append(f"{name} is {age(account['lag_seconds'])} behind: {why}.")

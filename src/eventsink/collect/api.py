@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Response, delete, get, post
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
@@ -18,7 +18,7 @@ from eventsink.collect.extractor_api import extractor_routes
 from eventsink.collect.outlook import Seen
 from eventsink.collect.problems import Problem
 from eventsink.collect.routing import answers, needs, security
-from eventsink.errors import InvalidEvent
+from eventsink.errors import InvalidEvent, WorkerInUse
 from eventsink.event import parse_time
 from eventsink.exchange.contract import DeadLetter
 from eventsink.store import EventQuery, encode_list
@@ -149,7 +149,11 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
         if seen.unread:
             raise Problem(503, seen.unread, headers={"retry-after": "5"})
         workers = {
-            name: msgspec.to_builtins(account) | {"state": states.get(name, "not running")}
+            name: msgspec.to_builtins(account)
+            | {
+                "state": states.get(name, "not running"),
+                "configured": name == "store" or name in desk.settings.workers or name in states,
+            }
             for name, account in seen.accounts.items()
         }
         store = msgspec.to_builtins(await desk.store.stats()) if desk.store else None
@@ -185,7 +189,30 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
         following = found[-1].seq if len(found) == data.limit else None
         return {"replayed": len(found), "next": following, "total": total}
 
-    return [get_status, post_replay]
+    @delete(
+        "/v1/workers/{worker:str}",
+        operation_id="forgetWorker",
+        summary="Forget a worker",
+        guards=[needs("admin", desk)],
+        security=security("admin"),
+        tags=["mend"],
+        status_code=200,
+        responses=answers(404, 409, 503),
+    )
+    async def forget_worker(worker: str) -> dict[str, Any]:
+        """Take away the queue of a worker that is not in the settings any more, with what waits in it."""
+        if worker == "store" or worker in desk.settings.workers:
+            raise Problem(
+                409, f"{worker} is in the settings of this process: take [workers.{worker}] out of them first."
+            )
+        try:
+            return {"forgotten": worker, "waited": await desk.exchange.forget(worker)}
+        except KeyError:
+            raise Problem(404, f"There is no worker {worker[:80]!r}: `eventsink workers list` shows all.") from None
+        except WorkerInUse as error:
+            raise Problem(409, str(error)) from None
+
+    return [get_status, post_replay, forget_worker]
 
 
 def _about_dead_letters(desk: Desk) -> list[BaseRouteHandler]:

@@ -61,7 +61,7 @@ _BODIES = {
     },
     "postResubmit": {"all": True},
 }
-_PARAMETERS = {"number": 1, "job_id": _JOB, "extractor": "ncsa.image.preview"}
+_PARAMETERS = {"number": 1, "worker": "former", "job_id": _JOB, "extractor": "ncsa.image.preview"}
 _DETAILS = {
     400: "The JSON is malformed at line 1, column 10 (byte 9): invalid character.",
     401: "A key is needed. Send one as `X-API-Key: …` or `Authorization: Bearer …`.",

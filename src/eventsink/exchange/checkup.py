@@ -29,7 +29,7 @@ NAME, OWN = "eventsink-workers", "eventsink-own"
 # drops it after 20 deliveries. A destination that is away costs one delivery in 20 minutes, so the limit is far off.
 POLICIES: dict[str, dict[str, Any]] = {
     NAME: {
-        "pattern": r"^events\.(?!dead$|ledger$|pulse$)",
+        "pattern": r"^events\.(?!dead$|ledger$|pulse$|serve$)",
         "apply-to": "queues",
         "priority": 10,
         "definition": {

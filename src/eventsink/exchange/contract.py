@@ -160,5 +160,16 @@ class Exchange(Protocol):
     async def drop(self, ids: Sequence[int]) -> int:
         """Throw dead letters away, for good. Returns how many there were."""
 
+    async def forget(self, worker: str) -> int:
+        """Take away the queue of a worker that nobody needs any more, with what waits in it and its dead letters.
+
+        Returns:
+            how many events waited.
+
+        Raises:
+            WorkerInUse: its worker runs.
+            KeyError: there is no such queue.
+        """
+
     async def close(self) -> None:
         """Finish what is under way and free the files and connections. Safe to call twice."""

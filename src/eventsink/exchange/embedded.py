@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from eventsink.errors import ExchangeFull
+from eventsink.errors import ExchangeFull, WorkerInUse
 from eventsink.event import Event, decode, encode
 from eventsink.exchange import sqlite_log
 from eventsink.exchange.contract import Account, DeadLetter, Spool
@@ -111,6 +111,19 @@ class EmbeddedExchange:
     async def drop(self, ids: Sequence[int]) -> int:
         """Throw dead letters away."""
         return await self.file.change(lambda c: sqlite_log.drop(c, ids))
+
+    async def forget(self, worker: str) -> int:
+        """Take away the queue of a worker that nobody needs any more, and what it alone kept in the file.
+
+        Raises:
+            WorkerInUse: its worker runs.
+            KeyError: there is no such queue.
+        """
+        if worker in self._queues:
+            raise WorkerInUse(f"{worker} runs here: take [workers.{worker}] out of the settings and start again.")
+        waited = await self.file.change(lambda c: sqlite_log.forget(c, worker))
+        self.file.tidy()
+        return waited
 
     async def close(self) -> None:
         """Finish what is under way, close the file and let others have it."""

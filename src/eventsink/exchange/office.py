@@ -122,6 +122,10 @@ class Office:
         """Know a worker before it has settled anything."""
         await self._change(lambda c: office_file.file(c, Record(worker, list(types)), ()))
 
+    async def forget(self, worker: str) -> None:
+        """Know nothing more of a worker."""
+        await self._change(lambda c: office_file.forget_worker(c, worker))
+
     async def dead_letters(self, worker: str | None, after: int, limit: int) -> list[DeadLetter]:
         """Dead letters above a number, in order."""
         return [

@@ -188,6 +188,12 @@ def remove(connection: sqlite3.Connection, ids: Iterable[int], *, dropped: bool)
     return removed
 
 
+def forget_worker(connection: sqlite3.Connection, worker: str) -> None:
+    """Remove the counts of a worker and its dead letters. Part of a transaction."""
+    for table, column in (("workers", "name"), ("surplus", "worker"), ("seen", "worker"), ("dead_letters", "worker")):
+        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (worker,))
+
+
 def _enrol(connection: sqlite3.Connection, worker: str, types: Sequence[str] | None) -> None:
     """Know a worker, and what it wants now: what others have settled before is no backlog of it."""
     found = connection.execute("SELECT types FROM workers WHERE name = ?", (worker,)).fetchone()

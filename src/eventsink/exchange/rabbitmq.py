@@ -14,8 +14,7 @@ import msgspec
 import structlog
 
 from eventsink import amqp
-from eventsink.amqp import Address, Binding, Message, MessageService
-from eventsink.catalogue import CATALOGUE
+from eventsink.amqp import Address, Message, MessageService
 from eventsink.errors import (
     BrokerRefuses,
     BrokerUnavailable,
@@ -23,27 +22,26 @@ from eventsink.errors import (
     NotKeptHere,
     SettingsError,
     Unroutable,
+    WorkerInUse,
 )
 from eventsink.event import Event
 from eventsink.exchange import backlog
+from eventsink.exchange.claim import claim
 from eventsink.exchange.contract import Account, DeadLetter, Spool
 from eventsink.exchange.dead_queue import PREFIX
 from eventsink.exchange.guard import Guard
+from eventsink.exchange.layout import Layout
 from eventsink.exchange.ledger import LEDGER, Ledger, Record
 from eventsink.exchange.novelties import Novelties
 from eventsink.exchange.office import DEAD, Office
 from eventsink.exchange.office_file import Stored
-from eventsink.exchange.pulse import EVERY, PULSE, Pulse, Pulses, oldest, summary
+from eventsink.exchange.pulse import EVERY, Pulse, Pulses, oldest, summary
 from eventsink.exchange.rabbitmq_queue import RabbitQueue
 from eventsink.exchange.wire import pack
 
 __all__ = ["RabbitExchange", "RabbitOptions"]
 
-QUORUM = {"x-queue-type": "quorum"}
-OURS = ("dead", "ledger", "pulse")  # what follows `events.` in names that are no worker's
-CLOWDERS_KEYS = ("", "event.sink")  # routing keys of Clowder's own messages: of 1.15.1 and later, and of 1.15.0
-# Killed within a second after it made a quorum queue, RabbitMQ 3.10 comes back with one that answers nothing.
-FLUSHED_AFTER = 1.0  # seconds
+OURS = ("dead", "ledger", "pulse", "serve")  # what follows `events.` in names that are no worker's
 SETTLED_WITHIN = 2.0  # seconds to wait for what workers have recorded to be filed
 
 _log = structlog.get_logger(__name__)
@@ -57,12 +55,15 @@ class RabbitOptions(msgspec.Struct, frozen=True, kw_only=True):
         source: of events that name none, in messages of others.
         single: one message an event.
         management: address of the management API; empty for port 15672 of the first node.
+        destinations: the types that each wants, by its name, all if empty. Their queues are there before anything is
+            accepted.
     """
 
     name: str = "clowder.metrics"
     source: str = "clowder"
     single: bool = False
     management: str = ""
+    destinations: Mapping[str, Sequence[str]] = {}
 
 
 class RabbitExchange:
@@ -77,16 +78,18 @@ class RabbitExchange:
         self._service = service
         self._office = office
         self._options = options
-        self._ledger = Ledger(service, self._declare)
+        self._layout = Layout(service, options.name, options.destinations)
+        self._ledger = Ledger(service, self._layout.declare)
         self._pulses = Pulses(service, listen=office is not None)
         self._pulses.tell(self._own_pulses)
         self._guard = Guard(service, self._known_workers)
-        self._guarding = asyncio.create_task(self._guard.watch(), name="exchange-guard") if office else None
+        self._watching = [asyncio.create_task(self._layout.watch(tell=office is not None), name="exchange-layout")]
+        if office:
+            self._watching.append(asyncio.create_task(self._guard.watch(), name="exchange-guard"))
         self._states: Callable[[], Mapping[str, str]] = dict
         # In containers that share the network of their host, all are process 1 on one host.
         self._process = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._queues: dict[str, RabbitQueue] = {}
-        self._declared = False
         self._declaring = asyncio.Lock()
         self._mending = asyncio.Lock()  # of dead letters: none is retried twice
         self._counting = asyncio.Lock()
@@ -110,10 +113,14 @@ class RabbitExchange:
             DataDirectoryInUse: another process keeps these accounts.
         """
         service = MessageService(address, management=options.management)
-        opened = await Office.open(service, office, options.source) if office else None
+        try:
+            opened = await cls._open_office(service, office, options) if office else None
+        except BaseException:
+            await service.close()
+            raise
         exchange = cls(service, opened, options)
         try:
-            await exchange._declare()
+            await exchange._layout.declare()
         except BaseException as error:
             if isinstance(error, BrokerUnavailable) and not isinstance(error, BrokerRefuses):
                 _log.warning("exchange.away", reason=str(error))
@@ -121,6 +128,17 @@ class RabbitExchange:
             await exchange.close()
             raise
         return exchange
+
+    @staticmethod
+    async def _open_office(service: MessageService, path: Path, options: RabbitOptions) -> Office:
+        try:
+            await claim(service)
+        except BrokerUnavailable as error:  # it is claimed when the broker is back
+            _log.info("exchange.not_claimed", reason=str(error))
+        office = await Office.open(service, path, options.source)
+        for name, types in options.destinations.items():
+            await office.register(name, types)  # one that nobody has started yet is seen, with what waits for it
+        return office
 
     # --- publishing --------------------------------------------------------------------------------------------------
 
@@ -134,15 +152,15 @@ class RabbitExchange:
         packed = pack(events, self._options.name, single=self._options.single)
         try:
             async with self._declaring:  # one after the other, so that what waited in order is published in order
-                if not self._declared:
-                    await self._declare()
+                if not self._layout.declared:
+                    await self._layout.declare()
             await self._service.publish_all([message for message, _ in packed])
         except Unroutable as error:
             returned = {id(message) for message in error.returned}
             back = [event for message, part in packed if id(message) in returned for event in part]
             raise Unroutable(f"{error} No worker has made its queue yet.", returned=back) from error
         except BrokerUnavailable:
-            self._declared = False  # it may be another broker that answers next
+            self._layout.declared = False  # it may be another broker that answers next
             raise
         if self._office and packed:
             self._office.note_published(len(packed), len(events))
@@ -181,10 +199,10 @@ class RabbitExchange:
         consumer = self._service.consumer(PREFIX + name, 0)
 
         async def begin() -> None:
-            await self._declare()
-            await self._make([PREFIX + name])
+            await self._layout.declare()
+            await self._layout.make([PREFIX + name])
             await consumer.begin()  # one that does not answer is not bound: it would hold up all others
-            await self._bind(name, types)
+            await self._layout.bind(name, types)
             await self._ledger.write(Record(name, list(types)))
 
         queue = RabbitQueue(name, types, consumer, begin, self._ledger, self._options.source, self._novelties)
@@ -211,7 +229,7 @@ class RabbitExchange:
 
     def concerns(self) -> list[str]:
         """What a person should do about RabbitMQ itself."""
-        return [self._guard.concern] if self._guard.concern else []
+        return [*self._layout.concerns(), *([self._guard.concern] if self._guard.concern else [])]
 
     async def accounts(self) -> dict[str, Account]:
         """The books of every worker: delivered and dead as recorded, waiting as RabbitMQ says now.
@@ -260,10 +278,33 @@ class RabbitExchange:
         async with self._mending:
             return await office.remove(ids, dropped=True)
 
+    async def forget(self, worker: str) -> int:
+        """Take away the queue of a worker that nobody needs any more. Where it is configured, it is made again.
+
+        Raises:
+            WorkerInUse: somebody consumes its queue.
+            KeyError: there is no such worker.
+            NotKeptHere: this process keeps no accounts.
+        """
+        office, account = self._need_office(), (await self.accounts())[worker]
+        try:
+            consumers = (await self._service.depth(PREFIX + worker)).consumers
+        except BrokerRefuses as error:
+            if error.code != 404:
+                raise
+            consumers = 0  # somebody has deleted it already
+        if consumers:
+            raise WorkerInUse(f"{worker} runs: stop its process first, and take it out of the settings.")
+        await self._service.delete_queue(PREFIX + worker)  # also if it is not there
+        self._layout.forget(worker)
+        await office.forget(worker)
+        return account.waiting
+
     async def close(self) -> None:
         """Give back what is in hand and close the connections. Safe to call twice."""
-        if self._guarding:
-            self._guarding.cancel()
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
         for queue in self._queues.values():
             queue.end()
         await self._pulses.close()
@@ -279,34 +320,6 @@ class RabbitExchange:
 
     async def _known_workers(self) -> list[str]:
         return [*await self._need_office().books()]
-
-    async def _declare(self) -> None:
-        try:
-            await self._service.declare(exchanges=[amqp.Exchange(self._options.name)])
-        except BrokerRefuses as error:
-            raise BrokerRefuses(f"{error} The setting of the name is exchange.name.", code=error.code) from error
-        await self._service.declare(exchanges=[amqp.Exchange(DEAD), amqp.Exchange(PULSE)])
-        await self._make([LEDGER, DEAD])
-        await self._service.declare(bindings=[Binding(DEAD, DEAD)])
-        self._declared = True
-
-    async def _make(self, queues: Sequence[str]) -> None:
-        if await self._service.declare(queues=[amqp.Queue(queue, QUORUM) for queue in queues]):
-            await asyncio.sleep(FLUSHED_AFTER)
-
-    async def _bind(self, name: str, types: Sequence[str]) -> None:
-        queue, fanout, topic = PREFIX + name, self._options.name, f"{self._options.name}.types"
-        if not types:
-            await self._service.declare(bindings=[Binding(fanout, queue)])
-            return
-        keys = {*map(_topic, types), *CLOWDERS_KEYS}
-        # What it may have wanted before; AMQP cannot say which bindings there are.
-        before = {"#", *CATALOGUE, *(_topic(f"{kind.partition('.')[0]}.*") for kind in CATALOGUE)} - keys
-        await self._service.declare(
-            exchanges=[amqp.Exchange(topic, "topic")],
-            bindings=[Binding(fanout, topic, to_exchange=True), *(Binding(topic, queue, key) for key in keys)],
-            unwanted=[Binding(fanout, queue), *(Binding(topic, queue, key) for key in before)],
-        )
 
     async def _count(self, office: Office) -> dict[str, Account]:
         before: dict[str, backlog.Books] = {}
@@ -420,8 +433,3 @@ def _again(letter: Stored) -> Message:
     number, worker, *_, properties, body = letter
     message = Message(body=body, routing_key=PREFIX + worker, message_id=f"retry-{number}-{uuid.uuid4().hex}")
     return msgspec.structs.replace(message, **msgspec.json.decode(properties))
-
-
-def _topic(pattern: str) -> str:
-    """A binding key for types as we write them: `storage.*` is all that begins with `storage.`."""
-    return f"{pattern[:-1]}#" if pattern.endswith(".*") else "#" if pattern == "*" else pattern

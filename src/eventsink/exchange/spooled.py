@@ -111,6 +111,10 @@ class SpooledExchange:
         """Throw dead letters away."""
         return await self.inner.drop(ids)
 
+    async def forget(self, worker: str) -> int:
+        """Take away the queue of a worker that nobody needs any more."""
+        return await self.inner.forget(worker)
+
 
 def _pack(events: Sequence[Event]) -> bytes:
     return b"\n".join([encode(event) for event in events])

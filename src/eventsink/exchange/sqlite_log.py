@@ -168,6 +168,21 @@ def purge(connection: sqlite3.Connection, most: int = PURGED) -> int:
     return int(freed)
 
 
+def forget(connection: sqlite3.Connection, name: str) -> int:
+    """Remove a queue, what waits in it and its dead letters. Returns how many events waited.
+
+    Raises:
+        KeyError: there is none of the name.
+    """
+    found = connection.execute("SELECT cursor FROM queues WHERE name = ?", (name,)).fetchone()
+    if found is None:
+        raise KeyError(name)
+    waiting = head(connection) - found[0] + count_put_back(connection, name)
+    for table, column in (("queues", "name"), ("put_back", "queue"), ("dead_letters", "queue")):
+        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))
+    return int(waiting)
+
+
 def cursor(connection: sqlite3.Connection, name: str) -> int:
     """The number of the first event that a queue has not settled."""
     return int(connection.execute("SELECT cursor FROM queues WHERE name = ?", (name,)).fetchone()[0])

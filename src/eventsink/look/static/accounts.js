@@ -44,6 +44,9 @@ function concernsOf(name, account) {
   if (state.includes("paused since")) {
     const pause = state.slice(state.indexOf("paused since"));
     found.push(["warn", `${name} is ${pause} Its events wait, and are delivered when that is mended.`]);
+  } else if (account.configured === false && waiting) {
+    const events = waiting === 1 ? "one event waits" : `${count(waiting)} events wait`;
+    found.push(["warn", `${name} is in no settings, and ${events} for it: throw them away with `, `eventsink workers forget ${name}`]);
   } else if (waiting && lag > LATE) {
     const why = state.startsWith("not running") ? "no process runs it" : "it does not keep up";
     found.push(["warn", `${name} is ${age(lag)} behind: ${why}.`]);

@@ -1,0 +1,203 @@
+"""The exchanges, queues and bindings that RabbitMQ must have so that no configured destination misses an event.
+
+In: the settings of all destinations. Out: their queues, there and bound before the first event is accepted, whether
+anybody has started their workers yet or not; and a look at them now and then, for whoever changes the broker does not
+tell us.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from eventsink import amqp
+from eventsink.amqp import Binding, MessageService
+from eventsink.catalogue import CATALOGUE
+from eventsink.errors import BrokerRefuses, BrokerUnavailable
+from eventsink.exchange.claim import taken
+from eventsink.exchange.dead_queue import PREFIX
+from eventsink.exchange.ledger import LEDGER
+from eventsink.exchange.office import DEAD
+from eventsink.exchange.pulse import PULSE
+
+__all__ = ["Layout"]
+
+QUORUM = {"x-queue-type": "quorum"}
+CLOWDERS_KEYS = ("", "event.sink")  # routing keys of Clowder's own messages: of 1.15.1 and later, and of 1.15.0
+# Killed within a second after it made a quorum queue, RabbitMQ 3.10 comes back with one that answers nothing.
+FLUSHED_AFTER = 1.0  # seconds
+EVERY = 20.0  # seconds
+REMEMBERED = timedelta(days=1)
+
+_log = structlog.get_logger(__name__)
+
+
+class Layout:
+    """What one process sees to.
+
+    Args:
+        service: to declare with.
+        exchange: name of the fanout exchange.
+        destinations: the types that each wants, by its name; all if empty.
+    """
+
+    def __init__(self, service: MessageService, exchange: str, destinations: Mapping[str, Sequence[str]]) -> None:
+        self._service = service
+        self._exchange = exchange
+        self._destinations = dict(destinations)
+        self._one = asyncio.Lock()
+        self._known: set[str] = set()  # queues that were there at a look
+        self._rival = ""  # who else keeps the accounts
+        self._refused: dict[str, str] = {}
+        self._gone: dict[str, tuple[datetime, str]] = {}  # when something of a worker was found missing, and a sentence
+        self._looked = datetime.now(UTC)  # when all was well
+        self.declared = False
+        """Whether it was all there at the last look, and nothing has spoken against it since."""
+
+    async def declare(self) -> None:
+        """Make sure that all is there.
+
+        Raises:
+            BrokerRefuses: what all need cannot be made; a sentence says what to do. What only one destination needs is
+                a concern.
+            BrokerUnavailable: the broker does not answer.
+        """
+        async with self._one:
+            try:
+                await self._service.declare(exchanges=[amqp.Exchange(self._exchange)])
+            except BrokerRefuses as error:
+                raise BrokerRefuses(f"{error} The setting of the name is exchange.name.", code=error.code) from error
+            await self._service.declare(exchanges=[amqp.Exchange(DEAD), amqp.Exchange(PULSE)])
+            await self.make([LEDGER, DEAD])
+            await self._service.declare(bindings=[Binding(DEAD, DEAD)])
+            await self._declare_destinations()
+            self.declared = True
+
+    async def make(self, queues: Sequence[str]) -> None:
+        """Make queues that are not there."""
+        made = await self._service.declare(queues=[amqp.Queue(queue, QUORUM) for queue in queues])
+        for queue in made:
+            if queue in self._known and queue.startswith(PREFIX):
+                self._note(queue.removeprefix(PREFIX), "was gone, with what waited in it, and was made again")
+        self._known.update(queues)
+        if made:
+            await asyncio.sleep(FLUSHED_AFTER)
+
+    async def bind(self, name: str, types: Sequence[str]) -> None:
+        """Have a queue that is there get events of these types; all if there are none."""
+        queue, fanout, topic = PREFIX + name, self._exchange, self._topic
+        self._destinations[name] = list(types)
+        if not types:
+            await self._service.declare(bindings=[Binding(fanout, queue)])
+            return
+        keys = {*map(_key, types), *CLOWDERS_KEYS}
+        # What it may have wanted before; AMQP cannot say which bindings there are.
+        before = {"#", *CATALOGUE, *(_key(f"{kind.partition('.')[0]}.*") for kind in CATALOGUE)} - keys
+        await self._service.declare(
+            exchanges=[amqp.Exchange(topic, "topic")],
+            bindings=[Binding(fanout, topic, to_exchange=True), *(Binding(topic, queue, key) for key in keys)],
+            unwanted=[Binding(fanout, queue), *(Binding(topic, queue, key) for key in before)],
+        )
+
+    def forget(self, name: str) -> None:
+        """See to a worker no more."""
+        self._destinations.pop(name, None)
+        self._known.discard(PREFIX + name)
+        self._gone.pop(name, None)
+
+    async def watch(self, *, tell: bool) -> None:
+        """Look now and then, and mend what is missing. Ends when it is cancelled.
+
+        Args:
+            tell: for the process that keeps the accounts: whether to ask the management API for bindings that are gone,
+                so that it can be said, and for the claim to be the only one.
+        """
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                if tell:
+                    await self._keep_claim()
+                    await self._look_for_bindings()
+                await self.declare()
+            except BrokerUnavailable as error:  # who publishes or consumes says so
+                self.declared = False
+                _log.info("exchange.not_looked_at", reason=str(error))
+            else:
+                self._looked = datetime.now(UTC)
+
+    def concerns(self) -> list[str]:
+        """What a person should do: what cannot be made, and what was missing in the last day."""
+        recent = datetime.now(UTC) - REMEMBERED
+        return [
+            *([f"{self._rival} Stop one of the two: each gets half of the events."] if self._rival else []),
+            *(f"{name} gets no events: {reason}" for name, reason in self._refused.items()),
+            *(sentence for at, sentence in self._gone.values() if at > recent),
+        ]
+
+    # --- how ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def _topic(self) -> str:
+        return f"{self._exchange}.types"
+
+    async def _declare_destinations(self) -> None:
+        """One that is declared differently, or may not be made, does not keep events from the others."""
+        refused = await self._make_destinations()
+        for name, types in list(self._destinations.items()):
+            try:
+                if name not in refused:
+                    await self.bind(name, types)
+            except BrokerRefuses as error:
+                refused[name] = str(error)
+        for name, reason in refused.items():
+            if self._refused.get(name) != reason:
+                _log.error("exchange.destination_refused", worker=name, reason=reason)
+        self._refused = refused
+
+    async def _make_destinations(self) -> dict[str, str]:
+        """Make the queues of all; gives those that cannot be made, and why."""
+        refused: dict[str, str] = {}
+        try:
+            await self.make([PREFIX + name for name in self._destinations])
+        except BrokerRefuses:  # one of them: each by itself
+            for name in self._destinations:
+                try:
+                    await self.make([PREFIX + name])
+                except BrokerRefuses as error:
+                    refused[name] = str(error)
+        return refused
+
+    async def _keep_claim(self) -> None:
+        try:
+            rival = await taken(self._service)
+        except BrokerRefuses:  # who may not configure may not claim
+            return
+        if rival and not self._rival:
+            _log.error("exchange.claim_lost", reason=rival)
+        self._rival = rival
+
+    async def _look_for_bindings(self) -> None:
+        for name, types in list(self._destinations.items()):
+            try:
+                await self._service.depth(PREFIX + name)  # a queue that is gone is seen when it is made again
+                found = await self._service.bindings(PREFIX + name)
+            except BrokerUnavailable:  # many brokers have no management API
+                continue
+            if not any(binding.source == (self._topic if types else self._exchange) for binding in found):
+                self._note(name, f"got nothing from {self._topic if types else self._exchange}, and was bound again")
+
+    def _note(self, name: str, what: str) -> None:
+        since = self._looked.isoformat(timespec="seconds").replace("+00:00", "Z")
+        sentence = (
+            f"At {datetime.now(UTC):%Y-%m-%d %H:%M} UTC the queue {PREFIX}{name} {what}. Events accepted since"
+            f" {since} may be missing there: `eventsink replay --to {name} --since {since}` delivers them again."
+        )
+        if name not in self._gone or self._gone[name][0] < self._looked:
+            self._gone[name] = datetime.now(UTC), sentence
+            _log.error("exchange.queue_was_gone", worker=name, reason=sentence)
+
+
+def _key(pattern: str) -> str:
+    """A binding key for types as we write them: `storage.*` is all that begins with `storage.`."""
+    return f"{pattern[:-1]}#" if pattern.endswith(".*") else "#" if pattern == "*" else pattern
