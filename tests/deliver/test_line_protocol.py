@@ -357,6 +357,17 @@ def test_a_whole_request_stamped_with_one_instant_costs_no_more_than_any_other()
     assert len({slots.place("m", one) for one in events}) == len(events)
 
 
+@pytest.mark.parametrize("numbered", [False, True])
+def test_an_event_that_comes_again_in_the_next_generation_keeps_its_place(*, numbered: bool) -> None:
+    slots, instants = Slots(), Instants()
+    events = [event(id=str(n), extensions={"sequence": n} if numbered else {}) for n in range(GENERATION + 200)]
+    if not numbered:
+        times = [instants.next(NOW) for _ in events]
+        events = [msgspec.structs.replace(one, time=at, received=at) for one, at in zip(events, times, strict=True)]
+    places = [slots.place("m", one) for one in events]
+    assert [slots.place("m", one) for one in events] == places
+
+
 def test_events_that_meet_keep_their_places() -> None:
     slots = Slots()
     events = [event(id=str(number)) for number in range(3000)]

@@ -263,7 +263,7 @@ class Slots:
         nanosecond = millisecond + slot
         key = hash(series) ^ nanosecond  # 64 bits, for a fraction of the memory of both
         who = hash(event.identity)  # likewise
-        if key in self._before or self._recent.setdefault(key, who) != who:
+        if self._recent.setdefault(key, self._before.get(key, who)) != who:
             return self._search(series, who, millisecond, crc32(event.id.encode()) % SLOTS)
         if len(self._recent) >= GENERATION:
             self._before, self._recent = self._recent, {}
