@@ -179,6 +179,8 @@ class Layout:
 
     async def _look_for_bindings(self) -> None:
         for name, types in list(self._destinations.items()):
+            if name in self._refused:  # it was never bound
+                continue
             try:
                 await self._service.depth(PREFIX + name)  # a queue that is gone is seen when it is made again
                 found = await self._service.bindings(PREFIX + name)
