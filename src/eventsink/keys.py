@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS keys (
 )
 """
 
+_LATEST = 253_402_214_400.0  # 9999-12-31: one key with a later end must not keep all others from being read
+
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a key, but for its secret.
@@ -202,6 +204,6 @@ def _key(row: tuple[str, bytes, str, str, float, float, float | None, float | No
         scopes=tuple(scopes.split()),
         created=datetime.fromtimestamp(created, UTC),
         rate=rate,
-        expires=None if expires is None else datetime.fromtimestamp(expires, UTC),
+        expires=None if expires is None else datetime.fromtimestamp(min(expires, _LATEST), UTC),
         last_used=None if last_used is None else datetime.fromtimestamp(last_used, UTC),
     )

@@ -4,11 +4,12 @@ import re
 
 __all__ = ["hide_credentials", "hide_secrets"]
 
+# Every repetition is bounded: these read what strangers send, and without bounds some texts of 20 kB take seconds.
 _NAMES = r"key|token|secret|password|passwd|pwd|authorization|signature"
 _NAMED = re.compile(rf"(?i)((?:{_NAMES})[\"']?\s*[=:]\s*[\"']?(?:(?:basic|bearer|token)\s+)?)[^\s\"'&,;}}]+")
-_PARAMETERS = re.compile(rf"(?i)([?&;][^\s=&;\"']*(?:{_NAMES})=)[^\s&;\"']+")
+_PARAMETERS = re.compile(rf"(?i)([?&;][^\s=&;?\"']{{0,200}}(?:{_NAMES})=)[^\s&;\"']+")
 # Up to the last @: people write passwords with @, / and ? as they are. A port is no password: `//host:80/a@b`.
-_CREDENTIALS = re.compile(r"://(?:[^/?#\s:@\"'<>]*:(?!\d+(?:[/?#\s]|$))[^\s\"'<>]*|[^/?#\s\"'<>]*)@")
+_CREDENTIALS = re.compile(r"://(?:[^/?#\s:@\"'<>]{0,200}:(?!\d+(?:[/?#\s]|$))[^\s\"'<>]{0,500}|[^/?#\s\"'<>]{0,500})@")
 
 
 def hide_credentials(text: str) -> str:

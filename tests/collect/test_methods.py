@@ -87,3 +87,9 @@ def test_a_body_is_invited_only_if_it_may_be_taken(
     with contextlib.closing(socket.create_connection((host, int(port)), timeout=PATIENCE)) as connection:
         connection.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode())
         assert connection.recv(4096).startswith(f"HTTP/1.1 {answer} ".encode())
+
+
+@pytest.mark.parametrize("path", ["/v1/dead/retry", "/v1/replay"])
+def test_json_that_is_nested_too_deeply_is_told_so(door: SinkProcess, path: str) -> None:
+    status, problem = door.request("POST", path, b'{"a":' * 3000)
+    assert (status, problem["detail"]) == (400, "The request cannot be read: the JSON is nested too deeply.")

@@ -1,5 +1,6 @@
 """Dead letters say why, for a person, and never tell a secret."""
 
+import time
 import urllib.error
 from datetime import UTC, datetime
 
@@ -116,3 +117,10 @@ def test_a_secret_is_hidden_in_the_line_for_the_log() -> None:
 )
 def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
     assert hide_secrets(text) == text
+
+
+@pytest.mark.parametrize("text", ["?" * 50_000, "://a:b" * 20_000, "?a" * 30_000, "key" * 30_000, "://" + "a" * 60_000])
+def test_no_text_takes_long(text: str) -> None:
+    begun = time.process_time()
+    hide_secrets(text)
+    assert time.process_time() - begun < 2.0, "it is linear; it was minutes"

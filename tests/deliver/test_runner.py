@@ -212,6 +212,17 @@ async def test_an_event_alone_to_which_no_answer_comes_waits_for_company_by_whic
         assert books(await made.settled(10)) == (2, 0, 1)
 
 
+async def test_two_events_to_which_no_answer_comes_hold_up_nobody(tmp_path: Path) -> None:
+    culprits, others = sample_events(2), sample_events(2)
+    async with running(tmp_path, Always(unanswered({event.id for event in culprits}))) as made:
+        await made.exchange.publish(culprits)
+        await until(lambda: made.tally.outcomes.count("try_later") > 20)
+        await made.exchange.publish(others)
+        assert books(await made.settled(10)) == (2, 0, 2)
+        await made.exchange.publish([msgspec.structs.replace(culprits[0], id="again")])
+        assert books(await made.settled(10)) == (3, 0, 2)
+
+
 async def test_a_destination_that_hangs_for_long_costs_no_event_that_it_would_take(tmp_path: Path) -> None:
     worker = Always(raising(lambda: NoAnswer("It did not answer within 5 seconds.")))
     async with running(tmp_path, worker) as made:

@@ -24,7 +24,7 @@ def create(
     ],
     name: Annotated[str, typer.Option(help="What it is for.", metavar="TEXT")] = "",
     days: Annotated[
-        float | None, typer.Option(min=0, help="Days until it expires.  [default: never]", metavar="DAYS")
+        float | None, typer.Option(min=0, max=36_500, help="Days until it expires.  [default: never]", metavar="DAYS")
     ] = None,
     rate: Annotated[float, typer.Option(min=0, help="Events per second that it may send, 0 as the settings say.")] = 0,
     format: Format = Form.table,  # noqa: A002

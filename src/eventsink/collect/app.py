@@ -56,6 +56,7 @@ class App:
                 HTTPException: _http_exception,
                 ExchangeUnavailable: _unavailable,
                 StoreUnavailable: _unavailable,
+                RecursionError: _too_deep,
                 Exception: _bug,
             },
             logging_config=None,
@@ -146,6 +147,10 @@ def _choice(request: Request[Any, Any, Any], item: dict[str, Any]) -> str:
 
 def _unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     return _problem(request, Problem(503, str(error), headers={"retry-after": "5"}))
+
+
+def _too_deep(request: Request[Any, Any, Any], _: Exception) -> Response[bytes]:
+    return _problem(request, Problem(400, "The request cannot be read: the JSON is nested too deeply."))
 
 
 def _bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

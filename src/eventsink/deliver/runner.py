@@ -71,6 +71,7 @@ class Runner:
         self._policy = policy
         self._stop = asyncio.Event()
         self._suspects = Suspects()
+        self._taken: Sequence[Event] = ()  # an event that the destination has, and keeps one of when it comes again
         self._paused_since: datetime | None = None
         self._away = 0  # turns in a row in which the exchange did not answer
 
@@ -145,24 +146,24 @@ class Runner:
         """Have all events delivered or given up. None: the batch is to be given back, for that is not known yet."""
         failures: list[Failure] = []
         first_seen = datetime.now(UTC)
-        taken: Sequence[Event] = ()  # an event that the destination has, by which to see whether it answers
-        in_doubt = False  # whether an event is left of which nothing can be said, for none was taken
+        silent: list[tuple[Sequence[Event], int]] = []  # events to which alone no answer came
         # A part and the attempts that it had before; a batch may be empty, where the disk has lost all of it.
         parts: list[tuple[Sequence[Event], int]] = [(events, 0)] if events else []
-        while parts:
+        while parts or (silent and self._taken):
+            if not parts:  # all others are done
+                parts, silent = silent[::-1], []
             part, attempts = parts.pop()
             outcome, attempts = await self._persist(part, attempts)
             if outcome is None:
                 self._suspects.acquit(part)
-                taken = part[:1]
+                self._taken = part[:1]
                 continue
             if isinstance(outcome, TryLater) and (self._stop.is_set() or not isinstance(outcome, NoAnswer)):
                 return None
             if isinstance(outcome, NoAnswer) and len(part) == 1:
-                verdict = await self._judge(part[0], outcome, taken)
+                verdict = await self._judge(part[0], outcome)
                 if verdict is None:
-                    in_doubt = not parts and not taken
-                    parts[:0] = [] if in_doubt else [(part, attempts)]  # after the others
+                    silent.append((part, attempts))
                     continue
                 outcome = verdict
             named = _named(outcome, part)
@@ -175,15 +176,11 @@ class Runner:
             else:
                 middle = len(part) // 2
                 parts += [(part[middle:], attempts), (part[:middle], attempts)]
-        return None if in_doubt else failures
+        return None if silent else failures
 
-    async def _judge(self, event: Event, error: NoAnswer, taken: Sequence[Event]) -> Refused | None:
-        """Whether an event is given up to which alone no answer came.
-
-        Args:
-            taken: an event that the destination has, by which to see whether it answers now: it keeps one of each.
-        """
-        if taken and await self._attempt(taken) is None:
+    async def _judge(self, event: Event, error: NoAnswer) -> Refused | None:
+        """Whether an event is given up to which alone no answer came: not unless the destination answers to another."""
+        if self._taken and await self._attempt(self._taken) is None:
             self._suspects.suspect(event)
         return self._suspects.verdict(event, error)
 
