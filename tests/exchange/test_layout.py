@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from eventsink.amqp import Address
-from eventsink.errors import BrokerUnavailable, DataDirectoryInUse, WorkerInUse
+from eventsink.errors import DataDirectoryInUse, ExchangeUnavailable, WorkerInUse
 from eventsink.event import Event
 from eventsink.exchange import claim, layout
 from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions
@@ -48,7 +48,7 @@ async def _published(exchange: RabbitExchange, count: int, event_type: str = "st
     for _ in range(50):
         try:
             await exchange.publish(events)
-        except BrokerUnavailable:  # as the spool does
+        except ExchangeUnavailable:  # as the spool does
             await asyncio.sleep(0.1)
         else:
             return events

@@ -156,6 +156,7 @@ class RabbitExchange:
                     await self._layout.declare()
             await self._service.publish_all([message for message, _ in packed])
         except Unroutable as error:
+            self._layout.declared = False  # somebody may have deleted what was there at the last look
             returned = {id(message) for message in error.returned}
             back = [event for message, part in packed if id(message) in returned for event in part]
             raise Unroutable(f"{error} No worker has made its queue yet.", returned=back) from error
