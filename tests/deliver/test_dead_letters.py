@@ -57,7 +57,8 @@ def test_a_bug_is_said_and_keeps_its_traceback(error: BaseException, reason: str
 
 
 def test_a_bug_whose_words_cannot_be_read_is_a_bug() -> None:
-    assert letter(Unspeakable()).reason == "The worker has a fault, and its words cannot be read."
+    for error in (Unspeakable(), Refused(Unspeakable()), TryLater(Unspeakable())):
+        assert letter(error).reason == "The worker has a fault, and its words cannot be read."
 
 
 @pytest.mark.parametrize("reason", [None, 5, ["x"]])
@@ -87,6 +88,15 @@ SECRETS = [
     "mongodb://user:p@hush/x?y@one:27017,two:27017/db",
     "https://hush@api.example.org/v1",
     "https://user:1hush@host:80/",
+    "https://user:it's_hush@host/",
+    '{\\"password\\": \\"hush\\", \\"x\\": 1}',
+    "Authorization: ApiKey hush",
+    "Authorization: Api-Key hush",
+    "password=\"hush hush\" x='1'",
+    "password='hush \"hush'",
+    "password=abc,hush",
+    "password: hush's",
+    f"the key clw_0123abcd_{'hush' * 11} is not known",
 ]
 
 
@@ -110,6 +120,7 @@ def test_a_secret_is_hidden_in_the_line_for_the_log() -> None:
         "HTTP 503 from http://influx:8086/write",
         "the key is missing",
         "monkey business",
+        '{"key": "", "n": 1}',
         "user@example.org",
         "http://clowder:9000/a@b",
         "http://h/a@b c@d",
@@ -119,7 +130,18 @@ def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
     assert hide_secrets(text) == text
 
 
-@pytest.mark.parametrize("text", ["?" * 50_000, "://a:b" * 20_000, "?a" * 30_000, "key" * 30_000, "://" + "a" * 60_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "?" * 50_000,
+        "://a:b" * 20_000,
+        "?a" * 30_000,
+        "key" * 30_000,
+        "://" + "a" * 60_000,
+        "key='" * 20_000,
+        "key=token " * 9000,
+    ],
+)
 def test_no_text_takes_long(text: str) -> None:
     begun = time.process_time()
     hide_secrets(text)

@@ -29,10 +29,11 @@ def failure(event: Event, error: BaseException, *, attempts: int, first_seen: da
 
 def sentence(error: BaseException) -> str:
     """An error as a sentence for the person who has to act. Of a bug, the traceback in the log says more."""
-    if isinstance(error, Refused | TryLater):
-        return hide_secrets(str(error.reason))  # a stranger's worker may give another thing than a text
     try:
-        text = str(error) if isinstance(error, EventSinkError) else f"The worker has a fault: {why(error)}."
-    except Exception:  # noqa: BLE001 - a stranger's exception may fail at that too
+        if isinstance(error, Refused | TryLater):
+            text = str(error.reason)  # a stranger's worker may give another thing than a text
+        else:
+            text = str(error) if isinstance(error, EventSinkError) else f"The worker has a fault: {why(error)}."
+    except Exception:  # noqa: BLE001 - what a stranger gives may fail at that too
         text = "The worker has a fault, and its words cannot be read."
     return hide_secrets(text)
