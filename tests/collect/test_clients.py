@@ -1,5 +1,6 @@
 """The bytes that other people's clients send: of Windows, Java and Go."""
 
+import http.client
 import json
 import socket
 from collections.abc import Sequence
@@ -86,3 +87,32 @@ def test_quotes_that_windows_has_eaten_are_explained(door: SinkProcess, body: by
     status, problem = _talk(door, f"Content-Length: {len(body)}\r\n", body)
     assert status == 400
     assert "On Windows quotes within quotes are lost: send a file, as `-d @event.json`." in problem["detail"]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(
+    ("method", "path", "key", "status"),
+    [
+        ("POST", "/v1/events", "wrong", 401),
+        ("POST", "/v1/events/users/login", "wrong", 401),
+        ("POST", "/v1/extractors", "wrong", 405),
+        ("POST", "/nosuch", "", 404),
+        ("POST", "/v1/events/nosuch", "", 404),
+        ("PUT", "/v1/events", "", 405),
+        ("POST", "/v1/dead/retry", "wrong", 401),
+        ("POST", "/v1/events", "", 413),
+    ],
+)
+def test_a_client_that_listens_when_it_has_sent_everything_hears_why_it_is_refused(
+    door: SinkProcess, method: str, path: str, key: str, status: int, chunked: bool
+) -> None:
+    body = b"x" * 6_000_000
+    connection = http.client.HTTPConnection(door.url.removeprefix("http://"), timeout=PATIENCE)
+    try:
+        sent = iter([body[:3_000_000], body[3_000_000:]]) if chunked else body
+        headers = {"X-Api-Key": key or door.key, "Connection": "close"}
+        connection.request(method, path, sent, headers, encode_chunked=chunked)
+        answer = connection.getresponse()
+        assert (answer.status, json.loads(answer.read())["status"]) == (status, status)
+    finally:
+        connection.close()

@@ -46,7 +46,7 @@ async def test_an_endless_body_is_not_read_to_its_end_nor_kept() -> None:
 
     with pytest.raises(Problem):
         await read_body(receive, 10_000)
-    assert read < 100, "it is read for a while, because many clients listen only when they have sent everything"
+    assert read < 20
 
 
 async def test_a_client_that_goes_away_in_the_middle_is_no_event() -> None:

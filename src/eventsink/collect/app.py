@@ -19,6 +19,7 @@ from eventsink.collect.intake_route import IntakeRoute, Receive, Send
 from eventsink.collect.methods import allowed, head_only, not_allowed
 from eventsink.collect.openapi import intake_paths
 from eventsink.collect.problems import MEDIA_TYPE, NO_SNIFF, Problem, encode
+from eventsink.collect.unread import read_on
 from eventsink.errors import ExchangeUnavailable, StoreUnavailable
 
 __all__ = ["App"]
@@ -36,6 +37,7 @@ class App:
 
     def __init__(self, desk: Desk, pages: Sequence[BaseRouteHandler] = ()) -> None:
         self._intake = IntakeRoute(desk)
+        self._thrown_away = 8 * desk.settings.collect.max_body
         self._litestar = Litestar(
             [*routes(desk), *pages, self._get_openapi()],
             openapi_config=OpenAPIConfig(
@@ -66,6 +68,7 @@ class App:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one ASGI request."""
         path = scope["path"]
+        receive, send = read_on(scope, receive, send, self._thrown_away)
         if path.startswith("/v1/events/") if path.rstrip("/") != "/v1/events" else scope["method"] == "POST":
             await self._intake(scope, receive, send)
             return

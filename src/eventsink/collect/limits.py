@@ -28,9 +28,6 @@ def check_length(headers: Mapping[bytes, bytes], most: int) -> None:
 async def read_body(receive: Receive, most: int, announced: bytes = b"") -> bytes:
     """The body of an ASGI request.
 
-    A body that is too large is read on for a while and thrown away, because many clients look for the answer only
-    when they have sent everything.
-
     Args:
         most: bytes that it may have.
         announced: the Content-Length, if there is one: a body that is all there needs no further message.
@@ -47,16 +44,13 @@ async def read_body(receive: Receive, most: int, announced: bytes = b"") -> byte
     while message["type"] == "http.request":
         part = message.get("body", b"")
         size += len(part)
-        if size <= most:
-            parts.append(part)
-        if not message.get("more_body", False) or size > 8 * most:
-            break
+        if size > most:
+            raise _too_large(most)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
         message = await _next(receive)
-    else:
-        raise Problem(400, "The connection ended before the body was complete.")
-    if size > most:
-        raise _too_large(most)
-    return b"".join(parts)
+    raise Problem(400, "The connection ended before the body was complete.")
 
 
 def _too_large(most: int) -> Problem:
