@@ -31,6 +31,8 @@ GOOD = [
     b'{"type":"lab.a","id":"5","data":{"x":1e300,"y":1E-7,"z":18014398509481985}}',
     b'{"type":"lab.a","type":"lab.b","id":"6"}',
     b'{"specversion":"1.0","id":"7","source":"s","type":"a.b","data_base64":"e30="}',
+    b'{"specversion":null,"id":"8","type":"a.b"}',
+    b'{"id":"9","type":"a.b","time":1700000000.999999999}',
 ]
 BAD = [
     b'{"type":"lab.name","data":{"name":"Z\xc3\xbcrich \xe2\x82"}}',
@@ -50,7 +52,6 @@ BAD = [
     b"17",
     b"null",
     b"nothing",
-    b"[]",
     b'{"type":"lab.a","data":5}',
 ]
 PIECES = st.sampled_from(GOOD + BAD)
@@ -116,9 +117,13 @@ async def test_each_bad_item_is_refused_and_each_good_one_is_not(piece: bytes) -
         (A + b"\n" + B, True, [A, B]),
         (b"\n\n" + A + b"\r\n\r\n  " + B + b"\n", False, [A + b"\r", b"  " + B]),
         (b"oops\n" + B, True, [b"oops", B]),
+        (b"oops\n" + B, False, [b"oops", B]),
+        (b'{"type":\n' + B, False, [b'{"type":', B]),
+        (b'{"type": "a.b",\n "data": {"x": NaN}\n}', False, [b'{"type": "a.b",\n "data": {"x": NaN}\n}']),
         (json.dumps({"type": "a.b"}, indent=1).encode(), True, [b'{\n "type": "a.b"\n}']),
         (b"[%b,%b]" % (A, B), True, [A, B]),
-        (b"[%b]\n[%b]" % (A, B), True, [b"[%b]" % A, b"[%b]" % B]),
+        (b"[%b]\n[%b]" % (A, B), True, [A, B]),
+        (A + b"\n[%b, oops]\r\n[%b" % (B, A), True, [A, B, b"oops", b"[" + A]),
         (b"[]", False, []),
         (b"[ 1 , NaN,[2,3] ]", False, [b"1", b"NaN", b"[2,3]"]),
         (b'[NaN,"],"]', False, [b"NaN", b'"],"']),

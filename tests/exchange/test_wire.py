@@ -127,6 +127,25 @@ def test_a_message_that_only_pretends_to_be_ours_is_read_like_any_other() -> Non
             assert len(parcel.events) + len(parcel.broken) == 1
 
 
+@pytest.mark.parametrize("name", ["time", "received"])
+@pytest.mark.parametrize("time", ["2026-11-20T00:00:00", "1900-01-01T00:00:00Z", "9999-12-31T23:59:59.9Z"])
+def test_a_message_that_pretends_to_be_ours_has_times_that_every_destination_can_hold(name: str, time: str) -> None:
+    event = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "s",
+        "type": "a.b",
+        "data": {},
+        "received": "2026-11-20T00:00:00Z",
+    }
+    body = event | {"time": "2026-11-20T00:00:00Z"} | {name: time}
+    parcel = _read(body, content_type="application/cloudevents+json", app_id="eventsink")
+    assert len(parcel.events) + len(parcel.broken) == 1
+    for read in parcel.events:
+        assert read.time == datetime(2026, 11, 20, tzinfo=UTC) and read.received > NOW
+    assert bool(parcel.broken) == (name == "time" and time.endswith("Z"))
+
+
 # --- Clowder's -------------------------------------------------------------------------------------------------------
 
 

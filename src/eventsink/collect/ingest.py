@@ -61,15 +61,14 @@ async def ingest(
     Raises:
         Problem: 400 when it is not JSON; 415 when its content type or charset is not known.
     """
-    stamps = Stamps(datetime.now(UTC), source, len(body))
     if b"ce-type" in headers and is_binary(content_type, ("ce-type",)):
         try:
-            return await _one(body, headers, admission, stamps)
+            return await _one(body, headers, admission, source)
         except MalformedBody as error:  # CloudEvents lets data be anything
             intake = Intake()
             intake.reject(0, InvalidEvent(f"The data is no JSON object. {error}", pointer="/data", expected="object"))
             return intake
-    intake = Intake()
+    intake, stamps = Intake(), Stamps(datetime.now(UTC), source, len(body))
     with as_problems():
         text = text_of(body, content_type, strict=True)
         try:
@@ -87,11 +86,12 @@ async def ingest_typed(
     """Read the data of one event whose type the address names; its other attributes stand in `ce-` headers."""
     named = {**headers, b"ce-type": event_type.encode()}
     with as_problems():
-        return await _one(body, named, admission, Stamps(datetime.now(UTC), source, len(body)))
+        return await _one(body, named, admission, source)
 
 
-async def _one(body: bytes, headers: dict[bytes, bytes], admission: Admission, stamps: Stamps) -> Intake:
-    intake = Intake()
+async def _one(body: bytes, headers: dict[bytes, bytes], admission: Admission, source: str) -> Intake:
+    size = len(body) + sum(map(len, headers.values()))  # attributes stand there
+    intake, stamps = Intake(), Stamps(datetime.now(UTC), source, size)
     named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
     try:
         item = read_binary(text_of(body, named.get("content-type", ""), strict=True), named)

@@ -4,9 +4,11 @@ In: a body and its labels. Out: a draft for each event in it, or why not. Called
 for what others put into a queue.
 """
 
+import contextlib
 import json
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,8 +21,18 @@ from eventsink.event import Plain
 
 __all__ = ["is_binary", "read_all", "read_binary", "read_each", "read_value"]
 
-_plain = msgspec.json.Decoder(Plain)
-_plains = msgspec.json.Decoder(list[Plain])
+_T = TypeVar("_T")
+_DIGITS = re.compile(r"\d{9,20}\.\d{1,30}", re.ASCII)  # which is a time also as text
+
+
+class _Timed(msgspec.Struct):
+    """The time of an event, byte for byte."""
+
+    time: msgspec.Raw = msgspec.Raw(b"")
+
+
+_plain, _plains = msgspec.json.Decoder(Plain), msgspec.json.Decoder(list[Plain])
+_timed, _timeds = msgspec.json.Decoder(_Timed), msgspec.json.Decoder(list[_Timed])
 
 
 def read_all(text: Text) -> Sequence[Plain]:
@@ -29,11 +41,11 @@ def read_all(text: Text) -> Sequence[Plain]:
     Raises:
         msgspec.MsgspecError, UnicodeDecodeError, RecursionError: `read_each` says what is wrong.
     """
-    if text.content[:1] == b"[":
-        return _plains.decode(text.content)
-    if text.lines:
-        return _plain.decode_lines(text.content)
-    return [_plain.decode(text.content)]
+    found = _decode_all(text, _plain, _plains)
+    if any(type(plain.time) is float for plain in found):
+        for plain, as_sent in zip(found, _decode_all(text, _timed, _timeds), strict=True):
+            plain.time = _exact(plain.time, as_sent)
+    return found
 
 
 def read_each(text: Text) -> Iterator[tuple[bytes, Plain | InvalidEvent]]:
@@ -45,7 +57,7 @@ def read_each(text: Text) -> Iterator[tuple[bytes, Plain | InvalidEvent]]:
     pieces = split(text)
     for piece in pieces:
         try:
-            yield piece, dialects.read(_decode(piece, text.charset))
+            yield piece, dialects.read(_decode_item(piece, text.charset))
         except InvalidEvent as error:
             yield piece, error
         except MalformedBody as error:
@@ -94,6 +106,26 @@ def read_value(body: bytes, most: int) -> Any:
         return _decode(text.content, text.charset)
     except MalformedBody:
         return _decode(text.content.decode("utf-8", "replace").encode(), "")
+
+
+def _decode_all(text: Text, one: msgspec.json.Decoder[_T], several: msgspec.json.Decoder[list[_T]]) -> list[_T]:
+    if text.content[:1] == b"[":
+        return several.decode(text.content)
+    return one.decode_lines(text.content) if text.lines else [one.decode(text.content)]
+
+
+def _decode_item(piece: bytes, charset: str) -> Any:
+    item = _decode(piece, charset)
+    if isinstance(item, dict) and type(item.get("time")) is float:
+        with contextlib.suppress(msgspec.MsgspecError, RecursionError):  # it has a value that is refused, as NaN
+            item["time"] = _exact(item["time"], _timed.decode(_as_utf8(piece, charset)))
+    return item
+
+
+def _exact(time: Any, as_sent: _Timed) -> Any:
+    """A time that is a number with a fraction as the digits that were sent: a float may be later than they are."""
+    digits = bytes(as_sent.time).decode()
+    return digits if type(time) is float and _DIGITS.fullmatch(digits) else time
 
 
 def _decode(piece: bytes, charset: str) -> Any:

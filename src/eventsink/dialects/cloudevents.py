@@ -23,7 +23,7 @@ _OURS = frozenset({"received", "seq", "dialect"})  # what an event that we give 
 
 def recognises(item: dict[str, Any]) -> bool:
     """It says which version of the specification it follows."""
-    return "specversion" in item
+    return item.get("specversion") is not None
 
 
 def read(item: dict[str, Any]) -> Draft:

@@ -24,8 +24,15 @@ _READ |= {"application/octet-stream"}
 _JSON = re.compile(rb'[\s\x1e]*(?:\{\s*["}]|\[\s*(?:["\[\]{\-\d]|true|false|null)|\x1e)|[\s\x1e]*\Z')
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
-_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_OPENING = (b"{", b"[")
+# Byte order marks, and the zeros beside the first character where there is none; the wider first, as they begin alike.
+_WIDE = (
+    ("utf-32", re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff")),
+    ("utf-16", re.compile(rb"\xff\xfe|\xfe\xff")),
+    ("utf-32-le", re.compile(rb"[{\[]\0\0\0")),
+    ("utf-32-be", re.compile(rb"\0\0\0[{\[]")),
+    ("utf-16-le", re.compile(rb"[{\[]\0")),
+    ("utf-16-be", re.compile(rb"\0[{\[]")),
+)
 
 # Codecs of Python that no charset is; one of them needs hours for a body of some megabytes.
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"})
@@ -58,17 +65,20 @@ def text_of(body: bytes, content_type: str, *, charset: str = "", strict: bool =
         UnreadableBody: for a charset that is not known, or a media type of which the first bytes are no JSON.
     """
     media, named = _media_type(content_type)
-    wide = _wide(body)
-    charset = wide or named or charset.lower()
-    content = body
-    if charset not in ("", "utf-8", "utf8"):
+    charset = _marked(body) or named or charset.lower()
+    content = body.removeprefix(_BOM)
+    if content is not body:
+        charset = ""  # it says that it is UTF-8
+    elif charset not in ("", "utf-8", "utf8"):
         recoded = _recoded(body, charset)
-        if recoded is None and strict and not wide:
+        if recoded is None and strict:
             raise UnreadableBody(
                 f"The body is not in the charset {charset[:40]!r}, or that is not known: send UTF-8, which needs none."
             )
-        content, charset = (body, "") if recoded is None else (recoded, charset)
-    content = content.removeprefix(_BOM)
+        if recoded is None or (_JSON.match(body) and not _JSON.match(recoded)):
+            charset = ""
+        else:
+            content = recoded.removeprefix(_BOM)
     if media not in _READ and not media.endswith("+json") and not _JSON.match(content):
         raise UnreadableBody(
             f"{media[:80]!r} is not read here, and the body is no JSON: send application/json or application/x-ndjson."
@@ -121,13 +131,11 @@ def inflated(body: bytes, encoding: str, most: int, *, strict: bool = False) -> 
     return b"".join(parts)
 
 
-def _wide(body: bytes) -> str:
-    """UTF-16, as Windows PowerShell and Java write it, told by its mark or by the zero beside its first character."""
-    if body.startswith(_MARKS):
-        return "utf-16"
-    if body[:1] in _OPENING and body[1:2] == b"\x00":
-        return "utf-16-le"
-    return "utf-16-be" if body[:1] == b"\x00" and body[1:2] in _OPENING else ""
+def _marked(body: bytes) -> str:
+    """UTF-16, as Windows PowerShell and Java write it, or UTF-32, told by the first bytes."""
+    if b"\0" not in body[:4] and body[:1] not in (b"\xff", b"\xfe"):  # nearly always
+        return ""
+    return next((charset for charset, begin in _WIDE if begin.match(body)), "")
 
 
 def _window(begin: memoryview, name: str) -> int:
@@ -146,14 +154,20 @@ def _media_type(content_type: str) -> tuple[str, str]:
 
 
 def _recoded(body: bytes, charset: str) -> bytes | None:
-    """The body as UTF-8, with surrogates, which are none, for what is not in this charset.
+    """The body as UTF-8, with bytes that are none for what is not in this charset: the item that has them is refused.
 
-    None: nothing of it is, or there is no charset of the name.
+    None: there is no charset of the name.
     """
+    codecs.register_error("eventsink.marked", _mark)
     try:
         if codecs.lookup(charset).name.replace("-", "_") in _NO_CHARSETS:
             return None
-        errors = "surrogatepass" if charset.startswith("utf-16") else "surrogateescape"  # halves of pairs, or odd bytes
-        return body.decode(charset, errors).encode("utf-8", "surrogatepass")
+        return body.decode(charset, "eventsink.marked").encode("utf-8", "surrogatepass")
     except (LookupError, ValueError):  # a UnicodeError is a ValueError, and so is a NUL in the name
         return None
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    if isinstance(error, UnicodeDecodeError):
+        return "\udc80", error.end
+    raise error

@@ -22,6 +22,9 @@ _raws = msgspec.json.Decoder(list[msgspec.Raw])
 def split(text: Text) -> list[bytes]:
     """The pieces of a body: elements of an array, lines, members of a JSON text sequence, or the whole of it.
 
+    Whether it has lines is told by all of it, so that a broken line is refused and its neighbours are read. A line may
+    be an array.
+
     Raises:
         MalformedBody: it is empty, or an array whose form is broken.
     """
@@ -30,22 +33,30 @@ def split(text: Text) -> list[bytes]:
         raise MalformedBody("The body is empty: send an event, an array of events, or one event a line.")
     if body[:1] == b"\x1e":
         return [piece for piece in body.split(b"\x1e") if piece.strip()]
-    lines = _lines(body)
+    lines = [line for line in body.split(b"\n") if line.strip()]
     if body[:1] == b"[":
         try:
             return _elements(body)
         except MalformedBody:
-            if text.lines and len(lines) > 1:
-                return lines  # of which the first is an array, and is refused as that
-            raise
-    if len(lines) == 1:
+            if not text.lines or len(lines) == 1:
+                raise
+    elif len(lines) == 1 or _is_value(body) or not (text.lines or any(map(_is_object, lines))):
         return [body]
-    of_lines = not _is_value(body) if text.lines else _is_value(lines[0])
-    return lines if of_lines else [body]
+    return [piece for line in lines for piece in _elements_of_line(line)]
 
 
-def _lines(body: bytes) -> list[bytes]:
-    return [line for line in body.split(b"\n") if line.strip()]
+def _is_object(line: bytes) -> bool:
+    """Whether this line is an object by itself; within one that is written over several lines it would be indented."""
+    return line[:1] == b"{" and _is_value(line)
+
+
+def _elements_of_line(line: bytes) -> list[bytes]:
+    if line.lstrip()[:1] == b"[":
+        try:
+            return _elements(line.strip())
+        except MalformedBody:
+            pass  # and is refused as that
+    return [line]
 
 
 def _is_value(piece: bytes) -> bool:
