@@ -161,7 +161,7 @@ class SinkProcess(Process):
         status, answer = self.request("GET", "/v1/status")
         assert status == 200, answer
         for name, account in answer["workers"].items():
-            settled = account["delivered"] + account["waiting"] + account["dead"]
+            settled = account["delivered"] + account["waiting"] + account["dead"] + account["missing"]
             assert account["accepted"] == settled, f"the books of {name} do not balance: {account}"
         return dict(answer["workers"])
 

@@ -211,7 +211,7 @@ async def _take_until(queue: Queue, count: int) -> list[Event]:
 
 async def _check_accounts(exchange: Exchange) -> None:
     for name, account in (await exchange.accounts()).items():
-        settled = account.delivered + account.waiting + account.dead
+        settled = account.delivered + account.waiting + account.dead + account.missing
         assert account.accepted == settled, f"the books of {name} balance: {account}"
         assert (account.lag_seconds > 0) <= (account.waiting > 0), f"no lag without waiting events: {account}"
 

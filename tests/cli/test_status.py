@@ -8,7 +8,7 @@ WELL = {
     "waiting": 1,
     "dead": 1,
     "dropped": 1,
-    "lost": 0,
+    "missing": 0,
     "lag_seconds": 0.5,
     "state": "delivering",
 }
@@ -30,7 +30,10 @@ def test_a_worker_that_does_its_work_needs_nothing():
     ("account", "sentence"),
     [
         ({"dead": 2, "delivered": 7}, "could not deliver 1 event: see `eventsink dead list --worker mongodb`."),
-        ({"lost": 3}, "lost 3 events to a damaged disk"),
+        (
+            {"missing": 3, "accepted": 13, "missing_since": "2026-11-20T09:05:07.123Z"},
+            "misses 3 events: accepted, and nowhere since 2026-11-20 09:05:07 UTC",
+        ),
         ({"state": f"paused since 2026-11-27 10:00 UTC: {AWAY}"}, f"2026-11-27 10:00 UTC: {AWAY} Its events wait, and"),
         ({"state": f"idle; paused since 2026-11-27 10:00 UTC: {AWAY}"}, "mongodb is paused since 2026-11-27 10:00"),
         ({"lag_seconds": 600.0}, "is 10m behind: it does not keep up."),

@@ -11,7 +11,7 @@ from eventsink.collect.outlook import Outlook
 from eventsink.errors import ExchangeUnavailable, NotKeptHere
 from eventsink.exchange.contract import Account, Spool
 
-ACCOUNT = Account(accepted=1, delivered=1, waiting=0, dead=0, dropped=0, lost=0, lag_seconds=0.0)
+ACCOUNT = Account(accepted=1, delivered=1, waiting=0, dead=0, dropped=0, missing=0, lag_seconds=0.0)
 
 
 class Slow:

@@ -120,7 +120,7 @@ class Bench:
     async def account(self) -> Account:
         """The books of the queue, which must add up."""
         account = (await self.exchange.accounts())["scripted"]
-        assert account.accepted == account.delivered + account.waiting + account.dead, account
+        assert account.accepted == account.delivered + account.waiting + account.dead + account.missing, account
         return account
 
     async def settled(self, seconds: float = 10.0) -> Account:

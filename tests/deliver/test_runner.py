@@ -17,7 +17,7 @@ from eventsink.deliver.worker import Worker
 from eventsink.errors import ExchangeUnavailable, NoAnswer, Refused, TryLater
 from eventsink.event import Event
 from eventsink.exchange.contract import Account
-from eventsink.exchange.embedded_queue import EmbeddedQueue
+from eventsink.exchange.embedded.queue import EmbeddedQueue
 from eventsink.testing import sample_events
 from tests.deliver.scripted import SOON, Always, Scripted, Step, bench, raising, refusing, running, until
 
@@ -515,7 +515,7 @@ async def test_whatever_a_worker_does_every_event_ends_once_and_the_books_always
                 await made.account()
             account = await made.settled()
             dead = [letter.body["id"] for letter in await made.letters()]
-    assert (account.accepted, account.lost) == (len(published), 0)
+    assert (account.accepted, account.missing) == (len(published), 0)
     assert books(account) == (len(published) - len(dead), 0, len(dead))
     assert sorted(worker.delivered + dead) == sorted(published), "each is delivered or dead, and exactly once"
     assert (made.tally.deliveries, made.tally.dead) == (account.delivered, account.dead)

@@ -17,7 +17,7 @@ from eventsink.dialects.labels import Text
 from eventsink.dialects.pieces import split
 from eventsink.errors import MalformedBody
 from eventsink.event import Event
-from eventsink.exchange.wire import unpack
+from eventsink.exchange.rabbitmq.wire import unpack
 from tests.amqp.foreign import properties
 
 A, B = b'{"type":"lab.a","id":"a"}', b'{"type":"lab.b","id":"b"}'

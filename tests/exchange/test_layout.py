@@ -11,8 +11,7 @@ import pytest
 from eventsink.amqp import Address
 from eventsink.errors import DataDirectoryInUse, ExchangeUnavailable, WorkerInUse
 from eventsink.event import Event
-from eventsink.exchange import claim, layout
-from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions
+from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, claim, layout
 from eventsink.testing import drain, sample_events
 from tests.amqp.foreign import channel
 from tests.servers.rabbitmq import RabbitMQ

@@ -2,7 +2,7 @@
 
 import structlog.testing
 
-from eventsink.exchange.novelties import MOST, Novelties
+from eventsink.exchange.rabbitmq.novelties import MOST, Novelties
 from tests.exchange.test_wire import _login, _read
 
 

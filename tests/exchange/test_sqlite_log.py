@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eventsink.exchange import sqlite_log
+from eventsink.exchange.embedded import sqlite_log
 
 WAITING = 50_000  # rows
 

@@ -17,8 +17,8 @@ from eventsink.amqp import Delivery, Message
 from eventsink.dialects.admit import Admission, Stamps
 from eventsink.errors import InvalidEvent
 from eventsink.event import Draft
-from eventsink.exchange import wire
-from eventsink.exchange.wire import MOST_BYTES, MOST_EVENTS, Parcel, key_of, pack, unpack
+from eventsink.exchange.rabbitmq import wire
+from eventsink.exchange.rabbitmq.wire import MOST_BYTES, MOST_EVENTS, Parcel, key_of, pack, unpack
 from eventsink.testing import sample_events
 from tests.amqp.foreign import properties
 
@@ -248,7 +248,7 @@ def test_what_is_no_event_gives_a_letter_with_a_reason_and_the_bytes_that_came(b
     (broken,) = parcel.broken
     assert broken.body == body and broken.properties == {}
     assert broken.reason and reason in broken.reason
-    msgspec.msgpack.encode(broken.reason)  # it travels through the ledger
+    msgspec.msgpack.encode(broken.reason)  # it travels through the settlements
 
 
 @pytest.mark.parametrize(

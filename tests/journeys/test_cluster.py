@@ -132,6 +132,6 @@ async def _lose_the_leader(cluster: list[RabbitMQ], exchange: SpooledExchange) -
     accounts = await exchange.accounts()
     for name in ("one", "two"):
         account = accounts[name]
-        assert account.accepted == account.delivered + account.waiting + account.dead
+        assert account.accepted == account.delivered + account.waiting + account.dead + account.missing
         assert set(load.delivered[name]) >= set(load.accepted), load.missing()
         assert account.delivered == len(load.delivered[name]), "each is counted once"

@@ -33,7 +33,7 @@ def _check(sink: SinkProcess, flood: Flood) -> None:
     assert set(flood.accepted) <= set(stored), "none lost"
     assert set(stored) <= flood.attempted, "none invented"
     assert not set(flood.rejected) & set(stored), "none that was refused"
-    assert accounts["store"]["dead"] == accounts["store"]["lost"] == 0
+    assert accounts["store"]["dead"] == accounts["store"]["missing"] == 0
 
 
 def test_nothing_is_lost_or_doubled_under_kill_9(make_sink: Callable[..., SinkProcess]) -> None:

@@ -38,11 +38,11 @@ class Opened:
     concerns: Callable[[], list[str]] = list
 
 
-async def open_exchange(settings: Settings, *, office: bool, spool: bool) -> Opened:
+async def open_exchange(settings: Settings, *, keeper: bool, spool: bool) -> Opened:
     """Open it.
 
     Args:
-        office: whether this process keeps the accounts and dead letters of all workers.
+        keeper: whether this process keeps the accounts and dead letters of all workers.
         spool: whether events that come in are kept here while RabbitMQ is away.
 
     Raises:
@@ -53,10 +53,10 @@ async def open_exchange(settings: Settings, *, office: bool, spool: bool) -> Ope
         for path, events in left_behind(settings.directory):
             _log.warning("spool.left_behind", path=str(path), events=events, remedy=REMEDY)
         return Opened(embedded, f"embedded, {settings.exchange_path}")
-    return await _open_rabbitmq(settings, office=office, spool=spool)
+    return await _open_rabbitmq(settings, keeper=keeper, spool=spool)
 
 
-async def _open_rabbitmq(settings: Settings, *, office: bool, spool: bool) -> Opened:
+async def _open_rabbitmq(settings: Settings, *, keeper: bool, spool: bool) -> Opened:
     # Imported where they are needed: `up` starts without them, and without RabbitMQ's client.
     from eventsink.amqp import Address  # noqa: PLC0415
     from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions  # noqa: PLC0415
@@ -72,15 +72,15 @@ async def _open_rabbitmq(settings: Settings, *, office: bool, spool: bool) -> Op
     )
     file = open_spool(settings.spool_path) if spool else None
     try:
-        rabbit = await RabbitExchange.open(address, options, settings.accounts_path if office else None)
+        rabbit = await RabbitExchange.open(address, options, settings.accounts_path if keeper else None)
     except BaseException:
         if file:
             await file.close()
         raise
     exchange: Exchange = rabbit
     if file:
-        inherited = Inherited.take(settings.directory, settings.spool_path, rabbit.publish)
-        exchange = SpooledExchange(rabbit, file, settings.exchange.max_bytes, inherited)
+        inherited = Inherited.take(settings.directory, settings.spool_path, rabbit.publish_again)
+        exchange = SpooledExchange(rabbit, file, settings.exchange.max_bytes, inherited, rabbit.publish_again)
     where = f"RabbitMQ at {address}, virtual host {address.vhost}, {settings.exchange.name}"
     return Opened(exchange, where, rabbit.announce, rabbit.states, rabbit.concerns)
 

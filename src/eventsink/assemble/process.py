@@ -131,7 +131,7 @@ async def _run(settings: Settings, parts: _Parts) -> None:
     if parts.door:
         _make_private(settings.directory)
     async with contextlib.AsyncExitStack() as stack:
-        opened = await open_exchange(settings, office=parts.store, spool=parts.door)
+        opened = await open_exchange(settings, keeper=parts.store, spool=parts.door)
         stack.push_async_callback(opened.exchange.close)
         store = await _open_store(settings, stack) if parts.store else None
         metrics = Metrics()

@@ -90,14 +90,14 @@ def _fix(settings: Settings) -> None:
     if not settings.exchange.on_rabbitmq:
         raise SettingsError("There is nothing to fix: --fix sets policies of RabbitMQ, and exchange.url names none.")
     from eventsink.amqp import Address, Management  # noqa: PLC0415 - needs RabbitMQ's client, which else is not needed
-    from eventsink.exchange import checkup  # noqa: PLC0415
+    from eventsink.exchange.rabbitmq import checkup  # noqa: PLC0415
 
     checkup.set_policies(Management(Address.parse(settings.exchange.url), settings.exchange.management))
 
 
 def _rabbitmq(settings: Settings) -> Iterator[Finding]:
     from eventsink.amqp import Address, Management  # noqa: PLC0415 - needs RabbitMQ's client, which else is not needed
-    from eventsink.exchange import checkup  # noqa: PLC0415
+    from eventsink.exchange.rabbitmq import checkup  # noqa: PLC0415
 
     address = Address.parse(settings.exchange.url)
     workers = ["store", *settings.workers]
@@ -109,7 +109,7 @@ def _rabbitmq(settings: Settings) -> Iterator[Finding]:
 
 def _extractors(url: str, reply_queue: str) -> Finding:
     from eventsink.amqp import Address  # noqa: PLC0415 - needs RabbitMQ's client, which else is not needed
-    from eventsink.exchange import checkup  # noqa: PLC0415
+    from eventsink.exchange.rabbitmq import checkup  # noqa: PLC0415
 
     point = asyncio.run(checkup.ask_replies(Address.parse(url), reply_queue))
     return Finding(point.what, point.well, point.found, point.remedy)

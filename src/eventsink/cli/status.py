@@ -31,7 +31,7 @@ def status(
 ) -> None:
     """Show the accounts of each worker, and whether anything needs attention.
 
-    Accepted is always delivered + waiting + dead.
+    Accepted is always delivered + waiting + dead + missing; what is missing is nowhere any more.
     """
     found = sink.get("/v1/status")
     try:
@@ -67,9 +67,9 @@ def _watch(sink: Sink, found: dict[str, Any]) -> None:
 
 
 def _page(found: dict[str, Any]) -> Group:
-    table = new_table(*_COLUMNS, right=_COLUMNS[1:6])
+    table = new_table(*_COLUMNS, right=_COLUMNS[1:7])
     for name, account in found["workers"].items():
-        figures = [count(account[column.lower()]) for column in _COLUMNS[1:5]]
+        figures = [count(account[column.lower()]) for column in _COLUMNS[1:6]]
         lag = age(account["lag_seconds"]) if account["waiting"] else "-"
         table.add_row(plain(name), *figures, lag, Text(brief(account.get("state", "")), overflow="fold"))
     needs = concerns(found)
@@ -77,7 +77,7 @@ def _page(found: dict[str, Any]) -> Group:
     return Group(table, Text(""), *_lines(found), Text(""), *(attention or [Text("All is well.", style="green")]))
 
 
-_COLUMNS = ("Worker", "Accepted", "Delivered", "Waiting", "Dead", "Lag", "State")
+_COLUMNS = ("Worker", "Accepted", "Delivered", "Waiting", "Dead", "Missing", "Lag", "State")
 
 
 def brief(state: str) -> str:
@@ -118,8 +118,12 @@ def _concerns_of(name: str, account: Mapping[str, Any]) -> list[str]:
     state = plain(account.get("state", ""))
     if dead:
         needs.append(f"{name} could not deliver {events(dead)}: see `eventsink dead list --worker {name}`.")
-    if account.get("lost"):
-        needs.append(f"{name} lost {events(account['lost'])} to a damaged disk: see the log, and check the disk.")
+    if since := account.get("missing_since"):
+        needs.append(
+            f"{name} misses {events(account['missing'])}: accepted, and nowhere since {clock(since)} UTC."
+            " Somebody purged or deleted its queue, or the disk is damaged: see the log."
+            f" `eventsink replay --to {name} --since TIME` delivers again what the store has."
+        )
     if (pause := state.find("paused since")) >= 0:
         needs.append(f"{name} is {state[pause:]} Its events wait, and are delivered when that is mended.")
     elif not account.get("configured", True) and account["waiting"]:
@@ -130,6 +134,6 @@ def _concerns_of(name: str, account: Mapping[str, Any]) -> list[str]:
     elif account["waiting"] and account["lag_seconds"] > LATE:
         why = "no process runs it" if state.startswith("not running") else "it does not keep up"
         needs.append(f"{name} is {age(account['lag_seconds'])} behind: {why}.")
-    if account["accepted"] != account["delivered"] + account["waiting"] + account["dead"]:
+    if account["accepted"] != account["delivered"] + account["waiting"] + account["dead"] + account["missing"]:
         needs.append(f"The account of {name} does not add up: this is a bug, please report it with this output.")
     return needs

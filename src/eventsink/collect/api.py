@@ -144,7 +144,7 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
         **_reading(desk),
     )
     async def get_status() -> dict[str, Any]:
-        """Accepted = delivered + waiting + dead, for each worker; the spool; the store."""
+        """Accepted = delivered + waiting + dead + missing, for each worker; the spool; the store."""
         seen, states = await desk.outlook.look(), desk.states()
         if seen.unread:
             raise Problem(503, seen.unread, headers={"retry-after": "5"})

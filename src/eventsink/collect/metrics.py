@@ -50,7 +50,7 @@ class Metrics:
         self._seconds = Histogram(
             "eventsink_worker_deliver_seconds", "Duration of a call that delivered.", ["worker"], registry=registry
         )
-        names = ("accepted", "delivered", "waiting", "dead", "dropped", "lost", "lag_seconds")
+        names = ("accepted", "delivered", "waiting", "dead", "dropped", "missing", "lag_seconds")
         self._accounts = {
             name: Gauge(f"eventsink_account_{name}", f"Account of a worker: {name}.", ["worker"], registry=registry)
             for name in names

@@ -84,8 +84,9 @@ class SpoolFile(Generic[T]):
             path.touch(mode=0o600)  # what is in it names people: nobody else reads it
             connection = _open(path)
             self._room = Room(path)
-            totals = connection.execute("SELECT coalesce(sum(count), 0), coalesce(sum(length(lines)), 0) FROM spool")
-            self.events, self.bytes = totals.fetchone()
+            self.events, self.bytes, self.found = connection.execute(
+                "SELECT coalesce(sum(count), 0), coalesce(sum(length(lines)), 0), coalesce(max(id), 0) FROM spool"
+            ).fetchone()
         except (OSError, sqlite3.Error) as error:
             self._let_go()
             raise ExchangeUnavailable(f"The spool cannot be opened at {path}: {why(error)}.") from error

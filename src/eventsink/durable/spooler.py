@@ -43,6 +43,7 @@ class Spooler(Generic[T]):
         publish: makes items durable where they belong; it may be away, and may say of some that nobody takes them.
         file: open; closed with this.
         most_bytes: items beyond this size are refused while it is away.
+        again: publishes what was in the file from the start, which may have been published before.
         keep_unroutable: items that nobody takes wait in the spool; if not, the caller is told, unless they waited there
             for something that was away.
     """
@@ -53,12 +54,14 @@ class Spooler(Generic[T]):
         file: SpoolFile[T],
         most_bytes: int = 10 << 30,
         *,
+        again: Callable[[Sequence[T]], Awaitable[None]] | None = None,
         keep_unroutable: bool = True,
     ) -> None:
         self.away = False
         """Whether items go to the spool, because it is away or what it missed is still being forwarded."""
         self.file = file
         self._publish = publish
+        self._again = again or publish
         self._keep_unroutable = keep_unroutable
         self._most_bytes = most_bytes
         self._waiting: deque[_Group[T]] = deque()
@@ -224,8 +227,9 @@ class Spooler(Generic[T]):
 
     async def _send_group(self, group: Spooled) -> Sequence[T]:
         """Publish a group; gives the items that no queue takes."""
+        publish = self._again if group.id <= self.file.found else self._publish
         try:
-            await self._publish(self.file.unpack(group))
+            await publish(self.file.unpack(group))
         except Unroutable as error:
             return error.returned
         return ()

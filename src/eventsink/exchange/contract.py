@@ -50,7 +50,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """The books of one queue: accepted = delivered + waiting + dead, at all times.
+    """The books of one queue: accepted = delivered + waiting + dead + missing, at all times.
 
     Args:
         accepted: events that were put into this queue, ever.
@@ -58,7 +58,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         waiting: events still to be delivered.
         dead: events that could not be delivered, those dropped by a person included.
         dropped: how many of the dead a person has thrown away.
-        lost: events that a damaged disk has destroyed. They are no longer counted as accepted.
+        missing: events that are nowhere any more, ever: somebody purged or deleted a queue, or a disk was damaged.
+        missing_since: when the last of them were found missing, unless a replay has delivered them since.
         lag_seconds: age of the oldest waiting event, 0 when none waits.
     """
 
@@ -67,8 +68,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     dead: int
     dropped: int
-    lost: int
+    missing: int
     lag_seconds: float
+    missing_since: datetime | None = None
 
 
 class Spool(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """An exchange with a spool in front, which takes events while the exchange is away and forwards them later."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ class SpooledExchange:
         file: open; closed with this.
         most_bytes: events beyond this size are refused while the exchange is away.
         inherited: what others have left behind, which waits as well.
+        again: publishes what may have been published before; as the exchange does if there is no other way.
     """
 
     def __init__(
@@ -40,10 +41,11 @@ class SpooledExchange:
         file: SpoolFile[Event],
         most_bytes: int = 10 << 30,
         inherited: "Inherited | None" = None,
+        again: Callable[[Sequence[Event]], Awaitable[None]] | None = None,
     ) -> None:
         self.inner = inner
         self._inherited = inherited
-        self._spooler = Spooler(inner.publish, file, most_bytes)
+        self._spooler = Spooler(inner.publish, file, most_bytes, again=again)
 
     @property
     def away(self) -> bool:

@@ -22,16 +22,17 @@ export function showAccounts(status) {
   for (const sentence of status.concerns ?? []) concerns.unshift(["warn", sentence]);
   if (status.refuses) concerns.unshift(["bad", `Events are refused: ${status.refuses}`]);
   showNotices(concerns);
-  write(one("#books"), workers.every(([, account]) => balances(account)) ? "Accepted = delivered + waiting + dead" : "");
+  write(one("#books"), workers.every(([, account]) => balances(account)) ? "Accepted = delivered + waiting + dead + missing" : "");
   showRows(workers);
   showFacts(status);
 }
 
-const balances = (account) => account.accepted === account.delivered + account.waiting + account.dead;
+const balances = (account) =>
+  account.accepted === account.delivered + account.waiting + account.dead + account.missing;
 
 function concernsOf(name, account) {
   const found = [];
-  const { lag_seconds: lag, lost, state, waiting } = account;
+  const { lag_seconds: lag, missing, missing_since: since, state, waiting } = account;
   const dead = account.dead - account.dropped;
   if (!balances(account)) {
     found.push(["bad", `The account of ${name} does not add up: this is a bug, please report it.`]);
@@ -40,7 +41,11 @@ function concernsOf(name, account) {
     const command = `eventsink dead list --worker ${name}`;
     found.push(["bad", `${name} could not deliver ${dead === 1 ? "one event" : `${count(dead)} events`}: see `, command]);
   }
-  if (lost) found.push(["bad", `${name} lost ${count(lost)} events to a damaged disk: see the log, and check the disk.`]);
+  if (since) {
+    const events = missing === 1 ? "one event" : `${count(missing)} events`;
+    const why = "Somebody purged or deleted its queue, or the disk is damaged: see the log. What the store has is delivered again by ";
+    found.push(["bad", `${name} misses ${events}: accepted, and nowhere since ${moment(new Date(since))}. ${why}`, `eventsink replay --to ${name} --since TIME`]);
+  }
   if (state.includes("paused since")) {
     const pause = state.slice(state.indexOf("paused since"));
     found.push(["warn", `${name} is ${pause} Its events wait, and are delivered when that is mended.`]);
@@ -78,7 +83,7 @@ function showRows(workers) {
   for (const row of rows.values()) row.remove();
 }
 
-const FIGURES = ["accepted", "delivered", "waiting", "dead", "lag"];
+const FIGURES = ["accepted", "delivered", "waiting", "dead", "missing", "lag"];
 
 function newRow(name) {
   const figures = FIGURES.map((figure) => {
@@ -95,11 +100,12 @@ function newRow(name) {
 }
 
 function fillRow(row, account) {
-  const { accepted, delivered, waiting, dead, lag_seconds: lag, state } = account;
-  const texts = [accepted, delivered, waiting, dead].map(count);
+  const { accepted, delivered, waiting, dead, missing, lag_seconds: lag, state } = account;
+  const texts = [accepted, delivered, waiting, dead, missing].map(count);
   texts.push(waiting ? age(lag) : "–");
   FIGURES.forEach((figure, place) => write(one(`[data-figure=${figure}]`, row), texts[place]));
   one("[data-figure=dead]", row).classList.toggle("bad", dead > account.dropped);
+  one("[data-figure=missing]", row).classList.toggle("bad", Boolean(account.missing_since));
   one("[data-figure=lag]", row).classList.toggle("warn", waiting > 0 && lag > LATE);
   write(one(".state span", row), brief(state));
   row.dataset.mood = mood(state);

@@ -17,7 +17,7 @@ from eventsink.dialects.labels import COMPRESSED, inflated, text_of
 from eventsink.errors import InvalidEvent, MalformedBody
 from eventsink.event import EPOCH, Event, decode_lines, encode
 
-__all__ = ["Broken", "Parcel", "key_of", "pack", "unpack"]
+__all__ = ["APP", "Broken", "Parcel", "key_of", "pack", "unpack"]
 
 APP = "eventsink"  # app_id of our own messages: what is in them was checked and stamped before
 SINGLE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
@@ -228,6 +228,6 @@ def _parts(events: Sequence[Event], most: int) -> Iterator[tuple[list[Event], li
 
 
 def _message_id(events: Sequence[Event]) -> str:
-    """The same for the same events: a message that is published again is known to be the same."""
-    identities = msgspec.json.encode([event.identity for event in events])
-    return hashlib.blake2b(identities, digest_size=16).hexdigest()
+    """The same when the same is published again, as out of a spool, and another when a sender sends it once more."""
+    accepted = msgspec.json.encode([(*event.identity, event.received) for event in events])
+    return hashlib.blake2b(accepted, digest_size=16).hexdigest()

@@ -6,7 +6,7 @@ import socket
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,23 +25,25 @@ from eventsink.errors import (
     WorkerInUse,
 )
 from eventsink.event import Event
-from eventsink.exchange import backlog
-from eventsink.exchange.claim import claim
 from eventsink.exchange.contract import Account, DeadLetter, Spool
-from eventsink.exchange.dead_queue import PREFIX
-from eventsink.exchange.guard import Guard
-from eventsink.exchange.layout import Layout
-from eventsink.exchange.ledger import LEDGER, Ledger, Record
-from eventsink.exchange.novelties import Novelties
-from eventsink.exchange.office import DEAD, Office
-from eventsink.exchange.office_file import Stored
-from eventsink.exchange.pulse import EVERY, Pulse, Pulses, oldest, summary
-from eventsink.exchange.rabbitmq_queue import RabbitQueue
-from eventsink.exchange.wire import pack
+from eventsink.exchange.rabbitmq.accounts import DEAD, Keeper
+from eventsink.exchange.rabbitmq.accounts_file import Book, Stored
+from eventsink.exchange.rabbitmq.claim import claim
+from eventsink.exchange.rabbitmq.dead_queue import PREFIX
+from eventsink.exchange.rabbitmq.entries import Entries
+from eventsink.exchange.rabbitmq.guard import Guard
+from eventsink.exchange.rabbitmq.heartbeats import Heartbeat, Heartbeats, oldest, summary
+from eventsink.exchange.rabbitmq.layout import Layout
+from eventsink.exchange.rabbitmq.missing import Missing
+from eventsink.exchange.rabbitmq.novelties import Novelties
+from eventsink.exchange.rabbitmq.queue import RabbitQueue
+from eventsink.exchange.rabbitmq.settlements import SETTLEMENTS, Record, Settlements
+from eventsink.exchange.rabbitmq.wire import pack
 
 __all__ = ["RabbitExchange", "RabbitOptions"]
 
-OURS = ("dead", "ledger", "pulse", "serve")  # what follows `events.` in names that are no worker's
+OURS = ("dead", "settlements", "heartbeats", "serve")  # what follows `events.` in names that are no worker's
+LOOK_EVERY = 10.0  # seconds
 SETTLED_WITHIN = 2.0  # seconds to wait for what workers have recorded to be filed
 
 _log = structlog.get_logger(__name__)
@@ -66,47 +68,65 @@ class RabbitOptions(msgspec.Struct, frozen=True, kw_only=True):
     destinations: Mapping[str, Sequence[str]] = {}
 
 
+class Depth(msgspec.Struct, frozen=True):
+    """What waits for a worker, as far as can be seen.
+
+    Args:
+        messages: ready, or in the hands of its processes.
+        silent: whether somebody consumes its queue who does not say what is in his hands.
+    """
+
+    messages: int
+    silent: bool
+
+    @property
+    def empty(self) -> bool:
+        """Whether surely nothing waits."""
+        return not self.messages and not self.silent
+
+
 class RabbitExchange:
     """Events in RabbitMQ. Make it with `open`.
 
     Args:
         service: to talk with the broker; without a spool, which is around the whole.
-        office: keeps accounts and dead letters; None where another process does.
+        keeper: keeps accounts and dead letters; None where another process does.
     """
 
-    def __init__(self, service: MessageService, office: Office | None, options: RabbitOptions) -> None:
+    def __init__(self, service: MessageService, keeper: Keeper | None, options: RabbitOptions) -> None:
         self._service = service
-        self._office = office
+        self._keeper = keeper
         self._options = options
         self._layout = Layout(service, options.name, options.destinations)
-        self._ledger = Ledger(service, self._layout.declare)
-        self._pulses = Pulses(service, listen=office is not None)
-        self._pulses.tell(self._own_pulses)
+        self._settlements = Settlements(service, self._layout.declare)
+        self._heartbeats = Heartbeats(service, listen=keeper is not None)
+        self._heartbeats.tell(self._own_heartbeats)
         self._guard = Guard(service, self._known_workers)
-        self._watching = [asyncio.create_task(self._layout.watch(tell=office is not None), name="exchange-layout")]
-        if office:
+        self._watching = [asyncio.create_task(self._layout.watch(tell=keeper is not None), name="exchange-layout")]
+        if keeper:
             self._watching.append(asyncio.create_task(self._guard.watch(), name="exchange-guard"))
+            self._watching.append(asyncio.create_task(self._look_now_and_then(), name="exchange-accounts"))
         self._states: Callable[[], Mapping[str, str]] = dict
         # In containers that share the network of their host, all are process 1 on one host.
         self._process = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._entries = Entries(self._process, keeper.enter if keeper else self._settlements.enter)
+        self._missing = Missing()
         self._queues: dict[str, RabbitQueue] = {}
         self._declaring = asyncio.Lock()
         self._mending = asyncio.Lock()  # of dead letters: none is retried twice
         self._counting = asyncio.Lock()
-        self._unheard = False  # whether a queue has consumers that have not said yet what is in their hands
         self._novelties = Novelties()
-        self._elsewhere = False  # whether a queue has consumers in other processes
-        self._quiet: tuple[float, Mapping[str, backlog.Books]] = 0.0, {}  # since when nothing waits, and the books then
-        self._waiting: dict[str, int] = {}  # as last seen
+        self._depths: dict[str, Depth] = {}  # as last seen
+        self._accepted: dict[str, int] = {}  # as last said
         self._empty: dict[str, float] = {}  # when a queue was last seen empty
 
     @classmethod
-    async def open(cls, address: Address, options: RabbitOptions, office: Path | None = None) -> "RabbitExchange":
+    async def open(cls, address: Address, options: RabbitOptions, keeper: Path | None = None) -> "RabbitExchange":
         """Declare what all need. A broker that is away is waited for later on.
 
         Args:
             address: of the broker.
-            office: file of the accounts, in the one process that keeps them.
+            keeper: file of the accounts, in the one process that keeps them.
 
         Raises:
             BrokerRefuses: a person must change something first.
@@ -114,36 +134,42 @@ class RabbitExchange:
         """
         service = MessageService(address, management=options.management)
         try:
-            opened = await cls._open_office(service, office, options) if office else None
+            opened = await cls._open_keeper(service, keeper, options) if keeper else None
         except BaseException:
             await service.close()
             raise
         exchange = cls(service, opened, options)
+        made: Collection[str] = ()
         try:
-            await exchange._layout.declare()
-        except BaseException as error:
-            if isinstance(error, BrokerUnavailable) and not isinstance(error, BrokerRefuses):
+            try:
+                made = await exchange._layout.declare()
+            except BrokerRefuses:
+                raise
+            except BrokerUnavailable as error:
                 _log.warning("exchange.away", reason=str(error))
-                return exchange
+            if opened:  # a destination that nobody has started yet is seen, with what waits for it
+                for name, types in options.destinations.items():
+                    await opened.register(name, types, fresh=PREFIX + name in made)
+        except BaseException:
             await exchange.close()
             raise
         return exchange
 
     @staticmethod
-    async def _open_office(service: MessageService, path: Path, options: RabbitOptions) -> Office:
+    async def _open_keeper(service: MessageService, path: Path, options: RabbitOptions) -> Keeper:
         try:
             await claim(service)
         except BrokerUnavailable as error:  # it is claimed when the broker is back
             _log.info("exchange.not_claimed", reason=str(error))
-        office = await Office.open(service, path, options.source)
-        for name, types in options.destinations.items():
-            await office.register(name, types)  # one that nobody has started yet is seen, with what waits for it
-        return office
+        return await Keeper.open(service, path, options.source)
 
     # --- publishing --------------------------------------------------------------------------------------------------
 
-    async def publish(self, events: Sequence[Event]) -> None:
+    async def publish(self, events: Sequence[Event], *, counted: bool = True) -> None:
         """Publish events, and wait until RabbitMQ has confirmed that every queue has them on disk.
+
+        Args:
+            counted: whether they enter the accounts here.
 
         Raises:
             Unroutable: no queue takes some of them, which it names; the others are durable.
@@ -159,12 +185,23 @@ class RabbitExchange:
             self._layout.declared = False  # somebody may have deleted what was there at the last look
             returned = {id(message) for message in error.returned}
             back = [event for message, part in packed if id(message) in returned for event in part]
+            if counted:
+                taken = [event for message, part in packed if id(message) not in returned for event in part]
+                self._entries.count(taken)
             raise Unroutable(f"{error} No worker has made its queue yet.", returned=back) from error
         except BrokerUnavailable:
             self._layout.declared = False  # it may be another broker that answers next
             raise
-        if self._office and packed:
-            self._office.note_published(len(packed), len(events))
+        if counted:
+            self._entries.count(events)
+
+    async def publish_again(self, events: Sequence[Event]) -> None:
+        """Publish events of which it is not known whether they were published, and counted, before.
+
+        Raises:
+            Unroutable, BrokerUnavailable: as `publish`.
+        """
+        await self.publish(events, counted=False)
 
     async def check(self) -> None:
         """See whether RabbitMQ has what events are published into.
@@ -178,8 +215,8 @@ class RabbitExchange:
         """Put events into one worker's queue alone."""
         messages = [_alone(message, worker, uuid.uuid4().hex) for message, _ in pack(events, "")]
         await self._service.publish_all(messages)
-        if self._office:
-            await self._office.note_put(worker, len(messages), len(events))
+        if self._keeper:
+            await self._keeper.note_put(worker, len(events), replayed=True)
 
     # --- consuming ---------------------------------------------------------------------------------------------------
 
@@ -200,20 +237,23 @@ class RabbitExchange:
         consumer = self._service.consumer(PREFIX + name, 0)
 
         async def begin() -> None:
-            await self._layout.declare()
-            await self._layout.make([PREFIX + name])
+            made = [*await self._layout.declare(), *await self._layout.make([PREFIX + name])]
+            if self._keeper:
+                await self._keeper.register(name, types, fresh=PREFIX + name in made)
             await consumer.begin()  # one that does not answer is not bound: it would hold up all others
             await self._layout.bind(name, types)
-            await self._ledger.write(Record(name, list(types)))
+            await self._settlements.write(Record(name, list(types)))
 
-        queue = RabbitQueue(name, types, consumer, begin, self._ledger, self._options.source, self._novelties)
+        if self._keeper:
+            await self._read_up(self._keeper)  # what was published before is not for it
+        queue = RabbitQueue(name, types, consumer, begin, self._settlements, self._options.source, self._novelties)
         try:
             await begin()
         except BrokerRefuses:
             raise
         except BrokerUnavailable as error:
-            if self._office:
-                await self._office.register(name, types)
+            if self._keeper:
+                await self._keeper.register(name, types)
             _log.warning("exchange.queue_not_made_yet", queue=name, reason=str(error))
         self._queues[name] = queue
         return queue
@@ -224,7 +264,7 @@ class RabbitExchange:
 
     def states(self) -> dict[str, str]:
         """What the workers of other processes say that they are doing."""
-        return {worker: summary(pulses) for worker, pulses in self._pulses.of_others().items()}
+        return {worker: summary(heartbeats) for worker, heartbeats in self._heartbeats.of_others().items()}
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
@@ -240,9 +280,9 @@ class RabbitExchange:
         Raises:
             NotKeptHere: this process keeps no accounts.
         """
-        office = self._need_office()
+        keeper = self._need_keeper()
         async with self._counting:
-            return await self._count(office)
+            return await self._count(keeper)
 
     async def spool(self) -> Spool:
         """Nothing waits here for RabbitMQ: that is what the spool around it does."""
@@ -250,18 +290,18 @@ class RabbitExchange:
 
     async def dead_letters(self, *, worker: str | None = None, after: int = 0, limit: int = 100) -> list[DeadLetter]:
         """Dead letters above a number, in order."""
-        office = self._need_office()
+        keeper = self._need_keeper()
         try:
-            await self._catch_up(office)
+            await self._catch_up(keeper)
         except BrokerUnavailable as error:
             _log.info("exchange.dead_letters_of_before", reason=str(error))
-        return await office.dead_letters(worker, after, limit)
+        return await keeper.dead_letters(worker, after, limit)
 
     async def retry(self, ids: Sequence[int]) -> int:
         """Put dead letters back into the queues that they came from."""
-        office = self._need_office()
+        keeper = self._need_keeper()
         async with self._mending:
-            again = [(letter[0], letter[1], _again(letter)) for letter in await office.find(list(dict.fromkeys(ids)))]
+            again = [(letter[0], letter[1], _again(letter)) for letter in await keeper.find(list(dict.fromkeys(ids)))]
             kept: set[int] = set()
             try:
                 await self._service.publish_all([message for *_, message in again])
@@ -270,14 +310,14 @@ class RabbitExchange:
                 kept = {number for number, _, message in again if id(message) in returned}
             gone = [(number, worker) for number, worker, _ in again if number not in kept]
             for worker, messages in Counter(worker for _, worker in gone).items():
-                await office.note_put(worker, messages, messages)
-            return await office.remove([number for number, _ in gone], dropped=False)
+                await keeper.note_put(worker, messages, replayed=False)
+            return await keeper.remove([number for number, _ in gone], dropped=False)
 
     async def drop(self, ids: Sequence[int]) -> int:
         """Throw dead letters away."""
-        office = self._need_office()
+        keeper = self._need_keeper()
         async with self._mending:
-            return await office.remove(ids, dropped=True)
+            return await keeper.remove(ids, dropped=True)
 
     async def forget(self, worker: str) -> int:
         """Take away the queue of a worker that nobody needs any more. Where it is configured, it is made again.
@@ -287,7 +327,7 @@ class RabbitExchange:
             KeyError: there is no such worker.
             NotKeptHere: this process keeps no accounts.
         """
-        office, account = self._need_office(), (await self.accounts())[worker]
+        keeper, account = self._need_keeper(), (await self.accounts())[worker]
         try:
             consumers = (await self._service.depth(PREFIX + worker)).consumers
         except BrokerRefuses as error:
@@ -296,9 +336,9 @@ class RabbitExchange:
             consumers = 0  # somebody has deleted it already
         if consumers:
             raise WorkerInUse(f"{worker} runs: stop its process first, and take it out of the settings.")
+        await self._layout.forget(worker)
         await self._service.delete_queue(PREFIX + worker)  # also if it is not there
-        self._layout.forget(worker)
-        await office.forget(worker)
+        await keeper.forget(worker)
         return account.waiting
 
     async def close(self) -> None:
@@ -308,63 +348,77 @@ class RabbitExchange:
         await asyncio.gather(*self._watching, return_exceptions=True)
         for queue in self._queues.values():
             queue.end()
-        await self._pulses.close()
+        await self._heartbeats.close()
+        await self._entries.close()
         try:
-            await self._ledger.settle_up()
+            await self._settlements.settle_up()
         except (BrokerUnavailable, TimeoutError) as error:
             _log.warning("exchange.counts_lost", reason=str(error))
-        if self._office:
-            await self._office.close()
+        if self._keeper:
+            await self._keeper.close()
         await self._service.close()
 
     # --- how ---------------------------------------------------------------------------------------------------------
 
     async def _known_workers(self) -> list[str]:
-        return [*await self._need_office().books()]
+        return [*await self._need_keeper().books()]
 
-    async def _count(self, office: Office) -> dict[str, Account]:
-        before: dict[str, backlog.Books] = {}
-        depths: dict[str, int] | None = None
+    async def _look_now_and_then(self) -> None:
+        """What is missing is found, and said in the log, also while nobody asks."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            try:
+                await self.accounts()
+            except ExchangeUnavailable as error:
+                _log.info("exchange.accounts_not_looked_at", reason=str(error))
+
+    async def _count(self, keeper: Keeper) -> dict[str, Account]:
+        """In this order nothing that is on its way is taken for missing.
+
+        First what has entered is read, then whether the queues are empty, then what was settled of it.
+        """
+        before: dict[str, Book] = {}
+        idle: list[str] = []
         try:
-            await self._ledger.settle_up()
-            before = await office.books()
-            # In this order an event is seen at least once: ready in its queue, then in a hand, then in the ledger.
-            depths = await self._depths([*before])
-            await self._catch_up(office)
-        except BrokerUnavailable as error:
+            await self._settlements.settle_up()
+            await self._entries.report()
+            before = await keeper.books()
+            self._depths = await self._look([*before])
+            if await self._catch_up(keeper):
+                idle = [name for name, depth in self._depths.items() if depth.empty]
+        except ExchangeUnavailable as error:
             _log.info("exchange.accounts_of_before", reason=str(error))
-        books = await office.books()
-        if depths is not None:
-            depths |= dict.fromkeys(books.keys() - depths.keys(), 0)  # filed first meanwhile
-            self._waiting = backlog.waiting(books, depths, office.events_per_message)
-            if books == before and self._is_quiet(books, depths):  # nothing was settled while the queues were looked at
-                await self._note_even(office, backlog.even(books, depths))
-        return {name: self._account(name, book) for name, book in books.items()}
-
-    def _is_quiet(self, books: Mapping[str, backlog.Books], depths: Mapping[str, int]) -> bool:
-        """Whether nothing has waited for so long that other processes would have said by now if it were otherwise."""
-        now = time.monotonic()
-        if any(depths.values()) or books != self._quiet[1]:
-            self._quiet = now, books
-        return not self._unheard and (not self._elsewhere or now - self._quiet[0] > 2 * EVERY)
-
-    async def _note_even(self, office: Office, zeros: Mapping[str, int]) -> None:
+        books = await keeper.books()
         try:
-            await office.set_even(zeros)
+            begun, missing = self._missing.judge(before, books, idle)
+            if begun or missing:
+                await keeper.begin(begun)
+                await keeper.note_missing(missing)
+                books = await keeper.books()
         except ExchangeUnavailable as error:  # the disk is full: it is noted the next time
             _log.info("exchange.not_noted", reason=str(error))
+        return {name: self._account(name, book, idle=name in idle) for name, book in books.items()}
 
-    async def _catch_up(self, office: Office) -> None:
+    async def _read_up(self, keeper: Keeper) -> None:
+        """Have all in the accounts that is known here."""
+        try:
+            await self._entries.report()
+            await self._catch_up(keeper)
+        except ExchangeUnavailable as error:
+            _log.info("exchange.not_read_up", reason=str(error))
+
+    async def _catch_up(self, keeper: Keeper) -> bool:
         """Wait until what was recorded is filed; not for ever, for under load something is recorded all the time."""
         deadline = time.monotonic() + SETTLED_WITHIN
         idle = 0
         while idle < 2 and time.monotonic() < deadline:
-            ready = (await self._service.depth(LEDGER)).ready + (await self._service.depth(DEAD)).ready
-            idle = idle + 1 if not ready and not office.busy else 0
+            ready = (await self._service.depth(SETTLEMENTS)).ready + (await self._service.depth(DEAD)).ready
+            idle = idle + 1 if not ready and not keeper.busy else 0
             await asyncio.sleep(0.002)  # what is on its way from the broker arrives meanwhile
+        return idle == 2
 
-    async def _depths(self, workers: Sequence[str]) -> dict[str, int]:
-        """Messages of each worker that are not settled: those ready in its queue, and those in its processes' hands."""
+    async def _look(self, workers: Sequence[str]) -> dict[str, Depth]:
+        """What waits for each worker: in its queue, and in the hands of its processes."""
         found: dict[str, amqp.Depth] = {}
         for worker in workers:
             try:
@@ -373,57 +427,60 @@ class RabbitExchange:
                 if error.code != 404:
                     raise
                 found[worker] = amqp.Depth(0, 0)  # its queue was deleted, and what waited in it
-        await self._pulses.fresh()
-        others = self._pulses.of_others()
-        self._unheard = self._elsewhere = False
+        await self._heartbeats.fresh()
+        others = self._heartbeats.of_others()
         depths = {}
         for worker, depth in found.items():
-            ready, consumers = depth.ready, depth.consumers
             own = self._queues[worker].in_hand().messages if worker in self._queues else 0
-            heard = others.get(worker, ())
-            self._elsewhere |= consumers > (worker in self._queues)
-            self._unheard |= consumers > len(heard) + (worker in self._queues)
-            depths[worker] = ready + own + (sum(pulse.messages for pulse in heard) if consumers else 0)
+            heard = others.get(worker, ()) if depth.consumers else ()
+            silent = depth.consumers > len(heard) + (worker in self._queues)
+            depths[worker] = Depth(depth.ready + own + sum(heartbeat.messages for heartbeat in heard), silent)
         return depths
 
-    def _account(self, name: str, book: backlog.Books) -> Account:
-        waiting = self._waiting.get(name, 0)
+    def _account(self, name: str, book: Book, *, idle: bool) -> Account:
+        missing, depth = book.missing, self._depths.get(name)
+        # What others have published is not counted before somebody has settled it: each message has one event at least.
+        waiting = max(book.left - missing, depth.messages if depth else 0)
+        accepted = book.settled + waiting + missing
+        if not idle:  # some are on their way between two places that were looked at one after the other
+            waiting += max(self._accepted.get(name, 0) - accepted, 0)
+        self._accepted[name] = book.settled + waiting + missing
         now = time.time()
         if not waiting:
             self._empty[name] = now
         since = self._oldest(name)
         lag = (datetime.now(UTC) - since).total_seconds() if since else now - self._empty.setdefault(name, now)
-        dead = book.dead + book.dropped
         return Account(
-            accepted=book.delivered + waiting + dead,
+            accepted=self._accepted[name],
             delivered=book.delivered,
             waiting=waiting,
-            dead=dead,
+            dead=book.dead + book.dropped,
             dropped=book.dropped,
-            lost=0,
+            missing=missing,
+            missing_since=book.missing_since,
             lag_seconds=round(max(lag, 0.001), 3) if waiting else 0.0,
         )
 
     def _oldest(self, name: str) -> datetime | None:
-        found = oldest(self._pulses.of_others().get(name, ()))
+        found = oldest(self._heartbeats.of_others().get(name, ()))
         own = self._queues[name].in_hand().oldest if name in self._queues else None
         return min((moment for moment in (found, own) if moment), default=None)
 
-    def _own_pulses(self) -> list[Pulse]:
+    def _own_heartbeats(self) -> list[Heartbeat]:
         states = self._states()
-        pulses = []
+        heartbeats = []
         for name, queue in self._queues.items():
             hand = queue.in_hand()
             state = states.get(name, "")
-            pulses.append(
-                Pulse(worker=name, process=self._process, state=state, messages=hand.messages, oldest=hand.oldest)
+            heartbeats.append(
+                Heartbeat(worker=name, process=self._process, state=state, messages=hand.messages, oldest=hand.oldest)
             )
-        return pulses
+        return heartbeats
 
-    def _need_office(self) -> Office:
-        if self._office is None:
+    def _need_keeper(self) -> Keeper:
+        if self._keeper is None:
             raise NotKeptHere("This process keeps no accounts: ask the one that runs `eventsink serve`.")
-        return self._office
+        return self._keeper
 
 
 def _alone(message: Message, worker: str, key: str) -> Message:

@@ -8,6 +8,7 @@ and the dead letters. All functions run on the thread that owns the connection.
 import sqlite3
 import zlib
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 __all__ = ["Letter", "NumberedLetter", "Row", "connect", "prepare"]
@@ -24,6 +25,7 @@ CREATE TABLE IF NOT EXISTS queues (
     put_back INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0,
     lost INTEGER NOT NULL DEFAULT 0
 );
+CREATE TABLE IF NOT EXISTS missing (queue TEXT PRIMARY KEY, since TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS put_back (id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, line BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS put_back_queue ON put_back (queue, id);
 CREATE TABLE IF NOT EXISTS dead_letters (
@@ -138,6 +140,8 @@ def advance(  # noqa: PLR0913 - a statement and its values
     )
     if moved.rowcount != 1:
         raise ValueError(f"queue {name} is not at {begin}: batches are settled in their order, and once")
+    if lost:
+        connection.execute("INSERT OR REPLACE INTO missing VALUES (?, ?)", (name, datetime.now(UTC).isoformat()))
 
 
 def purge(connection: sqlite3.Connection, most: int = PURGED) -> int:
@@ -194,7 +198,8 @@ def count_put_back(connection: sqlite3.Connection, name: str) -> int:
 
 
 def put_back(connection: sqlite3.Connection, name: str, lines: Sequence[bytes]) -> None:
-    """Put events into one queue alone."""
+    """Put events into one queue alone: a replay, which makes good what is missing there."""
+    connection.execute("DELETE FROM missing WHERE queue = ?", (name,))
     connection.executemany("INSERT INTO put_back (queue, line) VALUES (?, ?)", [(name, line) for line in lines])
     connection.execute("UPDATE queues SET put_back = put_back + ? WHERE name = ?", (len(lines), name))
 
@@ -251,10 +256,11 @@ def drop(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
     return dropped
 
 
-def books(connection: sqlite3.Connection) -> list[tuple[str, int, int, int, int, int, int, int, int]]:
-    """For each queue: name, start, cursor, put back ever, delivered, dropped, lost, put back and waiting, dead."""
+def books(connection: sqlite3.Connection) -> list[tuple[str, int, int, int, int, int, int, str | None, int, int]]:
+    """For each queue: name, start, cursor, put back, delivered, dropped, lost and since when, waiting again, dead."""
     return connection.execute(
         "SELECT name, start, cursor, put_back, delivered, dropped, lost,"
+        " (SELECT since FROM missing m WHERE m.queue = q.name),"
         " (SELECT count(*) FROM put_back p WHERE p.queue = q.name),"
         " (SELECT count(*) FROM dead_letters d WHERE d.queue = q.name) FROM queues q ORDER BY name"
     ).fetchall()

@@ -6,8 +6,8 @@ from typing import Any
 
 from eventsink.amqp import Delivery
 from eventsink.event import encode
-from eventsink.exchange.ledger import Letter, Record, Settlement
-from eventsink.exchange.wire import OURS, key_of, unpack
+from eventsink.exchange.rabbitmq.settlements import Letter, Record, Settlement
+from eventsink.exchange.rabbitmq.wire import APP, OURS, key_of, unpack
 
 __all__ = ["PREFIX", "as_record"]
 
@@ -37,10 +37,11 @@ def as_record(delivery: Delivery, source: str) -> Record:
         Letter(f"{text} {broken.reason}", count, now, now, None, broken.properties, broken.body)
         for broken in parcel.broken
     ]
-    kind = parcel.events[0].type if parcel.events else ""
-    alone = not death.get("exchange")
+    keys, alone = death.get("routing-keys"), not death.get("exchange")
+    kind = str(keys[0]) if isinstance(keys, list) and keys else ""
     surely = bool(delivery.properties.message_id) or delivery.redelivered
-    settlement = Settlement(key_of(delivery), kind, alone, len(letters), letters, surely)
+    foreign = delivery.properties.app_id != APP
+    settlement = Settlement(key_of(delivery), kind, alone, len(letters), letters, surely, foreign)
     return Record(str(death.get("queue", "events.unknown")).removeprefix(PREFIX), None, [settlement])
 
 

@@ -1,14 +1,12 @@
-"""The office: keeps the books of all workers, wherever they run, and the dead letters of all of them.
+"""Keeps the accounts of all workers, wherever they run, and the dead letters of all of them.
 
-One process of an installation has it, the one that runs `eventsink serve`. It reads the ledger, in which workers record
-what they settle, into a file, each message once. What waits it asks the broker.
+One process of an installation does, the one that runs `eventsink serve`. It reads the queue in which front doors record
+what they publish and workers what they settle, into a file, each message once.
 """
 
 import asyncio
 import os
 import sqlite3
-import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -22,26 +20,25 @@ from eventsink.amqp import Consumer, Delivery, MessageService
 from eventsink.causes import why
 from eventsink.durable import hold
 from eventsink.errors import BrokerUnavailable, ExchangeUnavailable
-from eventsink.exchange import office_file
 from eventsink.exchange.contract import DeadLetter
-from eventsink.exchange.dead_queue import as_record
-from eventsink.exchange.ledger import LEDGER, Record, Settlement
-from eventsink.exchange.office_file import Books, Stored
+from eventsink.exchange.rabbitmq import accounts_file
+from eventsink.exchange.rabbitmq.accounts_file import Book, Stored
+from eventsink.exchange.rabbitmq.dead_queue import as_record
+from eventsink.exchange.rabbitmq.settlements import SETTLEMENTS, Entered, Record, Settlement
 
-__all__ = ["Office"]
+__all__ = ["Keeper"]
 
 DEAD = "events.dead"
-PATIENCE = 1.0  # seconds between two attempts to read the ledger while the broker is away
-FOLLOW_WITHIN = 5.0  # seconds
+PATIENCE = 1.0  # seconds between two attempts to read while the broker is away
 FORGET_EVERY = 1000  # records
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
-_records = msgspec.msgpack.Decoder(Record)
+_records = msgspec.msgpack.Decoder(Record | Entered)
 
 
-class Office:
-    """Reads the ledger as long as it is open. Make it with `open`.
+class Keeper:
+    """Reads what is recorded as long as it is open. Make it with `open`.
 
     Args:
         service: to consume with.
@@ -53,22 +50,18 @@ class Office:
     def __init__(self, service: MessageService, database: sqlite3.Connection, lock: int, source: str) -> None:
         self._database = database
         self._lock = lock
-        self._thread = ThreadPoolExecutor(1, "office")
-        self._seen = office_file.seen(database)
-        messages, events = office_file.ever(database)
-        # Messages and events of the last records; at first, what all of them held on the average.
-        self._recent: deque[tuple[int, float]] = deque([(1, events / messages)] if messages else (), maxlen=50)
+        self._thread = ThreadPoolExecutor(1, "keeper")
+        self._seen = accounts_file.seen(database)
         self._filed = 0
         self._busy: set[str] = set()
-        self._ledger = service.consumer(LEDGER, 200)
-        dead = service.consumer(DEAD, 200)
+        settlements, dead = service.consumer(SETTLEMENTS, 200), service.consumer(DEAD, 200)
         self._reading = [
-            asyncio.create_task(self._read(self._ledger, _decode), name="office-ledger"),
-            asyncio.create_task(self._read(dead, lambda delivery: as_record(delivery, source)), name="office-dead"),
+            asyncio.create_task(self._read(settlements, _decode), name="keeper-settlements"),
+            asyncio.create_task(self._read(dead, lambda delivery: as_record(delivery, source)), name="keeper-dead"),
         ]
 
     @classmethod
-    async def open(cls, service: MessageService, path: Path, source: str) -> "Office":
+    async def open(cls, service: MessageService, path: Path, source: str) -> "Keeper":
         """Open the file, or make it, and begin to read.
 
         Args:
@@ -84,7 +77,7 @@ class Office:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = hold(path.with_suffix(".lock"))
-            return cls(service, office_file.connect(path), lock, source)
+            return cls(service, accounts_file.connect(path), lock, source)
         except (OSError, sqlite3.Error) as error:
             if lock >= 0:
                 os.close(lock)
@@ -95,50 +88,51 @@ class Office:
         """Whether records have come that are not filed yet."""
         return bool(self._busy)
 
-    @property
-    def events_per_message(self) -> float:
-        """How many events a message held lately."""
-        messages = sum(count for count, _ in self._recent)
-        return sum(events for _, events in self._recent) / messages if messages else 1.0
+    async def books(self) -> dict[str, Book]:
+        """The account of every worker, all of one moment."""
+        return await self._run(accounts_file.books)
 
-    def note_published(self, messages: int, events: int) -> None:
-        """Note what messages hold before anybody has settled them."""
-        self._recent.append((messages, events))
+    async def enter(self, entered: Entered) -> None:
+        """Count what a front door has published."""
+        await self._change(lambda c: accounts_file.enter(c, entered))
 
-    async def books(self) -> dict[str, Books]:
-        """The counts of every worker, of one moment."""
-        return await self._run(office_file.books)
+    async def begin(self, workers: Sequence[str]) -> None:
+        """Begin the accounts of workers of which the queues are empty."""
+        await self._change(lambda c: accounts_file.begin(c, workers))
 
-    async def set_even(self, zeros: Mapping[str, int]) -> None:
-        """Note which workers wait for nothing, and what their surplus lacks."""
-        if zeros:
-            await self._change(lambda c: office_file.set_even(c, zeros))
+    async def note_missing(self, missing: Mapping[str, int]) -> None:
+        """Note how many events of each worker are nowhere."""
+        await self._change(lambda c: accounts_file.note_missing(c, missing))
 
-    async def note_put(self, worker: str, messages: int, events: int) -> None:
+    async def note_put(self, worker: str, events: int, *, replayed: bool) -> None:
         """Note what was put into a worker's queue alone."""
-        await self._change(lambda c: office_file.note_put(c, worker, messages, events))
+        await self._change(lambda c: accounts_file.note_put(c, worker, events, replayed=replayed))
 
-    async def register(self, worker: str, types: Sequence[str]) -> None:
-        """Know a worker before it has settled anything."""
-        await self._change(lambda c: office_file.file(c, Record(worker, list(types)), ()))
+    async def register(self, worker: str, types: Sequence[str], *, fresh: bool = False) -> None:
+        """Know a worker before it has settled anything.
+
+        Args:
+            fresh: whether its queue was made just now.
+        """
+        await self._change(lambda c: accounts_file.enrol(c, worker, types, fresh=fresh))
 
     async def forget(self, worker: str) -> None:
         """Know nothing more of a worker."""
-        await self._change(lambda c: office_file.forget_worker(c, worker))
+        await self._change(lambda c: accounts_file.forget_worker(c, worker))
 
     async def dead_letters(self, worker: str | None, after: int, limit: int) -> list[DeadLetter]:
         """Dead letters above a number, in order."""
         return [
-            _dead_letter(row) for row in await self._run(lambda c: office_file.dead_letters(c, worker, after, limit))
+            _dead_letter(row) for row in await self._run(lambda c: accounts_file.dead_letters(c, worker, after, limit))
         ]
 
     async def find(self, ids: Sequence[int]) -> list[Stored]:
         """The dead letters of these numbers, as they are kept."""
-        return await self._run(lambda c: office_file.find(c, ids))
+        return await self._run(lambda c: accounts_file.find(c, ids))
 
     async def remove(self, ids: Sequence[int], *, dropped: bool) -> int:
         """Remove dead letters. Returns how many there were."""
-        return await self._change(lambda c: office_file.remove(c, ids, dropped=dropped))
+        return await self._change(lambda c: accounts_file.remove(c, ids, dropped=dropped))
 
     async def close(self) -> None:
         """Stop reading and close the file. Safe to call twice."""
@@ -152,9 +146,9 @@ class Office:
             os.close(self._lock)
         self._lock = -1
 
-    # --- reading the ledger ------------------------------------------------------------------------------------------
+    # --- reading -----------------------------------------------------------------------------------------------------
 
-    async def _read(self, consumer: Consumer, decode: Callable[[Delivery], Record | None]) -> None:
+    async def _read(self, consumer: Consumer, decode: Callable[[Delivery], Record | Entered | None]) -> None:
         try:
             while True:
                 try:
@@ -162,13 +156,13 @@ class Office:
                 except BrokerUnavailable:  # the exchange itself says so
                     await asyncio.sleep(PATIENCE)
                 except Exception:  # noqa: BLE001 - a bug of ours: said, and no reason to count nothing any more
-                    _log.exception("office.failed")
+                    _log.exception("keeper.failed")
                     consumer.end()
                     await asyncio.sleep(PATIENCE)
         finally:
             consumer.end()
 
-    async def _read_some(self, consumer: Consumer, decode: Callable[[Delivery], Record | None]) -> None:
+    async def _read_some(self, consumer: Consumer, decode: Callable[[Delivery], Record | Entered | None]) -> None:
         await consumer.begin()
         if not consumer.waiting:
             self._busy.discard(consumer.queue)
@@ -178,47 +172,36 @@ class Office:
         self._busy.add(consumer.queue)
         generation, deliveries = consumer.generation, [consumer.take() for _ in range(len(consumer.waiting))]
         records = [record for record in map(decode, deliveries) if record is not None]
-        if consumer is not self._ledger:
-            await self._follow_ledger()
         attempt = 0
         while not await self._filed_at(records, attempt):
             attempt += 1
             await asyncio.sleep(PATIENCE)
         consumer.acknowledge(deliveries[-1].tag, generation)
 
-    async def _follow_ledger(self) -> None:
-        """Wait until the ledger is read: a worker that was there before a letter is to be known before it.
-
-        Not for ever, for under load the ledger is written all the time.
-        """
-        deadline = time.monotonic() + FOLLOW_WITHIN
-        idle = 0
-        while idle < 2 and time.monotonic() < deadline:
-            ledger = self._ledger
-            idle = idle + 1 if ledger.open and not ledger.waiting and ledger.queue not in self._busy else 0
-            await asyncio.sleep(0.05)  # what is on its way from the broker arrives meanwhile
-
-    async def _filed_at(self, records: Sequence[Record], attempt: int) -> bool:
+    async def _filed_at(self, records: Sequence[Record | Entered], attempt: int) -> bool:
         """File records. False: the disk is full; they are held, for RabbitMQ 4 drops what is offered too often."""
         try:
             await self._file(records)
         except ExchangeUnavailable as error:
             if attempt % 60 == 0:
-                _log.error("office.not_filed", reason=str(error))
+                _log.error("keeper.not_filed", reason=str(error))
             return False
         return True
 
-    async def _file(self, records: Sequence[Record]) -> None:
+    async def _file(self, records: Sequence[Record | Entered]) -> None:
         """Count what was not counted before, in one transaction."""
-        fresh = [(record, self._unseen(record)) for record in records]
+        entered = [record for record in records if isinstance(record, Entered)]
+        fresh = [(record, self._unseen(record)) for record in records if isinstance(record, Record)]
 
         def write(connection: sqlite3.Connection) -> None:
+            for entry in entered:
+                accounts_file.enter(connection, entry)
             for record, settlements in fresh:
-                office_file.file(connection, record, settlements)
+                accounts_file.file(connection, record, settlements)
             self._filed += len(records)
             if self._filed >= FORGET_EVERY:
                 self._filed = 0
-                office_file.forget(connection)
+                accounts_file.forget(connection)
 
         try:
             await self._change(write)
@@ -227,9 +210,6 @@ class Office:
                 for key in (record.id, *(settlement.key for settlement in settlements)):
                     self._seen[record.worker].pop(key, None)
             raise
-        for _, settlements in fresh:
-            if settlements:
-                self._recent.append((len(settlements), sum(settlement.events for settlement in settlements)))
 
     def _unseen(self, record: Record) -> list[Settlement]:
         """The settlements of messages that were not counted before, which are known from now on."""
@@ -242,7 +222,7 @@ class Office:
             if settlement.key not in seen or not settlement.surely:
                 seen[settlement.key] = None
                 unseen.append(settlement)
-        while len(seen) > office_file.REMEMBERED:
+        while len(seen) > accounts_file.REMEMBERED:
             del seen[next(iter(seen))]
         return unseen
 
@@ -269,12 +249,13 @@ class Office:
             raise ExchangeUnavailable(f"The accounts cannot be read or written: {why(error)}.") from error
 
 
-def _decode(delivery: Delivery) -> Record | None:
+def _decode(delivery: Delivery) -> Record | Entered | None:
     try:
-        return _records.decode(delivery.body)
+        record: Record | Entered = _records.decode(delivery.body)
     except msgspec.MsgspecError as error:
-        _log.error("office.no_record", reason=str(error), bytes=len(delivery.body))
+        _log.error("keeper.no_record", reason=str(error), bytes=len(delivery.body))
         return None
+    return record
 
 
 def _dead_letter(row: Stored) -> DeadLetter:

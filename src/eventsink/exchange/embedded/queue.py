@@ -10,9 +10,9 @@ import structlog
 
 from eventsink.errors import MalformedBody
 from eventsink.event import Event, decode, decode_lines, encode
-from eventsink.exchange import sqlite_log
 from eventsink.exchange.contract import Batch, Failure
-from eventsink.exchange.log_file import LogFile
+from eventsink.exchange.embedded import sqlite_log
+from eventsink.exchange.embedded.log_file import LogFile
 
 __all__ = ["EmbeddedBatch", "EmbeddedQueue"]
 

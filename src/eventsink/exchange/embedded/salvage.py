@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from eventsink.durable import read_both_ways, set_aside
-from eventsink.exchange import sqlite_log
+from eventsink.exchange.embedded import sqlite_log
 
 __all__ = ["salvage"]
 

@@ -13,8 +13,8 @@ import structlog
 from eventsink.causes import why
 from eventsink.durable import GroupCommit, Room, hold
 from eventsink.errors import ExchangeUnavailable
-from eventsink.exchange import sqlite_log
-from eventsink.exchange.salvage import salvage
+from eventsink.exchange.embedded import sqlite_log
+from eventsink.exchange.embedded.salvage import salvage
 
 __all__ = ["LogFile"]
 

@@ -9,10 +9,10 @@ import msgspec
 
 from eventsink.errors import ExchangeFull, WorkerInUse
 from eventsink.event import Event, decode, encode
-from eventsink.exchange import sqlite_log
 from eventsink.exchange.contract import Account, DeadLetter, Spool
-from eventsink.exchange.embedded_queue import EmbeddedQueue
-from eventsink.exchange.log_file import LogFile
+from eventsink.exchange.embedded import sqlite_log
+from eventsink.exchange.embedded.log_file import LogFile
+from eventsink.exchange.embedded.queue import EmbeddedQueue
 
 __all__ = ["EmbeddedExchange"]
 
@@ -139,15 +139,18 @@ def _accounts(connection: sqlite3.Connection) -> dict[str, Account]:
     head = sqlite_log.head(connection)
     now = datetime.now(UTC)
     accounts = {}
-    for name, start, cursor, put_back, delivered, dropped, lost, waiting_again, dead in sqlite_log.books(connection):
+    for name, start, cursor, put_back, delivered, dropped, lost, since, waiting_again, dead in sqlite_log.books(
+        connection
+    ):
         oldest = _oldest(connection, name, cursor) if waiting_again or cursor < head else None
         accounts[name] = Account(
-            accepted=head - start + put_back - lost,
+            accepted=head - start + put_back,
             delivered=delivered,
             waiting=head - cursor + waiting_again,
             dead=dead + dropped,
             dropped=dropped,
-            lost=lost,
+            missing=lost,
+            missing_since=datetime.fromisoformat(since) if since else None,
             lag_seconds=round(max((now - oldest.received).total_seconds(), 0.0), 3) if oldest else 0.0,
         )
     return accounts

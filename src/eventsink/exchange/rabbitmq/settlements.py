@@ -1,8 +1,8 @@
-"""What workers write down when they settle messages, so that every count is kept once, whoever is killed in between.
+"""What workers record when they settle messages, so that each is counted once, whoever is killed in between.
 
-A worker settles in this order: the destination has the events; the record is durable in the ledger, a queue of the
-broker; then the messages are acknowledged. Killed before the last step, the messages come again, are delivered again
-(which the destination forgives) and recorded again, and the office knows them by their keys.
+A worker settles in this order: the destination has the events; the record is durable in a queue of the broker; then the
+messages are acknowledged. Killed before the last step, the messages come again, are delivered again (the destination
+deduplicates) and recorded again, and who keeps the accounts knows them by their keys.
 """
 
 from collections import deque
@@ -15,9 +15,9 @@ import msgspec
 from eventsink.amqp import Message, MessageService
 from eventsink.errors import BrokerUnavailable, Unroutable
 
-__all__ = ["LEDGER", "Ledger", "Letter", "Record", "Settlement"]
+__all__ = ["SETTLEMENTS", "Letter", "Record", "Settlement", "Settlements"]
 
-LEDGER = "events.ledger"
+SETTLEMENTS = "events.settlements"
 OWED = 10_000  # records that are kept back at most while the broker takes none
 
 
@@ -42,8 +42,9 @@ class Settlement(msgspec.Struct, frozen=True, array_like=True):
 
     Args:
         key: what it is known by when it comes again.
-        kind: type of its events.
+        kind: its routing key, which is the type of its events where it is ours: what decides who gets it.
         alone: whether it was put into this worker's queue alone.
+        foreign: whether somebody else published it, so that nobody has counted it at its entry.
         events: how many it held, the broken ones included.
         letters: those that were not delivered.
         surely: whether the same key means the same message: it brings an id, or the broker has delivered it before. Two
@@ -56,9 +57,10 @@ class Settlement(msgspec.Struct, frozen=True, array_like=True):
     events: int
     letters: list[Letter] = []
     surely: bool = True
+    foreign: bool = False
 
 
-class Record(msgspec.Struct, frozen=True, array_like=True):
+class Record(msgspec.Struct, frozen=True, array_like=True, tag="settled"):
     """What one worker has settled in one go; nothing, when it only says that its queue is there.
 
     Args:
@@ -72,18 +74,30 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     id: str = ""
 
 
+class Entered(msgspec.Struct, frozen=True, array_like=True, tag="entered"):
+    """What one front door has published, ever since it began.
+
+    Args:
+        door: a name that no other process has.
+        events: by type, how many it told of before, and how many there are now; where they differ.
+    """
+
+    door: str
+    events: dict[str, tuple[int, int]]
+
+
 _encoder = msgspec.msgpack.Encoder()
 
 
-class Ledger:
+class Settlements:
     """Writes records.
 
     Args:
         service: to publish with.
-        declare: makes the ledger, should somebody have deleted it.
+        declare: makes their queue, should somebody have deleted it.
     """
 
-    def __init__(self, service: MessageService, declare: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, service: MessageService, declare: Callable[[], Awaitable[object]]) -> None:
         self._service = service
         self._declare = declare
         self._owed: deque[Record] = deque()
@@ -95,7 +109,7 @@ class Ledger:
         owed for a while, and written with the next record. Dead letters are never owed.
 
         Raises:
-            BrokerUnavailable: it may be in the ledger or not; write it again.
+            BrokerUnavailable: it may be in their queue or not; write it again.
         """
         try:
             if not self._may_owe(record):
@@ -105,6 +119,18 @@ class Ledger:
             if not self._may_owe(record):
                 raise
         self._owed.append(record)
+
+    def owed(self, worker: str) -> int:
+        """Messages that a worker has settled, and of which the records are owed."""
+        return sum(len(record.settled) for record in self._owed if record.worker == worker)
+
+    async def enter(self, entered: Entered) -> None:
+        """Make durable what a front door has published.
+
+        Raises:
+            BrokerUnavailable: it may be in their queue or not; write it again.
+        """
+        await self._publish_all([_message(entered)])
 
     async def settle_up(self) -> None:
         """Write what is owed, unless the broker says that it takes nothing.
@@ -123,15 +149,18 @@ class Ledger:
         owed, self._owed = self._owed, deque()  # what others come to owe meanwhile is not written with it
         messages = [_message(record) for record in (*owed, *records)]
         try:
-            try:
-                await self._service.publish_all(messages)
-            except Unroutable:
-                await self._declare()
-                await self._service.publish_all(messages)
+            await self._publish_all(messages)
         except BaseException:
             self._owed.extendleft(reversed(owed))
             raise
 
+    async def _publish_all(self, messages: Sequence[Message]) -> None:
+        try:
+            await self._service.publish_all(messages)
+        except Unroutable:
+            await self._declare()
+            await self._service.publish_all(messages)
 
-def _message(record: Record) -> Message:
-    return Message(body=_encoder.encode(record), routing_key=LEDGER, content_type="application/msgpack")
+
+def _message(record: Record | Entered) -> Message:
+    return Message(body=_encoder.encode(record), routing_key=SETTLEMENTS, content_type="application/msgpack")

@@ -15,11 +15,11 @@ from eventsink import amqp
 from eventsink.amqp import Binding, MessageService
 from eventsink.catalogue import CATALOGUE
 from eventsink.errors import BrokerRefuses, BrokerUnavailable
-from eventsink.exchange.claim import taken
-from eventsink.exchange.dead_queue import PREFIX
-from eventsink.exchange.ledger import LEDGER
-from eventsink.exchange.office import DEAD
-from eventsink.exchange.pulse import PULSE
+from eventsink.exchange.rabbitmq.accounts import DEAD
+from eventsink.exchange.rabbitmq.claim import taken
+from eventsink.exchange.rabbitmq.dead_queue import PREFIX
+from eventsink.exchange.rabbitmq.heartbeats import HEARTBEATS
+from eventsink.exchange.rabbitmq.settlements import SETTLEMENTS
 
 __all__ = ["Layout"]
 
@@ -55,8 +55,8 @@ class Layout:
         self.declared = False
         """Whether it was all there at the last look, and nothing has spoken against it since."""
 
-    async def declare(self) -> None:
-        """Make sure that all is there.
+    async def declare(self) -> list[str]:
+        """Make sure that all is there; gives the queues that were not.
 
         Raises:
             BrokerRefuses: what all need cannot be made; a sentence says what to do. What only one destination needs is
@@ -68,14 +68,15 @@ class Layout:
                 await self._service.declare(exchanges=[amqp.Exchange(self._exchange)])
             except BrokerRefuses as error:
                 raise BrokerRefuses(f"{error} The setting of the name is exchange.name.", code=error.code) from error
-            await self._service.declare(exchanges=[amqp.Exchange(DEAD), amqp.Exchange(PULSE)])
-            await self.make([LEDGER, DEAD])
+            await self._service.declare(exchanges=[amqp.Exchange(DEAD), amqp.Exchange(HEARTBEATS)])
+            await self.make([SETTLEMENTS, DEAD])
             await self._service.declare(bindings=[Binding(DEAD, DEAD)])
-            await self._declare_destinations()
+            made = await self._declare_destinations()
             self.declared = True
+            return made
 
-    async def make(self, queues: Sequence[str]) -> None:
-        """Make queues that are not there."""
+    async def make(self, queues: Sequence[str]) -> list[str]:
+        """Make queues that are not there, and give these."""
         made = await self._service.declare(queues=[amqp.Queue(queue, QUORUM) for queue in queues])
         for queue in made:
             if queue in self._known and queue.startswith(PREFIX):
@@ -83,11 +84,15 @@ class Layout:
         self._known.update(queues)
         if made:
             await asyncio.sleep(FLUSHED_AFTER)
+        return made
 
     async def bind(self, name: str, types: Sequence[str]) -> None:
-        """Have a queue that is there get events of these types; all if there are none."""
-        queue, fanout, topic = PREFIX + name, self._exchange, self._topic
+        """Have a queue that is there get events of these types, and see to it from now on; all if there are none."""
+        await self._bind(name, types)
         self._destinations[name] = list(types)
+
+    async def _bind(self, name: str, types: Sequence[str]) -> None:
+        queue, fanout, topic = PREFIX + name, self._exchange, self._topic
         if not types:
             await self._service.declare(bindings=[Binding(fanout, queue)])
             return
@@ -100,11 +105,12 @@ class Layout:
             unwanted=[Binding(fanout, queue), *(Binding(topic, queue, key) for key in before)],
         )
 
-    def forget(self, name: str) -> None:
+    async def forget(self, name: str) -> None:
         """See to a worker no more."""
-        self._destinations.pop(name, None)
-        self._known.discard(PREFIX + name)
-        self._gone.pop(name, None)
+        async with self._one:  # what is being declared is done before its queue is deleted
+            self._destinations.pop(name, None)
+            self._known.discard(PREFIX + name)
+            self._gone.pop(name, None)
 
     async def watch(self, *, tell: bool) -> None:
         """Look now and then, and mend what is missing. Ends when it is cancelled.
@@ -118,7 +124,8 @@ class Layout:
             try:
                 if tell:
                     await self._keep_claim()
-                    await self._look_for_bindings()
+                    async with self._one:  # what is being made is not missing
+                        await self._look_for_bindings()
                 await self.declare()
             except BrokerUnavailable as error:  # who publishes or consumes says so
                 self.declared = False
@@ -141,32 +148,34 @@ class Layout:
     def _topic(self) -> str:
         return f"{self._exchange}.types"
 
-    async def _declare_destinations(self) -> None:
+    async def _declare_destinations(self) -> list[str]:
         """One that is declared differently, or may not be made, does not keep events from the others."""
-        refused = await self._make_destinations()
+        made, refused = await self._make_destinations()
         for name, types in list(self._destinations.items()):
             try:
                 if name not in refused:
-                    await self.bind(name, types)
+                    await self._bind(name, types)
             except BrokerRefuses as error:
                 refused[name] = str(error)
         for name, reason in refused.items():
             if self._refused.get(name) != reason:
                 _log.error("exchange.destination_refused", worker=name, reason=reason)
         self._refused = refused
+        return made
 
-    async def _make_destinations(self) -> dict[str, str]:
-        """Make the queues of all; gives those that cannot be made, and why."""
+    async def _make_destinations(self) -> tuple[list[str], dict[str, str]]:
+        """Make the queues of all; gives those that were made, and those that cannot be and why."""
+        made: list[str] = []
         refused: dict[str, str] = {}
         try:
-            await self.make([PREFIX + name for name in self._destinations])
+            made += await self.make([PREFIX + name for name in self._destinations])
         except BrokerRefuses:  # one of them: each by itself
             for name in self._destinations:
                 try:
-                    await self.make([PREFIX + name])
+                    made += await self.make([PREFIX + name])
                 except BrokerRefuses as error:
                     refused[name] = str(error)
-        return refused
+        return made, refused
 
     async def _keep_claim(self) -> None:
         try:

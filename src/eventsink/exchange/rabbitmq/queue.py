@@ -13,9 +13,9 @@ import structlog
 from eventsink.amqp import Consumer, Delivery
 from eventsink.event import Event, encode
 from eventsink.exchange.contract import Batch, Failure
-from eventsink.exchange.ledger import Ledger, Letter, Record, Settlement
-from eventsink.exchange.novelties import Novelties
-from eventsink.exchange.wire import OURS, Broken, key_of, unpack
+from eventsink.exchange.rabbitmq.novelties import Novelties
+from eventsink.exchange.rabbitmq.settlements import Letter, Record, Settlement, Settlements
+from eventsink.exchange.rabbitmq.wire import APP, OURS, Broken, key_of, unpack
 
 __all__ = ["InHand", "RabbitQueue"]
 
@@ -52,13 +52,14 @@ class _Opened:
         self._key = key_of(delivery)
         self._surely = bool(delivery.properties.message_id) or delivery.redelivered
         self._alone = not delivery.exchange
+        self._kind = delivery.routing_key
+        self._foreign = delivery.properties.app_id != APP
 
     def settlement(self, more: Sequence[Letter]) -> Settlement:
         """What becomes of it with these letters besides, when nothing is left."""
-        events = self.parcel.events
-        kind = events[0].type if events else ""
-        held = len(events) + len(self.parcel.broken)
-        return Settlement(self._key, kind, self._alone, held, [*self.letters, *more], self._surely)
+        held = len(self.parcel.events) + len(self.parcel.broken)
+        letters = [*self.letters, *more]
+        return Settlement(self._key, self._kind, self._alone, held, letters, self._surely, self._foreign)
 
 
 class RabbitBatch(msgspec.Struct, frozen=True):
@@ -82,7 +83,7 @@ class RabbitQueue:
         types: that the worker wants; they stand in its records.
         consumer: of its queue.
         begin: makes sure that the queue is there, and has deliveries come.
-        ledger: where settlements are recorded.
+        settlements: where settlements are recorded.
         source: of events that name none.
         novelties: told of what is not known here.
     """
@@ -93,7 +94,7 @@ class RabbitQueue:
         types: Sequence[str],
         consumer: Consumer,
         begin: Callable[[], Awaitable[None]],
-        ledger: Ledger,
+        settlements: Settlements,
         source: str,
         novelties: Novelties,
     ) -> None:
@@ -101,7 +102,7 @@ class RabbitQueue:
         self._types = list(types)
         self._consumer = consumer
         self._begin = begin
-        self._ledger = ledger
+        self._settlements = settlements
         self._source = source
         self._novelties = novelties
         self._nonce = uuid.uuid4().hex
@@ -109,6 +110,7 @@ class RabbitQueue:
         self._opened: deque[_Opened] = deque()  # all that is not settled, in the order of their tags
         self._out: list[RabbitBatch] = []  # taken, and neither settled nor given back
         self._held: asyncio.TimerHandle | None = None
+        self._unacknowledged: list[_Opened] = []  # settled, and not recorded yet
         consumer.prefetch = FIRST_PREFETCH
 
     async def take(self, limit: int, wait: float) -> RabbitBatch | None:
@@ -129,8 +131,8 @@ class RabbitQueue:
         await self._fit_prefetch(limit)
         slices = self._pop(limit)
         if not slices:
-            await self._settle(())  # messages that hold no event at all
-            await self._ledger.settle_up()
+            await self._settlements.settle_up()
+            await self._settle(())  # messages that hold no event at all, and what was not recorded before
             # All that the broker hands out may be in somebody's hands: who asks again at once asks for ever.
             await asyncio.sleep(max(deadline - asyncio.get_running_loop().time(), 0))
             return None
@@ -165,9 +167,10 @@ class RabbitQueue:
     def in_hand(self) -> InHand:
         """What was taken from the broker and is not settled."""
         if not self._consumer.open:
-            return InHand(0, None)  # the broker has it again
+            return InHand(self._settlements.owed(self.name), None)  # the broker has the rest again
         received = next((event.received for opened in self._opened for event in opened.parcel.events[:1]), None)
-        return InHand(len(self._opened) + len(self._consumer.waiting), received)
+        unsettled = len(self._opened) + len(self._consumer.waiting)
+        return InHand(unsettled + max(len(self._unacknowledged), self._settlements.owed(self.name)), received)
 
     def end(self) -> None:
         """Take no more; what is not settled goes back to the queue."""
@@ -215,14 +218,23 @@ class RabbitQueue:
             settlements = [opened.settlement(letters.get(id(opened), ())) for opened in complete]
             last = complete[-1]
             record_id = f"{self._nonce}-{last.generation}-{last.tag}"
-            await self._ledger.write(Record(self.name, self._types, settlements, record_id))
+            await self._settlements.write(Record(self.name, self._types, settlements, record_id))
         for opened, events in slices:
             opened.left -= len(events)
             opened.letters += letters.pop(id(opened), [])
         for _ in complete:
             self._opened.popleft()
-        if complete:
-            self._consumer.acknowledge(complete[-1].tag, complete[-1].generation)
+        # While the broker takes no records, what is settled is not acknowledged as long as more can be handed out:
+        # should this process end, it comes again to the next one and is counted there.
+        self._unacknowledged += complete
+        if not self._settlements.owed(self.name) or len(self._unacknowledged) > self._consumer.prefetch // 2:
+            self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        if self._unacknowledged:
+            last = self._unacknowledged[-1]
+            self._unacknowledged.clear()
+            self._consumer.acknowledge(last.tag, last.generation)
 
     def _is_over(self, batch: RabbitBatch) -> bool:
         """Whether the channel that a batch came on has ended."""
@@ -266,6 +278,7 @@ class RabbitQueue:
     def _forget(self) -> None:
         self._ready.clear()
         self._opened.clear()
+        self._unacknowledged.clear()
 
 
 def _letter(failure: Failure) -> Letter:

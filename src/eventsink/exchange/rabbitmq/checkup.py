@@ -9,8 +9,8 @@ import msgspec
 from eventsink import amqp
 from eventsink.amqp import Address, Management, MessageService
 from eventsink.errors import BrokerRefuses, BrokerUnavailable
-from eventsink.exchange.dead_queue import PREFIX
-from eventsink.exchange.office import DEAD
+from eventsink.exchange.rabbitmq.accounts import DEAD
+from eventsink.exchange.rabbitmq.dead_queue import PREFIX
 
 __all__ = [
     "POLICIES",
@@ -29,7 +29,7 @@ NAME, OWN = "eventsink-workers", "eventsink-own"
 # drops it after 20 deliveries. A destination that is away costs one delivery in 20 minutes, so the limit is far off.
 POLICIES: dict[str, dict[str, Any]] = {
     NAME: {
-        "pattern": r"^events\.(?!dead$|ledger$|pulse$|serve$)",
+        "pattern": r"^events\.(?!dead$|settlements$|heartbeats$|serve$)",
         "apply-to": "queues",
         "priority": 10,
         "definition": {
@@ -41,7 +41,7 @@ POLICIES: dict[str, dict[str, Any]] = {
     },
     # What the accounts are made of has nowhere else to go.
     OWN: {
-        "pattern": r"^events\.(dead|ledger)$",
+        "pattern": r"^events\.(dead|settlements)$",
         "apply-to": "queues",
         "priority": 10,
         "definition": {"delivery-limit": 1_000_000},

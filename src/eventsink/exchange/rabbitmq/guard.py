@@ -11,7 +11,7 @@ import structlog
 
 from eventsink.amqp import MessageService
 from eventsink.errors import BrokerUnavailable
-from eventsink.exchange import checkup
+from eventsink.exchange.rabbitmq import checkup
 
 __all__ = ["Guard"]
 

@@ -11,16 +11,16 @@ import structlog
 from eventsink.amqp import Consumer, Delivery, MessageService
 from eventsink.errors import BrokerUnavailable, Unroutable
 
-__all__ = ["PULSE", "Pulse", "Pulses", "oldest", "summary"]
+__all__ = ["HEARTBEATS", "Heartbeat", "Heartbeats", "oldest", "summary"]
 
-PULSE = "events.pulse"
+HEARTBEATS = "events.heartbeats"
 EVERY = 0.25  # seconds: who asks for the accounts waits as long for the other processes
 GONE = 5.0  # seconds after which a process that says nothing is no longer there
 
 _log = structlog.get_logger(__name__)
 
 
-class Pulse(msgspec.Struct, frozen=True, kw_only=True):
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """One worker in one process.
 
     Args:
@@ -36,7 +36,7 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True):
     oldest: datetime | None = None
 
 
-class Pulses:
+class Heartbeats:
     """Says what our workers do, and listens to all.
 
     Args:
@@ -46,25 +46,28 @@ class Pulses:
 
     def __init__(self, service: MessageService, *, listen: bool) -> None:
         self._service = service
-        self._known: dict[tuple[str, str], tuple[float, Pulse]] = {}
+        self._known: dict[tuple[str, str], tuple[float, Heartbeat]] = {}
         self._heard = asyncio.Event()
-        self._gather: Callable[[], Sequence[Pulse]] = list
+        self._gather: Callable[[], Sequence[Heartbeat]] = list
         self._tasks = [asyncio.create_task(self._speak())]
         if listen:
-            self._tasks.append(asyncio.create_task(self._listen(service.consumer("", 100, tap=PULSE))))
+            self._tasks.append(asyncio.create_task(self._listen(service.consumer("", 100, tap=HEARTBEATS))))
 
-    def tell(self, gather: Callable[[], Sequence[Pulse]]) -> None:
+    def tell(self, gather: Callable[[], Sequence[Heartbeat]]) -> None:
         """Say from now on what this function gives."""
         self._gather = gather
 
-    def of_others(self) -> dict[str, list[Pulse]]:
+    def of_others(self) -> dict[str, list[Heartbeat]]:
         """What the workers of other processes said lately, by worker."""
-        now, own = asyncio.get_running_loop().time(), {(pulse.worker, pulse.process) for pulse in self._gather()}
-        self._known = {who: (at, pulse) for who, (at, pulse) in self._known.items() if now - at < GONE}
-        found: dict[str, list[Pulse]] = {}
-        for who, (_, pulse) in self._known.items():
+        now, own = (
+            asyncio.get_running_loop().time(),
+            {(heartbeat.worker, heartbeat.process) for heartbeat in self._gather()},
+        )
+        self._known = {who: (at, heartbeat) for who, (at, heartbeat) in self._known.items() if now - at < GONE}
+        found: dict[str, list[Heartbeat]] = {}
+        for who, (_, heartbeat) in self._known.items():
             if who not in own:
-                found.setdefault(pulse.worker, []).append(pulse)
+                found.setdefault(heartbeat.worker, []).append(heartbeat)
         return found
 
     async def fresh(self) -> None:
@@ -79,7 +82,7 @@ class Pulses:
             return
 
     def _stale(self, since: float) -> bool:
-        own = {(pulse.worker, pulse.process) for pulse in self._gather()}
+        own = {(heartbeat.worker, heartbeat.process) for heartbeat in self._gather()}
         return any(at <= since for who, (at, _) in self._known.items() if who not in own and since - at < GONE)
 
     async def close(self) -> None:
@@ -97,7 +100,7 @@ class Pulses:
                 continue
             with contextlib.suppress(BrokerUnavailable, Unroutable, TimeoutError):  # the next one says more
                 await self._service.publish(
-                    body, exchange=PULSE, delivery_mode=None, mandatory=False, content_type="application/json"
+                    body, exchange=HEARTBEATS, delivery_mode=None, mandatory=False, content_type="application/json"
                 )
 
     async def _listen(self, consumer: Consumer) -> None:
@@ -115,26 +118,26 @@ class Pulses:
 
     def _hear(self, delivery: Delivery) -> None:
         try:
-            pulses = msgspec.json.decode(delivery.body, type=list[Pulse])
+            heartbeats = msgspec.json.decode(delivery.body, type=list[Heartbeat])
         except msgspec.MsgspecError as error:
-            _log.warning("pulse.not_understood", reason=str(error))
+            _log.warning("heartbeat.not_understood", reason=str(error))
             return
         now = asyncio.get_running_loop().time()
-        for pulse in pulses:
-            self._known[pulse.worker, pulse.process] = now, pulse
+        for heartbeat in heartbeats:
+            self._known[heartbeat.worker, heartbeat.process] = now, heartbeat
         self._heard.set()
 
 
-def summary(pulses: Sequence[Pulse]) -> str:
+def summary(heartbeats: Sequence[Heartbeat]) -> str:
     """What the processes of one worker are doing, in one line."""
     counts: dict[str, int] = {}
-    for pulse in pulses:
-        counts[pulse.state] = counts.get(pulse.state, 0) + 1
-    if len(pulses) == 1:
-        return pulses[0].state
+    for heartbeat in heartbeats:
+        counts[heartbeat.state] = counts.get(heartbeat.state, 0) + 1
+    if len(heartbeats) == 1:
+        return heartbeats[0].state
     return "; ".join(f"{state} ({count} processes)" if count > 1 else state for state, count in counts.items())
 
 
-def oldest(pulses: Sequence[Pulse]) -> datetime | None:
+def oldest(heartbeats: Sequence[Heartbeat]) -> datetime | None:
     """When the oldest event in the hands of these was accepted."""
-    return min((pulse.oldest for pulse in pulses if pulse.oldest), default=None)
+    return min((heartbeat.oldest for heartbeat in heartbeats if heartbeat.oldest), default=None)
