@@ -242,4 +242,78 @@ def resident(pid: int) -> float:
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-BENCHMARKS: list[Callable[[], list[Result]]] = [single_posts, batches, to_the_store, send_a_million, start_and_memory]
+_DEAD = '''
+"""A destination that never answers."""
+from dataclasses import dataclass
+from eventsink.deliver.worker import Worker
+from eventsink.errors import TryLater
+
+@dataclass(frozen=True)
+class Options:
+    """None."""
+
+class Dead(Worker[Options]):
+    """Is away."""
+
+    async def deliver(self, events):
+        """Say so."""
+        raise TryLater("nobody is there")
+'''
+
+
+def beside_a_dead_destination() -> list[Result]:
+    """The front door beside a destination that is away with a million events, against the same without it."""
+    with tempfile.TemporaryDirectory() as folder:
+        worker = Path(folder) / "dead.py"
+        worker.write_text(_DEAD)
+        dead = SinkProcess(Path(folder) / "dead", environment={"EVENTSINK_WORKERS__DEAD__USE": str(worker)})
+        alone = SinkProcess(Path(folder) / "alone")
+        sinks = (dead, alone)
+        try:
+            for sink in sinks:
+                _fill(sink.start(), BACKLOG)
+            pairs = [
+                tuple(
+                    post(f"{sink.url}/v1/events", sink.key, batch=1, connections=64, seconds=SECONDS, seed=seed)
+                    for sink in (sinks if seed % 2 else reversed(sinks))
+                )[:: 1 if seed % 2 else -1]
+                for seed in range(4)
+            ]
+            waiting = dead.accounts()["dead"]["waiting"]
+        finally:
+            for sink in sinks:
+                sink.close()
+    value, baseline = (statistics.median(outcome.rate for outcome in column) for column in zip(*pairs, strict=True))
+    p99, other = (statistics.median(outcome.p99_ms for outcome in column) for column in zip(*pairs, strict=True))
+    return [
+        Result(
+            name="posts beside a dead destination",
+            value=value,
+            unit="posts/s",
+            baseline=baseline,
+            ratio=value / baseline,
+            aim="ratio >= 0.9",
+            limit=f"{waiting:,} events wait for it. p99 {p99:.1f} ms, {other:.1f} ms without it.",
+        )
+    ]
+
+
+BACKLOG = 1_000_000
+
+
+def _fill(sink: SinkProcess, events: int) -> None:
+    """Have a sink accept so many events, and store them."""
+    while sink.accounts()["store"]["accepted"] < events:
+        post(f"{sink.url}/v1/events", sink.key, batch=500, connections=8, seconds=SECONDS / 2, seed=1)
+        while sink.accounts()["store"]["waiting"] > 0:
+            time.sleep(0.2)
+
+
+BENCHMARKS: list[Callable[[], list[Result]]] = [
+    single_posts,
+    batches,
+    to_the_store,
+    send_a_million,
+    start_and_memory,
+    beside_a_dead_destination,
+]
