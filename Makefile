@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests see none of the variables of whoever runs them: what passes by its surroundings alone is no pass.
 clean = env -i LANG=C.UTF-8 $(foreach name,HOME PATH TERM TMPDIR CI,$(if $($(name)),$(name)="$($(name))"))
 
-on_rabbitmq := tests/amqp tests/exchange tests/messages tests/cli/test_production_commands.py tests/cli/test_extractors.py
+on_rabbitmq := tests/amqp tests/exchange tests/extractors tests/cli/test_production_commands.py tests/cli/test_extractors.py
 
 .DEFAULT_GOAL := help
 .PHONY: help up test check format bench soak server dev services

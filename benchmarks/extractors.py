@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.results import Result
 from eventsink.amqp import Message, MessageService, Queue
 from eventsink.event import Event
-from eventsink.messages import Access, ExtractorOptions, Extractors, File, Job, file_job
+from eventsink.extractors import Access, ExtractorOptions, Extractors, File, Job, file_job
 from tests.servers.rabbitmq import RabbitMQ
 
 __all__ = ["BENCHMARKS"]

@@ -17,7 +17,7 @@ from benchmarks.embedded import SECONDS, noop, resident
 from benchmarks.load import post
 from benchmarks.results import Result
 from eventsink.amqp import Address
-from eventsink.deliver.line_protocol import EventLines
+from eventsink.deliver.workers.influxdb.line_protocol import EventLines
 from eventsink.event import Event
 from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions
 from eventsink.testing import sample_events

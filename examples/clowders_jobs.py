@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 
 from eventsink.errors import InvalidEvent
-from eventsink.messages import Delivery, MessageService
-from eventsink.messages.statuses import FINAL, Status, read
+from eventsink.extractors import Delivery, MessageService
+from eventsink.extractors.statuses import FINAL, Status, read
 
 FIREHOSE = "amq.rabbitmq.trace"
 MOST_JOBS = 100_000  # under way at once; of more the oldest are forgotten

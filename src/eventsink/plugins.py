@@ -21,7 +21,8 @@ def names(package: str, group: str) -> list[str]:
     """What can be named: the modules of our package, and the entry points of a group."""
     spec = importlib.util.find_spec(package)
     places = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
-    ours = {file.stem for place in places for file in place.glob("*.py") if not file.stem.startswith("_")}
+    files = [file for place in places for file in (*place.glob("*.py"), *place.glob("*/__init__.py"))]
+    ours = {file.parent.name if file.stem == "__init__" else file.stem for file in files} - {package.rpartition(".")[2]}
     return sorted(ours | {point.name for point in metadata.entry_points(group=group)})
 
 

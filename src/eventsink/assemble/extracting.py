@@ -9,7 +9,7 @@ from eventsink.exchange.contract import Exchange
 from eventsink.settings import Settings
 
 if TYPE_CHECKING:
-    from eventsink.messages import Extractors
+    from eventsink.extractors import Extractors
 
 __all__ = ["announcing", "extracting"]
 
@@ -25,7 +25,7 @@ async def extracting(settings: Settings, exchange: Exchange) -> "AsyncIterator[E
     if section is None:
         yield None
         return
-    from eventsink.messages import ExtractorOptions, Extractors, MessageService  # noqa: PLC0415 - not needed by most
+    from eventsink.extractors import ExtractorOptions, Extractors, MessageService  # noqa: PLC0415 - not needed by most
 
     service = MessageService(
         settings.extractors_url,
@@ -53,7 +53,7 @@ async def announcing(settings: Settings, workers: Sequence[str]) -> AsyncIterato
     if settings.extractors is None or not settings.extractors.announce or not workers:
         yield
         return
-    from eventsink.messages import MessageService, announce  # noqa: PLC0415 - not needed by most
+    from eventsink.extractors import MessageService, announce  # noqa: PLC0415 - not needed by most
 
     async with MessageService(settings.extractors_url, name="eventsink announcing") as service:
         task = asyncio.create_task(announce(service, workers))

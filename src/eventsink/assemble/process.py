@@ -35,7 +35,7 @@ from eventsink.settings import Settings
 from eventsink.store import Store
 
 if TYPE_CHECKING:
-    from eventsink.messages import Extractors
+    from eventsink.extractors import Extractors
 
 __all__ = ["api", "serve", "up", "work"]
 

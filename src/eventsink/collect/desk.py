@@ -13,7 +13,7 @@ from eventsink.settings import Settings
 from eventsink.store import Store
 
 if TYPE_CHECKING:
-    from eventsink.messages import Extractors  # with pika, which most processes do without
+    from eventsink.extractors import Extractors  # with pika, which most processes do without
 
 __all__ = ["Desk"]
 

@@ -14,7 +14,7 @@ from eventsink.collect.routing import answers, needs, security
 from eventsink.errors import InvalidJob, JobNotWaiting
 
 if TYPE_CHECKING:
-    from eventsink.messages import Extractors, Job, KnownJob
+    from eventsink.extractors import Extractors, Job, KnownJob
 
 __all__ = ["extractor_routes"]
 
@@ -193,7 +193,7 @@ def _view(job: "KnownJob") -> dict[str, Any]:
 
 def _job(data: Submission) -> "Job":
     # Imported where it is needed: most processes have nothing to do with RabbitMQ.
-    from eventsink.messages import Access, Dataset, File, Metadata, dataset_job, file_job, metadata_job  # noqa: PLC0415
+    from eventsink.extractors import Access, Dataset, File, Metadata, dataset_job, file_job, metadata_job  # noqa: PLC0415
 
     access = Access(host=data.host, secret_key=data.secret_key, notifies=data.notifies)
     if data.kind == "metadata":

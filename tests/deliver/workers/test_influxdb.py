@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from eventsink import demo
 from eventsink.catalogue import CATALOGUE, EventType
 from eventsink.deliver import loading
-from eventsink.deliver.line_protocol import OWN, TAGS, EventLines, field_kinds
-from eventsink.deliver.upstream_points import FIELDS, UpstreamLines, point
 from eventsink.deliver.workers.influxdb import AT_ONCE, WRITES, InfluxDB, Options
+from eventsink.deliver.workers.influxdb.line_protocol import OWN, TAGS, EventLines, field_kinds
+from eventsink.deliver.workers.influxdb.upstream_points import FIELDS, UpstreamLines, point
 from eventsink.dialects.admit import Admission, Stamps
 from eventsink.errors import InvalidEvent, NoAnswer, Refused, SettingsError, TryLater
 from eventsink.event import EPOCH, Draft, Event, new_ids

@@ -12,8 +12,8 @@ import msgspec
 
 from eventsink.errors import InvalidJob
 from eventsink.event import Event, decode, encode
-from eventsink.messages.jobs import Job
-from eventsink.messages.statuses import FINAL, Status
+from eventsink.extractors.jobs import Job
+from eventsink.extractors.statuses import FINAL, Status
 from eventsink.redact import hide_secrets
 
 __all__ = ["Alive", "KnownJob", "Unread", "connect"]

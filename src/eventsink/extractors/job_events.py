@@ -5,8 +5,8 @@ from typing import Any
 
 from eventsink.catalogue import CATALOGUE, validate
 from eventsink.event import Event, new_ids
-from eventsink.messages.job_file import KnownJob
-from eventsink.messages.statuses import FINAL
+from eventsink.extractors.job_file import KnownJob
+from eventsink.extractors.statuses import FINAL
 
 __all__ = ["of_job", "of_queue"]
 

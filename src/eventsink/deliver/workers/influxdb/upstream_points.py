@@ -9,7 +9,7 @@ import html
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from eventsink.deliver.line_protocol import Fields, Lines, Slots, head, quoted
+from eventsink.deliver.workers.influxdb.line_protocol import Fields, Lines, Slots, head, quoted
 from eventsink.event import Event
 
 __all__ = ["FIELDS", "MEASUREMENT", "UpstreamLines", "point"]

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from eventsink.errors import InvalidJob
-from eventsink.messages.jobs import Access, Dataset, File, Job, Metadata, dataset_job, file_job, metadata_job, object_id
+from eventsink.extractors.jobs import (
+    Access,
+    Dataset,
+    File,
+    Job,
+    Metadata,
+    dataset_job,
+    file_job,
+    metadata_job,
+    object_id,
+)
 
 FIXTURES = Path(__file__).parent / "fixtures"
 ACCESS = Access(

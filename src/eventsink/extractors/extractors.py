@@ -25,14 +25,14 @@ from eventsink.errors import (
     Unroutable,
 )
 from eventsink.event import Event
-from eventsink.messages import heartbeats, job_events, job_file
-from eventsink.messages.heartbeats import EXTRACTORS, GONE
-from eventsink.messages.job_book import JobBook
-from eventsink.messages.job_file import Alive, KnownJob, Unread
-from eventsink.messages.jobs import LONGEST_ID, Job
-from eventsink.messages.queued_jobs import put_back, withdraw
-from eventsink.messages.statuses import Status
-from eventsink.messages.statuses import read as read_status
+from eventsink.extractors import heartbeats, job_events, job_file
+from eventsink.extractors.heartbeats import EXTRACTORS, GONE
+from eventsink.extractors.job_book import JobBook
+from eventsink.extractors.job_file import Alive, KnownJob, Unread
+from eventsink.extractors.jobs import LONGEST_ID, Job
+from eventsink.extractors.queued_jobs import put_back, withdraw
+from eventsink.extractors.statuses import Status
+from eventsink.extractors.statuses import read as read_status
 from eventsink.redact import hide_secrets
 
 __all__ = ["Extractor", "ExtractorOptions", "Extractors"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventsink.errors import InvalidEvent
-from eventsink.messages.heartbeats import announcement, read
+from eventsink.extractors.heartbeats import announcement, read
 
 FIXTURES = Path(__file__).parent / "fixtures"
 NOW = datetime(2026, 11, 27, tzinfo=UTC)

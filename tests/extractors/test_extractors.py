@@ -11,7 +11,7 @@ import pytest
 from eventsink.amqp import Exchange, MessageService, Queue
 from eventsink.errors import BrokerRefuses, DataDirectoryInUse, ExchangeUnavailable, InvalidJob, JobNotWaiting
 from eventsink.event import Event
-from eventsink.messages import (
+from eventsink.extractors import (
     Access,
     Dataset,
     ExtractorOptions,

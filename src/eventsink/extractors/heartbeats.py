@@ -13,7 +13,7 @@ import msgspec
 from eventsink.amqp import Exchange
 from eventsink.dialects.body import read_value
 from eventsink.errors import InvalidEvent, MalformedBody, json_kind
-from eventsink.messages.job_file import Alive
+from eventsink.extractors.job_file import Alive
 
 __all__ = ["EVERY", "EXTRACTORS", "GONE", "announcement", "read"]
 

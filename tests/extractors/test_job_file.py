@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from eventsink.errors import InvalidJob
-from eventsink.messages import job_file
-from eventsink.messages.job_file import Alive
-from eventsink.messages.jobs import Access, File, file_job
-from eventsink.messages.statuses import Status
+from eventsink.extractors import job_file
+from eventsink.extractors.job_file import Alive
+from eventsink.extractors.jobs import Access, File, file_job
+from eventsink.extractors.statuses import Status
 from eventsink.testing import sample_events
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

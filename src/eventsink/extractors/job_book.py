@@ -9,7 +9,7 @@ from typing import TypeVar
 from eventsink.causes import why
 from eventsink.durable import GroupCommit, hold
 from eventsink.errors import ExchangeUnavailable
-from eventsink.messages import job_file
+from eventsink.extractors import job_file
 
 __all__ = ["JobBook"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eventsink.errors import InvalidEvent
-from eventsink.messages.statuses import Status, read
+from eventsink.extractors.statuses import Status, read
 
 FIXTURES = Path(__file__).parent / "fixtures"
 JOB = {

@@ -5,10 +5,10 @@ of the jobs. Called by the API, the commands and other people's programs.
 """
 
 from eventsink.amqp import Binding, Delivery, Exchange, Message, MessageService, Queue
-from eventsink.messages.announcing import announce
-from eventsink.messages.extractors import Extractor, ExtractorOptions, Extractors
-from eventsink.messages.job_file import KnownJob
-from eventsink.messages.jobs import Access, Dataset, File, Job, Metadata, dataset_job, file_job, metadata_job
+from eventsink.extractors.announcing import announce
+from eventsink.extractors.extractors import Extractor, ExtractorOptions, Extractors
+from eventsink.extractors.job_file import KnownJob
+from eventsink.extractors.jobs import Access, Dataset, File, Job, Metadata, dataset_job, file_job, metadata_job
 
 __all__ = [
     "Access",

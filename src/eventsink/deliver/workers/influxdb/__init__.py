@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 import structlog
 
 from eventsink.deliver.http import PATIENCE, Answer, HttpDestination, shorten
-from eventsink.deliver.influxdb_answers import is_missing, judge, reason_of
-from eventsink.deliver.influxdb_versions import Version, influxdb_1, influxdb_2, influxdb_3, seconds_of
-from eventsink.deliver.line_protocol import EventLines
-from eventsink.deliver.upstream_points import UpstreamLines
 from eventsink.deliver.worker import Worker
+from eventsink.deliver.workers.influxdb.answers import is_missing, judge, reason_of
+from eventsink.deliver.workers.influxdb.line_protocol import EventLines
+from eventsink.deliver.workers.influxdb.upstream_points import UpstreamLines
+from eventsink.deliver.workers.influxdb.versions import Version, influxdb_1, influxdb_2, influxdb_3, seconds_of
 from eventsink.errors import NoAnswer, Refused, SettingsError, TryLater
 from eventsink.event import Event
 

@@ -10,7 +10,7 @@ import structlog
 import eventsink
 from eventsink.amqp import Message, MessageService
 from eventsink.errors import ExchangeUnavailable
-from eventsink.messages.heartbeats import EVERY, EXTRACTORS, announcement
+from eventsink.extractors.heartbeats import EVERY, EXTRACTORS, announcement
 
 __all__ = ["announce"]
 

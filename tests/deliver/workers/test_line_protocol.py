@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from eventsink.catalogue import CATALOGUE
-from eventsink.deliver.line_protocol import (
+from eventsink.deliver.workers.influxdb.line_protocol import (
     GENERATION,
     LONGEST_TEXT,
     MOST_HEADS,
@@ -22,7 +22,7 @@ from eventsink.deliver.line_protocol import (
     field_kinds,
     quoted,
 )
-from eventsink.deliver.upstream_points import UpstreamLines
+from eventsink.deliver.workers.influxdb.upstream_points import UpstreamLines
 from eventsink.dialects.admit import Instants
 from eventsink.errors import Refused
 from eventsink.event import Event, new_ids
