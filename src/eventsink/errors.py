@@ -134,6 +134,11 @@ class BrokerRefuses(BrokerUnavailable):
         super().__init__(message)
         self.code = code
 
+    @property
+    def for_good(self) -> bool:
+        """Whether it would refuse what comes later, too: it lacks a permission, or something is declared otherwise."""
+        return self.code in (403, 406, 530)
+
 
 class NotKeptHere(ExchangeUnavailable):
     """Accounts and dead letters are kept by another process of the installation."""

@@ -10,14 +10,22 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from eventsink.amqp import Address
 from eventsink.durable import spooler
-from eventsink.errors import BrokerUnavailable, DataDirectoryInUse, ExchangeFull, ExchangeUnavailable, Unroutable
+from eventsink.errors import (
+    BrokerRefuses,
+    BrokerUnavailable,
+    DataDirectoryInUse,
+    ExchangeFull,
+    ExchangeUnavailable,
+    Unroutable,
+)
 from eventsink.event import Event
-from eventsink.exchange.contract import Account, Exchange
+from eventsink.exchange.contract import Account, Exchange, Spool
 from eventsink.exchange.embedded import EmbeddedExchange
 from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, missing
 from eventsink.exchange.rabbitmq.queue import RabbitQueue
@@ -101,6 +109,50 @@ async def _publish_all(exchange: Exchange, groups: Sequence[Sequence[Event]]) ->
 
 
 # --- publishing ------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_forbidden_for_good_is_refused_and_not_spooled(
+    spool: SpooledExchange, inner: _Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner.failure = BrokerRefuses("may not", code=403)
+    with pytest.raises(BrokerRefuses, match="may not"):
+        await spool.publish(sample_events(3))
+    with pytest.raises(BrokerRefuses, match="may not"):
+        await spool.check()
+    assert (await spool.spool()) == Spool(0, 0, away=False)
+    monkeypatch.setattr(spooler, "REFUSED_FOR", 0.05)
+    await asyncio.sleep(0.1)
+    await spool.check()  # it may have been mended: the next events show it
+    inner.failure = None
+    await spool.publish(events := sample_events(2))
+    monkeypatch.undo()
+    await spool.check()
+    assert inner.taken == events
+
+
+async def test_what_is_forbidden_when_the_broker_is_back_waits_and_no_more_is_taken(
+    spool: SpooledExchange, inner: _Scripted
+) -> None:
+    inner.failure = AWAY
+    await spool.publish(waiting := sample_events(3))
+    inner.failure = BrokerRefuses("declared otherwise", code=406)
+    await _until(lambda: spool._spooler._refused is not None)
+    with pytest.raises(BrokerRefuses, match="declared otherwise"):
+        await spool.publish(sample_events(1))
+    with pytest.raises(BrokerRefuses):
+        await spool.check()
+    inner.failure = None
+    await _until(lambda: inner.taken == waiting)
+    await _until(lambda: not spool.away)
+    await spool.publish(more := sample_events(1))
+    assert inner.taken == [*waiting, *more]
+
+
+async def test_an_exchange_that_is_gone_for_a_moment_is_not_forbidden(spool: SpooledExchange, inner: _Scripted) -> None:
+    inner.failure = BrokerRefuses("no exchange", code=404)
+    await spool.publish(events := sample_events(3))
+    inner.failure = None
+    await _until(lambda: inner.taken == events)
 
 
 async def test_requests_of_one_moment_share_a_publication(spool: SpooledExchange, inner: _Scripted) -> None:
@@ -701,3 +753,39 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(own: RabbitMQ, t
     await asyncio.gather(working, return_exceptions=True)
     await drain(await exchange.queue("two"))
     await exchange.close()
+
+
+async def test_a_permission_that_is_taken_away_while_all_runs_is_answered_and_said(
+    own: RabbitMQ, tmp_path: Path
+) -> None:
+    own.manage("PUT", "/api/users/sink", {"password": "s3cret", "tags": ""})
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    own.manage("PUT", "/api/permissions/own/sink", everything)
+    address = Address.parse(own.at("own").replace("guest:guest", "sink:s3cret"))
+    rabbit = await RabbitExchange.open(address, RabbitOptions(destinations={"store": []}), tmp_path / "accounts.db")
+    exchange = SpooledExchange(rabbit, open_spool(tmp_path / "spool.db"), again=rabbit.publish_again)
+    await exchange.publish(sample_events(1))
+    own.manage("PUT", "/api/permissions/own/sink", everything | {"write": "^$"})
+    async with asyncio.timeout(20):
+        while not await _is_refused(exchange):  # what a channel was allowed before it is allowed until it ends
+            for connection in own.manage("GET", "/api/vhosts/own/connections")[1] or ():
+                own.manage("DELETE", f"/api/connections/{quote(connection['name'], safe='')}")
+            await asyncio.sleep(0.2)
+    with pytest.raises(BrokerRefuses, match="User 'sink' may not do this on RabbitMQ"):
+        await exchange.publish(sample_events(1))
+    with pytest.raises(BrokerRefuses):
+        await exchange.check()
+    own.manage("PUT", "/api/permissions/own/sink", everything)
+    async with asyncio.timeout(20):
+        while exchange.away or await _is_refused(exchange):
+            await asyncio.sleep(0.2)
+    await exchange.publish(sample_events(1))
+    await exchange.close()
+
+
+async def _is_refused(exchange: SpooledExchange) -> bool:
+    try:
+        await exchange.publish(sample_events(1))
+    except BrokerRefuses:
+        return True
+    return False

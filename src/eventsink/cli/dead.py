@@ -6,11 +6,12 @@ import msgspec
 import typer
 
 from eventsink.cli.options import Form, Format, new_app, talks
-from eventsink.cli.screen import count, new_table, note, one_line, output, plain, print_json
+from eventsink.cli.screen import count, errors, new_table, note, one_line, output, plain, print_json
 from eventsink.cli.sink import Sink
 from eventsink.cli.times import clock
 
 PAGE = 1000
+PATIENCE = 3600.0  # seconds
 
 app = new_app("Look at events that could not be delivered, and mend them.")
 
@@ -58,8 +59,10 @@ def show(
 @talks
 def retry(sink: Sink, ids: Ids = None, worker: Worker = None, all: All = False) -> None:  # noqa: A002
     """Put dead letters back into the queues of their workers."""
-    retried = sink.post("/v1/dead/retry", _selection(ids, worker, everything=all))["retried"]
-    _tell(retried, "to be delivered again: see `eventsink status`")
+    _tell(
+        _mend(sink, "retry", _selection(ids, worker, everything=all))["retried"],
+        "to be delivered again: see `eventsink status`",
+    )
 
 
 @app.command()
@@ -75,7 +78,13 @@ def drop(
     selection = _selection(ids, worker, everything=all)
     if not yes:
         typer.confirm(f"Throw {_in_words(selection)} away for good?", abort=True, err=True)
-    _tell(sink.post("/v1/dead/drop", selection)["dropped"], "thrown away")
+    _tell(_mend(sink, "drop", selection)["dropped"], "thrown away")
+
+
+def _mend(sink: Sink, how: str, selection: dict[str, Any]) -> dict[str, Any]:
+    """Of a million letters this takes minutes."""
+    with sink.twin(PATIENCE) as patient, errors().status(f"{how} {_in_words(selection)} …"):
+        return patient.post(f"/v1/dead/{how}", selection)
 
 
 @app.command()

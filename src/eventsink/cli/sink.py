@@ -89,9 +89,13 @@ class Sink:
     ) -> None:
         self.close()
 
-    def twin(self) -> "Sink":
-        """Another connection to the same sink."""
-        return Sink(self.url, self.key, timeout=self._timeout, renew=self._renew)
+    def twin(self, timeout: float | None = None) -> "Sink":
+        """Another connection to the same sink.
+
+        Args:
+            timeout: seconds to wait for an answer, if other than with this one.
+        """
+        return Sink(self.url, self.key, timeout=timeout or self._timeout, renew=self._renew)
 
     def close(self) -> None:
         """Close the connection; the next request opens it again."""

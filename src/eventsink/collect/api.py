@@ -1,6 +1,6 @@
 """The typed routes: questions about events, workers and dead letters, and what mends them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -29,6 +29,9 @@ Limit = Annotated[int, Parameter(ge=1, le=10_000)]
 Seq = Annotated[int | None, Parameter(ge=0, le=2**62)]
 Name = Annotated[str | None, Parameter(max_length=500)]
 Ids = Annotated[list[Annotated[int, Meta(ge=0, le=2**62)]], Meta(max_length=100_000)]
+
+
+AT_ONCE = 1000  # dead letters
 
 
 class Selection(msgspec.Struct, forbid_unknown_fields=True):
@@ -263,12 +266,17 @@ def _about_dead_letters(desk: Desk) -> list[BaseRouteHandler]:
 async def _mend(desk: Desk, selection: Selection, mend: Callable[[list[int]], Any]) -> int:
     if not (selection.ids or selection.worker or selection.all):
         raise Problem(400, "Say which dead letters: `ids`, a `worker`, or `all`: true.")
-    if selection.ids:
-        return int(await mend(selection.ids))
-    found: list[int] = []
-    while letters := await desk.exchange.dead_letters(worker=selection.worker, after=max(found, default=0), limit=1000):
-        found += [letter.id for letter in letters]
-    return int(await mend(found))  # only now: one that fails again at once would be found again for ever
+    found = [*selection.ids]
+    if not found:
+        letters: Sequence[DeadLetter] = ()
+        while letters := await desk.exchange.dead_letters(
+            worker=selection.worker, after=letters[-1].id if letters else 0, limit=AT_ONCE
+        ):
+            found += [letter.id for letter in letters]
+    mended = 0  # from here on: one that fails again at once would be found again for ever
+    for start in range(0, len(found), AT_ONCE):
+        mended += await mend(found[start : start + AT_ONCE])
+    return mended
 
 
 def _for_machines(desk: Desk) -> list[BaseRouteHandler]:

@@ -14,7 +14,7 @@ import structlog
 
 from eventsink.causes import why
 from eventsink.durable.spool_file import Spooled, SpoolFile
-from eventsink.errors import ExchangeFull, ExchangeUnavailable, Unroutable
+from eventsink.errors import BrokerRefuses, ExchangeFull, ExchangeUnavailable, Unroutable
 
 __all__ = ["Spooler"]
 
@@ -22,6 +22,7 @@ LARGEST = 5_000  # events that are published together
 AT_ONCE = 4  # publications under way
 FORWARDED_AT_ONCE = 16  # groups
 ASK_AGAIN = 1.0  # seconds between two attempts while the exchange is away
+REFUSED_FOR = 10.0  # seconds: then it may have been mended, which the next items show
 UNWANTED = 10.0  # seconds between two attempts with events that no queue takes
 
 T = TypeVar("T")
@@ -67,6 +68,7 @@ class Spooler(Generic[T]):
         self._waiting: deque[_Group[T]] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
         self._spooled = asyncio.Event()
+        self._refused: tuple[float, BrokerRefuses] | None = None  # when what it goes to forbade it for good
         self._sent: dict[Spooled, Sequence[T]] = {}  # groups that are published and not removed yet
         self._after = 0  # number of the last group of which is known what became of it
         self._unwanted = 0  # events up to there that no queue took
@@ -82,10 +84,11 @@ class Spooler(Generic[T]):
         Raises:
             ExchangeFull: what they go to is away, and the spool has reached its size.
             ExchangeUnavailable: it is away, and the disk takes nothing.
+            BrokerRefuses: it is there and forbids it, which no waiting mends.
             Unroutable: nobody takes some of them, or of what was published with them, and they are not to wait.
         """
         if self.away:
-            self._check_size()
+            self._check_spool()
         if not items:
             return
         group = self._waiting[-1] if self._waiting else None
@@ -102,9 +105,12 @@ class Spooler(Generic[T]):
         Raises:
             ExchangeFull: what they go to is away, and the spool has reached its size.
             ExchangeUnavailable: it is away, and the disk takes nothing.
+            BrokerRefuses: it is there and forbids it, as was seen a short while ago.
         """
+        if self._refused and asyncio.get_running_loop().time() - self._refused[0] < REFUSED_FOR:
+            raise self._refused[1]
         if self.away:
-            self._check_size()
+            self._check_spool()
             await self.file.check()
 
     def _hand_over(self) -> None:
@@ -136,16 +142,30 @@ class Spooler(Generic[T]):
                 _log.warning("spool.unroutable", events=len(error.returned), reason=str(error))
                 items = error.returned
             except ExchangeUnavailable as error:
+                if self._is_refused(error):
+                    raise
                 if not self.away:
                     _log.warning("spool.exchange_away", reason=str(error))
                 self.away = True
             else:
+                self._refused = None
                 return
-        self._check_size()
+        self._check_spool()
         await self.file.append([items])
         self._spooled.set()
 
-    def _check_size(self) -> None:
+    def _is_refused(self, error: Exception) -> bool:
+        if not isinstance(error, BrokerRefuses) or not error.for_good:
+            return False
+        if self._refused is None:
+            _log.error("spool.refused", reason=str(error))
+        self._refused = asyncio.get_running_loop().time(), error
+        return True
+
+    def _check_spool(self) -> None:
+        """See whether it may grow: a spool for what is forbidden would grow without end."""
+        if self._refused:
+            raise self._refused[1]
         if self.file.bytes > self._most_bytes:
             raise ExchangeFull(
                 f"Nothing can be published now, and the spool has {self.file.bytes} bytes of {self._most_bytes}"
@@ -163,6 +183,8 @@ class Spooler(Generic[T]):
             try:
                 await self._pass()
             except Exception as error:  # noqa: BLE001 - the exchange is away, the disk full; or a bug, which must not end this
+                if not self._is_refused(error):
+                    self._refused = None
                 if failures % 60 == 0:
                     _log.warning("spool.waits", events=self.file.events, reason=why(error))
                 failures += 1
@@ -170,7 +192,7 @@ class Spooler(Generic[T]):
                 self._spooled.set()
                 await asyncio.sleep(ASK_AGAIN)
                 continue
-            failures = 0
+            failures, self._refused = 0, None
             newer = self.file.events - self._unwanted
             if newer <= LARGEST:
                 self.away = False  # what comes from now on need not wait for these
