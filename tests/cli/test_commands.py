@@ -268,7 +268,7 @@ def test_status_for_programs_has_the_account_of_every_worker(on_town):
 
 def test_status_for_people_is_a_table(on_town):
     lines = on_town("status").stdout.splitlines()
-    assert lines[0].split() == ["Worker", "Accepted", "Delivered", "Waiting", "Dead", "Lag", "State"]
+    assert lines[0].split() == ["Worker", "Accepted", "Delivered", "Waiting", "Dead", "Missing", "Lag", "State"]
     assert any(line.startswith("store ") for line in lines)
     assert any(line.startswith("Spool ") for line in lines)
 
