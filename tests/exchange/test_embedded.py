@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from eventsink.errors import DataDirectoryInUse, ExchangeFull, ExchangeUnavailable, WorkerInUse
 from eventsink.exchange.contract import Failure
-from eventsink.exchange.embedded import EmbeddedExchange
+from eventsink.exchange.embedded import EmbeddedExchange, log_file, sqlite_log
 from eventsink.testing import drain, sample_events
 from tests import processes
 
@@ -150,6 +150,34 @@ async def test_what_can_be_read_of_a_damaged_file_is_kept(tmp_path: Path, at: fl
     assert len(got) > 0.5 * len(ids), "most of it is kept"
     assert account.accepted == account.delivered + account.waiting + account.dead + account.missing
     assert list(tmp_path.glob("exchange.db.damaged-*")), "the damaged file is still there to be looked at"
+
+
+async def test_a_large_file_is_checked_beside_the_work_and_what_is_damaged_kept_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_file, "CHECKED_AT_START", 0)
+    path = tmp_path / "exchange.db"
+    ids = await _filled(path, groups=200)
+    exchange = await EmbeddedExchange.open(path)
+    await exchange.file._surveying
+    with sqlite3.connect(path) as connection:
+        assert exchange.file.bytes == sqlite_log.size(connection) > 0
+    assert not list(tmp_path.glob("*.suspect"))
+    await exchange.close()
+    content = bytearray(path.read_bytes())
+    begin = len(content) // 2 // 4096 * 4096
+    content[begin : begin + 8192] = os.urandom(8192)
+    path.write_bytes(content)
+    exchange = await EmbeddedExchange.open(path)
+    await exchange.file._surveying
+    assert list(tmp_path.glob("*.suspect")), "it is remembered"
+    await exchange.publish(sample_events(1))
+    await exchange.close()
+    exchange = await EmbeddedExchange.open(path)
+    got = [event.id for event in await drain(await exchange.queue("store"))]
+    await exchange.close()
+    assert 0.5 * len(ids) < len(set(got) & set(ids)) and len(got) == len(set(got))
+    assert list(tmp_path.glob("exchange.db.damaged-*")) and not list(tmp_path.glob("*.suspect"))
 
 
 async def test_a_row_that_the_disk_changed_is_counted_as_lost(tmp_path: Path) -> None:

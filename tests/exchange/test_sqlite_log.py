@@ -15,7 +15,7 @@ WAITING = 50_000  # rows
 def backlog(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """A log of which one queue has settled nothing, and another everything."""
     connection = sqlite_log.connect(tmp_path / "exchange.db")
-    sqlite_log.prepare(connection)
+    sqlite_log.prepare(connection, checked=True)
     connection.execute("BEGIN")
     for number in range(1, WAITING + 1):
         sqlite_log.append(connection, number, 1, b'{"id":"%d"}' % number)
@@ -59,7 +59,7 @@ def test_what_all_are_past_is_removed_piece_by_piece_and_the_last_row_stays(back
 
 def test_a_row_that_a_queue_is_in_the_middle_of_stays(tmp_path: Path) -> None:
     connection = sqlite_log.connect(tmp_path / "exchange.db")
-    sqlite_log.prepare(connection)
+    sqlite_log.prepare(connection, checked=True)
     for first in (1, 11, 21):
         sqlite_log.append(connection, first, 10, b"\n".join([b"{}"] * 10))
     sqlite_log.add_queue(connection, "one", 15)

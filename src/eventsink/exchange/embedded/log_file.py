@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,10 @@ from eventsink.exchange.embedded import sqlite_log
 from eventsink.exchange.embedded.salvage import salvage
 
 __all__ = ["LogFile"]
+
+CHECKED_AT_START = 64 << 20  # bytes; a larger file is read beside the work, so that a backlog delays no start
+
+_DAMAGE = re.compile("malformed|not a database|found damage")
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -34,12 +39,16 @@ class LogFile:
 
     def __init__(self, path: Path, lock: int, writing: sqlite3.Connection, committed: Callable[[], None]) -> None:
         self.path = path
-        self.bytes = sqlite_log.size(writing)
+        self.bytes = 0
         self._lock = lock
         self._room = Room(path)
         self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._reading = ThreadPoolExecutor(1, "exchange-reader")
         self._tidying: asyncio.Task[None] | None = None
+        self._surveyor = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._surveyor.execute("BEGIN")
+        self._surveyor.execute("SELECT 1 FROM queues").fetchone()  # from now on it sees what was there at the start
+        self._surveying = asyncio.create_task(self._survey(), name="exchange-survey")
         self._writer = GroupCommit(writing, head=sqlite_log.head(writing), append=self._append, committed=committed)
 
     @classmethod
@@ -57,6 +66,25 @@ class LogFile:
             raise ExchangeUnavailable(f"The exchange cannot be opened at {path}: {why(error)}.") from error
         opened.tidy()  # whoever was ended may have left something
         return opened
+
+    async def _survey(self) -> None:
+        """Find out how large is what was there at the start, and whether it is sound if that was not asked yet."""
+        large = self.path.stat().st_size > CHECKED_AT_START
+        try:
+            self.bytes += await asyncio.to_thread(sqlite_log.size, self._surveyor)
+            self._surveyor.execute("COMMIT")
+            if large:
+                await asyncio.to_thread(sqlite_log.check, self._surveyor)
+        except sqlite3.Error as error:
+            self._note(error)
+            if str(error) != "interrupted":  # by closing
+                _log.error("exchange.not_surveyed", path=str(self.path), reason=why(error))
+
+    def _note(self, error: sqlite3.Error) -> None:
+        """Of a damaged file what can be read is kept at the next start; see `_connect`."""
+        if _DAMAGE.search(str(error)):
+            _log.error("exchange.unsound", path=str(self.path), reason=f"{why(error)}: start the event sink again.")
+            _suspect(self.path).touch()
 
     @property
     def head(self) -> int:
@@ -130,10 +158,15 @@ class LogFile:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._reading, in_one_moment)
         except sqlite3.Error as error:
+            self._note(error)
             raise ExchangeUnavailable(f"The exchange cannot be read at {self.path}: {why(error)}.") from error
 
     async def close(self) -> None:
         """Finish what is under way, close the file and let others have it. Safe to call twice."""
+        if self._lock >= 0:
+            self._surveyor.interrupt()
+            await asyncio.gather(self._surveying, return_exceptions=True)
+            self._surveyor.close()
         if self._tidying:
             self._tidying.cancel()
             await asyncio.gather(self._tidying, return_exceptions=True)
@@ -148,6 +181,7 @@ class LogFile:
         try:
             return await future
         except sqlite3.Error as error:
+            self._note(error)
             raise ExchangeUnavailable(f"The exchange cannot be written at {self.path}: {why(error)}.") from error
 
 
@@ -164,9 +198,10 @@ def _open(path: Path) -> tuple[int, sqlite3.Connection]:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = None
+    suspect = _suspect(path)
     try:
         connection = sqlite_log.connect(path)
-        sqlite_log.prepare(connection)
+        sqlite_log.prepare(connection, checked=suspect.exists() or path.stat().st_size <= CHECKED_AT_START)
     except sqlite3.DatabaseError as error:
         if connection is not None:
             connection.close()
@@ -175,4 +210,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         aside, kept, lost = salvage(path)
         _log.error("exchange.damaged", reason=str(error), set_aside=str(aside), kept=kept, lost=lost)
         connection = sqlite_log.connect(path)
+    suspect.unlink(missing_ok=True)
     return connection
+
+
+def _suspect(path: Path) -> Path:
+    """Is there when a file was found damaged while it was in use."""
+    return path.with_name(f"{path.name}.suspect")

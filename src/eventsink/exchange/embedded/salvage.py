@@ -17,7 +17,7 @@ def salvage(path: Path) -> tuple[Path, int, int]:
     """
     aside = set_aside(path)
     new = sqlite_log.connect(path)
-    sqlite_log.prepare(new)
+    sqlite_log.prepare(new, checked=False)
     new.execute("BEGIN")
     old = sqlite3.connect(f"file:{aside}?mode=ro", uri=True)
     kept = _copy_log(old, new)

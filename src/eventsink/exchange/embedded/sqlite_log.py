@@ -65,8 +65,11 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def prepare(connection: sqlite3.Connection) -> None:
+def prepare(connection: sqlite3.Connection, *, checked: bool) -> None:
     """Make the tables, or see that they are those of this version.
+
+    Args:
+        checked: whether to read all of the file to see that it is sound, which takes as long as it is large.
 
     Raises:
         sqlite3.DatabaseError: the file is damaged, or was made by a later version.
@@ -76,6 +79,16 @@ def prepare(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(f"made by a later version of the event sink (format {version})")
     connection.executescript(_SCHEMA)
     connection.execute(f"PRAGMA user_version={VERSION}")
+    if checked:
+        check(connection)
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Read all of the file.
+
+    Raises:
+        sqlite3.DatabaseError: it is damaged.
+    """
     if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise sqlite3.DatabaseError("its check found damage")
 
