@@ -20,7 +20,7 @@ from tests.servers.extractor import NAME, Extractor
 from tests.servers.rabbitmq import RabbitMQ
 from tests.sink_process import SinkProcess
 
-FIXTURES = Path(__file__).parents[1] / "messages" / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "extractors" / "fixtures"
 WAIT = 60.0  # seconds; pyClowder looks once a second whether there is something to say
 
 

@@ -116,8 +116,7 @@ class RabbitExchange:
         self._mending = asyncio.Lock()  # of dead letters: none is retried twice
         self._counting = asyncio.Lock()
         self._novelties = Novelties()
-        self._depths: dict[str, Depth] = {}  # as last seen
-        self._accepted: dict[str, int] = {}  # as last said
+        self._unseen: dict[str, int] = {}  # messages of others that nobody has settled yet, as last seen
         self._empty: dict[str, float] = {}  # when a queue was last seen empty
 
     @classmethod
@@ -378,14 +377,15 @@ class RabbitExchange:
         First what has entered is read, then whether the queues are empty, then what was settled of it.
         """
         before: dict[str, Book] = {}
+        depths: dict[str, Depth] = {}
         idle: list[str] = []
         try:
             await self._settlements.settle_up()
             await self._entries.report()
             before = await keeper.books()
-            self._depths = await self._look([*before])
+            depths = await self._look([*before])
             if await self._catch_up(keeper):
-                idle = [name for name, depth in self._depths.items() if depth.empty]
+                idle = [name for name, depth in depths.items() if depth.empty]
         except ExchangeUnavailable as error:
             _log.info("exchange.accounts_of_before", reason=str(error))
         books = await keeper.books()
@@ -397,7 +397,9 @@ class RabbitExchange:
                 books = await keeper.books()
         except ExchangeUnavailable as error:  # the disk is full: it is noted the next time
             _log.info("exchange.not_noted", reason=str(error))
-        return {name: self._account(name, book, idle=name in idle) for name, book in books.items()}
+        if depths:
+            self._unseen = self._missing.unseen(before, books, {name: depth.messages for name, depth in depths.items()})
+        return {name: self._account(name, book) for name, book in books.items()}
 
     async def _read_up(self, keeper: Keeper) -> None:
         """Have all in the accounts that is known here."""
@@ -437,26 +439,20 @@ class RabbitExchange:
             depths[worker] = Depth(depth.ready + own + sum(heartbeat.messages for heartbeat in heard), silent)
         return depths
 
-    def _account(self, name: str, book: Book, *, idle: bool) -> Account:
-        missing, depth = book.missing, self._depths.get(name)
-        # What others have published is not counted before somebody has settled it: each message has one event at least.
-        waiting = max(book.left - missing, depth.messages if depth else 0)
-        accepted = book.settled + waiting + missing
-        if not idle:  # some are on their way between two places that were looked at one after the other
-            waiting += max(self._accepted.get(name, 0) - accepted, 0)
-        self._accepted[name] = book.settled + waiting + missing
+    def _account(self, name: str, book: Book) -> Account:
+        waiting = book.left - book.missing + self._unseen.get(name, 0)
         now = time.time()
         if not waiting:
             self._empty[name] = now
         since = self._oldest(name)
         lag = (datetime.now(UTC) - since).total_seconds() if since else now - self._empty.setdefault(name, now)
         return Account(
-            accepted=self._accepted[name],
+            accepted=book.settled + waiting + book.missing,
             delivered=book.delivered,
             waiting=waiting,
             dead=book.dead + book.dropped,
             dropped=book.dropped,
-            missing=missing,
+            missing=book.missing,
             missing_since=book.missing_since,
             lag_seconds=round(max(lag, 0.001), 3) if waiting else 0.0,
         )

@@ -1,6 +1,7 @@
 """Which events are missing: entered, and neither settled nor in a queue for so long that they are not on their way."""
 
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -14,13 +15,28 @@ SURE = 3.0  # seconds: one queue of a message may have it later than another, an
 _log = structlog.get_logger(__name__)
 
 
+class Lasting:
+    """Numbers that count as the least that they were in the last `SURE` seconds."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, deque[tuple[float, int]]] = {}
+
+    def least(self, name: str, number: int) -> int:
+        """What is sure of a number that was seen now."""
+        now = time.monotonic()
+        seen = self._seen.setdefault(name, deque())
+        seen.append((now, number))
+        while len(seen) > 1 and seen[1][0] <= now - SURE:
+            seen.popleft()
+        return min(count for _, count in seen) if seen[0][0] <= now - SURE else 0
+
+
 class Missing:
     """Judges the accounts each time that they are looked at, and remembers what it has seen."""
 
     def __init__(self) -> None:
-        self._suspects: dict[
-            str, tuple[float, int]
-        ] = {}  # since when how many events of a worker are nowhere, at least
+        self._nowhere = Lasting()
+        self._unseen = Lasting()
         self._quiet: dict[str, tuple[float, Book]] = {}  # since when an account has not changed
 
     def judge(
@@ -34,22 +50,38 @@ class Missing:
             idle: workers of which the queues were empty between the two, and nothing was in anybody's hands.
         """
         begun, missing = [], {}
-        for name in idle:
-            if name not in after:
-                continue
+        for name in (name for name in idle if name in after):
             book = after[name]
             if not book.begun:
                 if self._is_quiet(name, book):
                     begun.append(name)
                 continue
-            sure = self._surely_missing(name, before[name], book)
-            if sure is not None and sure != book.missing:
-                missing[name] = sure
-                if sure > book.missing:
-                    _log.error("exchange.events_missing", worker=name, events=sure - book.missing)
-        for name in {*self._suspects} - {*after}:
-            del self._suspects[name]
+            # What was left could only have been settled meanwhile: the rest is nowhere.
+            nowhere = max(before[name].left - (book.settled - before[name].settled), 0)
+            sure, exact = self._nowhere.least(name, nowhere), before[name] == book
+            found = sure if exact and sure == nowhere else max(sure, book.missing)
+            if found != book.missing:
+                missing[name] = found
+            if found > book.missing:
+                _log.error("exchange.events_missing", worker=name, events=found - book.missing)
         return begun, missing
+
+    def unseen(
+        self, before: Mapping[str, Book], after: Mapping[str, Book], depths: Mapping[str, int]
+    ) -> dict[str, int]:
+        """Messages of others that wait and that nobody has settled yet, so that no account has them.
+
+        All of them are in the queue of each worker that wants everything. A message that is recorded and not
+        acknowledged, because its worker was killed between the two, is in one queue alone, and not for long.
+        """
+        everywhere = min((depth for name, depth in depths.items() if not before[name].types), default=0)
+        found = {}
+        for name, depth in depths.items():
+            if name in after:
+                entered = after[name].settled + after[name].left - before[name].settled - before[name].left
+                beyond = min(depth - before[name].left - max(entered, 0), everywhere)
+                found[name] = self._unseen.least(name, max(beyond, 0))
+        return found
 
     def _is_quiet(self, name: str, book: Book) -> bool:
         """Whether front doors and processes elsewhere have had the time to tell if it were otherwise."""
@@ -58,23 +90,3 @@ class Missing:
             since = time.monotonic()
             self._quiet[name] = since, book
         return time.monotonic() - since >= SURE
-
-    def _surely_missing(self, name: str, before: Book, after: Book) -> int | None:
-        """How many are missing for as long as it takes to be sure; None as long as one is not.
-
-        What is left of `before` could only have been settled by now, so that the rest is nowhere. While nothing has
-        changed meanwhile that is exact, else at least so many.
-        """
-        now = time.monotonic()
-        exact = before == after
-        nowhere = max(before.left - (after.settled - before.settled), 0)
-        if not nowhere:
-            self._suspects.pop(name, None)
-            return 0 if exact else None
-        since, least = self._suspects.get(name, (now, nowhere))
-        if nowhere < least:
-            since, least = now, nowhere
-        self._suspects[name] = since, least
-        if now - since < SURE:
-            return None
-        return nowhere if exact else max(least, after.missing)
