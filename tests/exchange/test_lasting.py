@@ -1,8 +1,9 @@
 """What is judged from numbers that are looked at again and again."""
 
+import time
+
 import pytest
 
-from eventsink.exchange.rabbitmq import missing
 from eventsink.exchange.rabbitmq.accounts_file import Book
 from eventsink.exchange.rabbitmq.missing import SURE, Lasting, Missing
 
@@ -11,7 +12,7 @@ from eventsink.exchange.rabbitmq.missing import SURE, Lasting, Missing
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, to be set."""
     now = [1000.0]
-    monkeypatch.setattr(missing.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 
@@ -84,5 +85,4 @@ def test_messages_that_were_counted_meanwhile_are_not_unseen(clock: list[float])
     judge = Missing()
     for _ in range(3):
         clock[0] += SURE
-        found = judge.unseen({"a": _book(2)}, {"a": _book(10, 1)}, {"a": 11})
-    assert found == {"a": 0}
+        assert judge.unseen({"a": _book(2)}, {"a": _book(10, 1)}, {"a": 11}) == {"a": 0}
