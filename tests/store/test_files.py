@@ -1,6 +1,7 @@
 """The files: one a month, damage, retention, earlier and later forms, one process at a time."""
 
 import asyncio
+import random
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from eventsink.event import Event
 from eventsink.store import EventQuery, Store, schema
 from eventsink.store import sql as sql_module
 from eventsink.store.months import month_before, month_of
+from eventsink.store.wal import damaged_length
 from tests import processes
 from tests.store.events import NOVEMBER, an_event, some_events
 
@@ -106,6 +108,62 @@ async def test_a_damaged_wal_is_set_aside_and_what_lies_before_the_damage_kept(
     assert again.set_aside == []
     assert await again.count(EventQuery()) == nth // 10 * 10 + 10
     await again.close()
+
+
+def _entries(wal: bytes) -> list[int]:
+    """Where the entries of a WAL begin."""
+    at, found = wal.index(b"\xff\xff") + 2, []
+    while int.from_bytes(wal[at : at + 8], "little") > len(wal) or wal[at + 16 : at + 18] != b"\x64\x00":
+        at += 1  # the header holds random bytes
+    while at < len(wal):
+        found.append(at)
+        at += 16 + int.from_bytes(wal[at : at + 8], "little")
+    return found
+
+
+@pytest.mark.parametrize("byte", [1, 3, 7])
+@pytest.mark.parametrize("nth", [0, 1, 5, 14, -3, -2, -1])
+async def test_a_length_that_the_disk_has_changed_is_not_taken_for_the_end(
+    crashed: list[str], tmp_path: Path, nth: int, byte: int
+) -> None:
+    wal = tmp_path / "events-2026-11.duckdb.wal"
+    content = bytearray(wal.read_bytes())
+    at = _entries(content)[nth]
+    content[at + byte] ^= 0x40
+    wal.write_bytes(content)
+    store = await Store.open(tmp_path)
+    found = await _ids(store)
+    assert found == crashed[: len(found)] and 100 <= len(found) < 200
+    assert store.set_aside, "it is said, and what there was can be looked at"
+    assert await store.append(some_events(10)) == 10
+    await store.close()
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_no_random_damage_of_a_wal_loses_anything_without_a_word(
+    crashed: list[str], tmp_path: Path, seed: int
+) -> None:
+    wal = tmp_path / "events-2026-11.duckdb.wal"
+    chance, content = random.Random(seed), bytearray(wal.read_bytes())
+    at, size = chance.choice([chance.randrange(len(content)), chance.randrange(60)]), chance.choice([1, 4, 64])
+    content[at : at + size] = chance.randbytes(len(content[at : at + size]))
+    wal.write_bytes(content)
+    store = await Store.open(tmp_path)
+    found = await _ids(store)
+    assert found == crashed[: len(found)] and (len(found) == 200 or store.set_aside)
+    await store.close()
+
+
+async def test_a_wal_that_is_cut_off_anywhere_is_no_damage(crashed: list[str], tmp_path: Path) -> None:
+    wal = tmp_path / "events-2026-11.duckdb.wal"
+    content = wal.read_bytes()
+    borders = _entries(content)
+    for cut in range(borders[1], len(content), 97):
+        wal.write_bytes(content[:cut])
+        assert damaged_length(wal) is None or content[cut - 2 : cut] == b"\xff\xff", cut
+    for border in borders[1:]:
+        wal.write_bytes(content[:border])
+        assert damaged_length(wal) is None
 
 
 @pytest.mark.parametrize("damage", ["first bytes", "middle", "last bytes", "nonsense", "cut off"])

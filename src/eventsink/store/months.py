@@ -186,6 +186,7 @@ class Months:
         if file.exists() and not file.stat().st_size:  # killed as it was made
             file.unlink()
         new = not salvage.parts(file)
+        salvage.check_wal(file)
         try:
             self.connection.execute(self.one(month, "attach", file=str(file).replace("'", "''")))
             try:

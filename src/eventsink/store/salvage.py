@@ -7,7 +7,9 @@ from pathlib import Path
 
 import duckdb
 
-__all__ = ["delete", "is_damage", "keep_beginning", "parts", "rename", "sound_bytes", "wal_of"]
+from eventsink.store.wal import damaged_length
+
+__all__ = ["check_wal", "delete", "is_damage", "keep_beginning", "parts", "rename", "sound_bytes", "wal_of"]
 
 _AROUND = re.compile(
     r"no space left|could not set lock|permission denied|too many open files|input/output error|out of memory"
@@ -48,6 +50,18 @@ def rename(damaged: list[Path]) -> list[Path]:
     """Move files away, to names that say what they are."""
     moment = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
     return [part.rename(f"{part}.damaged-{moment}") for part in damaged]
+
+
+def check_wal(file: Path) -> None:
+    """See that DuckDB will not take damage in the middle of a WAL for the end that a crash has cut off.
+
+    Raises:
+        duckdb.IOException: it would, and drop what was committed behind it.
+    """
+    wal = wal_of(file)
+    position = damaged_length(wal) if wal.exists() else None
+    if position is not None:
+        raise duckdb.IOException(f"Corrupt WAL file: the length of the entry at byte position {position} is damaged.")
 
 
 def sound_bytes(error: duckdb.Error) -> int:
