@@ -11,7 +11,7 @@ import pytest
 from eventsink.amqp import Address
 from eventsink.errors import DataDirectoryInUse, ExchangeUnavailable
 from eventsink.exchange.contract import Failure
-from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, accounts, accounts_file
+from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, accounts, accounts_file, entries
 from eventsink.exchange.rabbitmq.accounts import Keeper
 from eventsink.exchange.rabbitmq.settlements import Entered, Letter, Record, Settlement
 from eventsink.testing import sample_events
@@ -88,6 +88,42 @@ def test_what_nobody_has_counted_is_known_from_who_has_settled_most(file: sqlite
     accounts_file.forget_worker(file, "store")
     assert _left(file) == {"chat": 112, "some": 5}
     file.close()
+
+
+def test_types_that_strangers_make_up_are_counted_together(
+    file: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts_file, "MOST_KINDS", 3)
+    for worker, types in (("store", []), ("some", ["users.*", "lab.*"])):
+        accounts_file.enrol(file, worker, types, fresh=True)
+    accounts_file.enter(file, Entered("door", {KIND: (0, 1), LOGIN: (0, 1)}))
+    accounts_file.enter(file, Entered("door", {f"lab.t{number}": (0, 2) for number in range(100)}))
+    assert _left(file) == {"store": 202, "some": 3}, "of the others it is not known who wants them"
+    assert file.execute("SELECT count(*) FROM entered").fetchone()[0] == 4
+    settled = [_settled(str(number), 2, kind=f"lab.t{number}") for number in range(100)]
+    _file(file, "store", *settled)
+    _file(file, "some", *settled, types=["users.*", "lab.*"])
+    assert _left(file) == {"store": 2, "some": 1}
+    assert file.execute("SELECT count(*) FROM settled").fetchone()[0] <= 2 * 4
+    file.close()
+
+
+async def test_a_front_door_remembers_no_more_types_than_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entries, "MOST", 3)
+    told: list[Entered] = []
+
+    async def tell(entered: Entered) -> None:
+        told.append(entered)
+
+    counting = entries.Entries("door", tell)
+    for round_ in range(3):
+        for number in range(4):
+            counting.count(sample_events(2, event_type=f"lab.t{number}"))
+        await counting.report()
+        assert not counting._counts, round_
+    await counting.close()
+    assert len({entered.door for entered in told}) == 3, "it begins to count again under another name"
+    assert all(entered.events == {f"lab.t{number}": (0, 2) for number in range(4)} for entered in told)
 
 
 def test_what_was_put_into_a_queue_alone_is_left_there(file: sqlite3.Connection) -> None:

@@ -33,6 +33,8 @@ _log = structlog.get_logger(__name__)
 
 REMEMBERED = 50_000  # messages of a worker; one that comes again does so within the few thousand that are under way
 DOORS_FOR = timedelta(days=30)  # a front door that has told nothing for so long is gone
+MOST_KINDS = 1000  # whoever may publish may make up types; what is beyond is counted together
+OTHERS = "\N{HORIZONTAL ELLIPSIS}"  # these, which no worker of some types is said to want
 FOR_ALL = ("", "event.sink")  # kinds that every worker gets: the routing keys of Clowder's own messages
 
 _SCHEMA = """
@@ -49,6 +51,7 @@ CREATE TABLE IF NOT EXISTS settled (
 CREATE TABLE IF NOT EXISTS entered (
     kind TEXT NOT NULL, "foreign" INTEGER NOT NULL, events INTEGER NOT NULL, PRIMARY KEY (kind, "foreign")
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kinds (kind TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS doors (
     door TEXT NOT NULL, kind TEXT NOT NULL, events INTEGER NOT NULL, told TEXT NOT NULL, PRIMARY KEY (door, kind)
 ) WITHOUT ROWID;
@@ -114,6 +117,9 @@ def enter(connection: sqlite3.Connection, entered: Entered) -> None:
     now = datetime.now(UTC).isoformat()
     known = dict(connection.execute("SELECT kind, events FROM doors WHERE door = ?", (entered.door,)))
     for kind, (before, events) in entered.events.items():
+        if _known_kind(connection, kind) == OTHERS:
+            _raise_entered(connection, (OTHERS, False), events - before)
+            continue
         fresh = events - (known.get(kind, 0) if known else before)
         if known and known.get(kind, 0) < before:  # told to a later state of this file, or to a queue that is gone
             fresh = events - before
@@ -138,7 +144,8 @@ def file(connection: sqlite3.Connection, record: Record, fresh: Sequence[Settlem
         (delivered, len(letters), alone, record.worker),
     )
     _bury(connection, record.worker, letters)
-    for (kind, foreign), events in _by_kind(fresh).items():
+    for (name, foreign), events in _by_kind(fresh).items():
+        kind = _known_kind(connection, name)
         connection.execute(
             "INSERT INTO settled VALUES (?1, ?2, ?3, ?4, 0)"
             ' ON CONFLICT (worker, kind, "foreign") DO UPDATE SET events = events + ?4',
@@ -289,6 +296,16 @@ def _settled(connection: sqlite3.Connection) -> dict[str, dict[Kind, tuple[int, 
     for worker, kind, foreign, events, before in connection.execute("SELECT * FROM settled"):
         found.setdefault(worker, {})[kind, bool(foreign)] = events, before
     return found
+
+
+def _known_kind(connection: sqlite3.Connection, kind: str) -> str:
+    """A kind as it is counted."""
+    if connection.execute("SELECT 1 FROM kinds WHERE kind = ?", (kind,)).fetchone():
+        return kind
+    if connection.execute("SELECT count(*) FROM kinds").fetchone()[0] >= MOST_KINDS:
+        return OTHERS
+    connection.execute("INSERT INTO kinds VALUES (?)", (kind,))
+    return kind
 
 
 def _wants(types: Sequence[str], kind: Kind) -> bool:
