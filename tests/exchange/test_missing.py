@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from eventsink.amqp import Address
 from eventsink.errors import ExchangeUnavailable
 from eventsink.exchange.contract import Account
 from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, entries, layout, missing
+from eventsink.exchange.rabbitmq import exchange as rabbitmq_exchange
 from eventsink.testing import drain, sample_events
 from tests.amqp.foreign import channel, publish
 from tests.servers.rabbitmq import RabbitMQ
@@ -252,3 +254,23 @@ async def test_new_accounts_take_nothing_for_missing_that_was_settled_before(ope
     await door.publish(sample_events(5))
     with_backlog = await _until(serve, lambda accounts: accounts["influxdb"].waiting == 5)
     assert with_backlog["influxdb"].accepted == accounts["influxdb"].accepted + 5
+
+
+async def test_what_waits_in_the_spool_of_another_front_door_is_said(
+    open_exchange: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rabbitmq_exchange, "SPOOLED_FOR", timedelta(seconds=1))
+    serve, door, waiting = await open_exchange(), await open_exchange(), 7
+    serve.mind("here:/spool-1.db", lambda: 3)
+    door.mind("there:/spool-2.db", lambda: waiting)
+    await asyncio.sleep(2.0)
+    await serve.accounts()
+    (concern,) = serve.concerns()
+    assert concern.startswith("The front door with the spool there:/spool-2.db has kept 7 events in it since 20")
+    await door.close()  # it is said on, now that it is gone
+    await serve.accounts()
+    assert len(serve.concerns()) == 1
+    waiting = 0
+    again = await open_exchange()
+    again.mind("there:/spool-2.db", lambda: waiting)
+    await _until(serve, lambda _: not serve.concerns())

@@ -1,5 +1,6 @@
 """The exchange that the settings name."""
 
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -79,6 +80,7 @@ async def _open_rabbitmq(settings: Settings, *, keeper: bool, spool: bool) -> Op
         raise
     exchange: Exchange = rabbit
     if file:
+        rabbit.mind(f"{socket.gethostname()}:{settings.spool_path.resolve()}", lambda: file.events)
         inherited = Inherited.take(settings.directory, settings.spool_path, rabbit.publish_again)
         exchange = SpooledExchange(rabbit, file, settings.exchange.max_bytes, inherited, rabbit.publish_again)
     where = f"RabbitMQ at {address}, virtual host {address.vhost}, {settings.exchange.name}"

@@ -92,6 +92,10 @@ class Keeper:
         """The account of every worker, all of one moment."""
         return await self._run(accounts_file.books)
 
+    async def spools(self) -> list[tuple[str, int, datetime]]:
+        """The spools of front doors in which events wait: name, how many, and when that was told."""
+        return await self._run(accounts_file.spools)
+
     async def enter(self, entered: Entered) -> None:
         """Count what a front door has published."""
         await self._change(lambda c: accounts_file.enter(c, entered))

@@ -55,6 +55,7 @@ CREATE TABLE IF NOT EXISTS kinds (kind TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS doors (
     door TEXT NOT NULL, kind TEXT NOT NULL, events INTEGER NOT NULL, told TEXT NOT NULL, PRIMARY KEY (door, kind)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spools (spool TEXT PRIMARY KEY, events INTEGER NOT NULL, told TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS seen (id INTEGER PRIMARY KEY, worker TEXT NOT NULL, keys BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS dead_letters (
     id INTEGER PRIMARY KEY AUTOINCREMENT, worker TEXT NOT NULL, reason TEXT NOT NULL, attempts INTEGER NOT NULL,
@@ -115,6 +116,10 @@ def seen(connection: sqlite3.Connection) -> dict[str, dict[str, None]]:
 def enter(connection: sqlite3.Connection, entered: Entered) -> None:
     """Count what a front door has published since it told last. Part of a transaction."""
     now = datetime.now(UTC).isoformat()
+    if entered.spool:
+        connection.execute("DELETE FROM spools WHERE spool = ?", (entered.spool,))
+    if entered.spooled:
+        connection.execute("INSERT INTO spools VALUES (?, ?, ?)", (entered.spool, entered.spooled, now))
     known = dict(connection.execute("SELECT kind, events FROM doors WHERE door = ?", (entered.door,)))
     for kind, (before, events) in entered.events.items():
         if _known_kind(connection, kind) == OTHERS:
@@ -159,6 +164,7 @@ def forget(connection: sqlite3.Connection) -> None:
     """Forget keys beyond those that are to be remembered, and front doors of long ago. Part of a transaction."""
     long_ago = (datetime.now(UTC) - DOORS_FOR).isoformat()
     connection.execute("DELETE FROM doors WHERE door NOT IN (SELECT door FROM doors WHERE told > ?)", (long_ago,))
+    connection.execute("DELETE FROM spools WHERE told <= ?", (long_ago,))
     for (worker,) in connection.execute("SELECT DISTINCT worker FROM seen").fetchall():
         left = REMEMBERED
         for number, keys in connection.execute(
@@ -214,6 +220,12 @@ def note_put(connection: sqlite3.Connection, worker: str, events: int, *, replay
     connection.execute("UPDATE accounts SET put = put + ? WHERE worker = ?", (events, worker))
     if replayed:
         connection.execute("UPDATE accounts SET missing_since = NULL WHERE worker = ?", (worker,))
+
+
+def spools(connection: sqlite3.Connection) -> list[tuple[str, int, datetime]]:
+    """The spools in which events wait: name, how many, and when that was told."""
+    found = connection.execute("SELECT spool, events, told FROM spools ORDER BY spool")
+    return [(spool, events, datetime.fromisoformat(told)) for spool, events, told in found]
 
 
 def dead_letters(connection: sqlite3.Connection, worker: str | None, after: int, limit: int) -> list[Stored]:

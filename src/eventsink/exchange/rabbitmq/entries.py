@@ -32,12 +32,23 @@ class Entries:
         self._tell = tell
         self._counts: Counter[str] = Counter()
         self._told: dict[str, int] = {}
+        self._spool: tuple[str, Callable[[], int]] = ("", int)
+        self._told_spooled = 0
         self._telling = asyncio.Lock()
         self._task = asyncio.create_task(self._tell_now_and_then(), name="exchange-entries")
 
     def count(self, events: Sequence[Event]) -> None:
         """Count events that the broker has confirmed."""
         self._counts.update([event.type for event in events])
+
+    def mind(self, spool: str, spooled: Callable[[], int]) -> None:
+        """Tell also what waits in a spool.
+
+        Args:
+            spool: a name that is the same when this process is started again.
+            spooled: gives how many events are in it.
+        """
+        self._spool, self._told_spooled = (spool, spooled), -1  # what its last process told may be wrong by now
 
     async def report(self) -> None:
         """Tell what is new, if anything is.
@@ -46,12 +57,13 @@ class Entries:
             ExchangeUnavailable: it is told the next time.
         """
         async with self._telling:
-            told = self._told
+            told, (spool, count_spooled) = self._told, self._spool
+            spooled = count_spooled()
             fresh = {kind: count for kind, count in self._counts.items() if count != told.get(kind)}
-            if fresh:
+            if fresh or spooled != self._told_spooled:
                 events = {kind: (told.get(kind, 0), count) for kind, count in fresh.items()}
-                await self._tell(Entered(self._door, events))
-                self._told = told | fresh
+                await self._tell(Entered(self._door, events, spool, spooled))
+                self._told, self._told_spooled = told | fresh, spooled
             if len(self._counts) > MOST and self._counts == self._told:  # types that strangers made up
                 self._door, self._told = f"{self._name}+{uuid.uuid4().hex[:8]}", {}
                 self._counts.clear()

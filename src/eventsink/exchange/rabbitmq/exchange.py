@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -44,6 +44,7 @@ __all__ = ["RabbitExchange", "RabbitOptions"]
 
 OURS = ("dead", "settlements", "heartbeats", "serve")  # what follows `events.` in names that are no worker's
 LOOK_EVERY = 10.0  # seconds
+SPOOLED_FOR = timedelta(seconds=30)  # after which what a front door has in its spool is worth a word
 SETTLED_WITHIN = 2.0  # seconds to wait for what workers have recorded to be filed
 
 _log = structlog.get_logger(__name__)
@@ -111,6 +112,8 @@ class RabbitExchange:
         self._process = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._entries = Entries(self._process, keeper.enter if keeper else self._settlements.enter)
         self._missing = Missing()
+        self._own_spool = ""
+        self._spools: list[tuple[str, int, datetime]] = []  # of other front doors
         self._queues: dict[str, RabbitQueue] = {}
         self._declaring = asyncio.Lock()
         self._mending = asyncio.Lock()  # of dead letters: none is retried twice
@@ -269,7 +272,26 @@ class RabbitExchange:
 
     def concerns(self) -> list[str]:
         """What a person should do about RabbitMQ itself."""
-        return [*self._layout.concerns(), *([self._guard.concern] if self._guard.concern else [])]
+        return [
+            *self._layout.concerns(),
+            *([self._guard.concern] if self._guard.concern else []),
+            *(
+                f"The front door with the spool {spool} has kept {events} events in it since {told:%Y-%m-%d %H:%M:%S}"
+                " UTC, as far as it has told: see whether it runs, and what its log says."
+                for spool, events, told in self._spools
+                if spool != self._own_spool and datetime.now(UTC) - told > SPOOLED_FOR
+            ),
+        ]
+
+    def mind(self, spool: str, spooled: Callable[[], int]) -> None:
+        """Have those know who keep the accounts what waits in the spool of this process.
+
+        Args:
+            spool: a name that is the same when this process is started again.
+            spooled: gives how many events are in it.
+        """
+        self._own_spool = spool
+        self._entries.mind(spool, spooled)
 
     async def accounts(self) -> dict[str, Account]:
         """The books of every worker: delivered and dead as recorded, waiting as RabbitMQ says now.
@@ -388,7 +410,7 @@ class RabbitExchange:
                 idle = [name for name, depth in depths.items() if depth.empty]
         except ExchangeUnavailable as error:
             _log.info("exchange.accounts_of_before", reason=str(error))
-        books = await keeper.books()
+        books, self._spools = await keeper.books(), await keeper.spools()
         try:
             begun, missing = self._missing.judge(before, books, idle)
             if begun or missing:

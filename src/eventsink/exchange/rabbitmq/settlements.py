@@ -80,10 +80,14 @@ class Entered(msgspec.Struct, frozen=True, array_like=True, tag="entered"):
     Args:
         door: a name that no other process has.
         events: by type, how many it told of before, and how many there are now; where they differ.
+        spool: a name of its spool that stays the same when it is started again.
+        spooled: events in it.
     """
 
     door: str
     events: dict[str, tuple[int, int]]
+    spool: str = ""
+    spooled: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder()
