@@ -39,6 +39,10 @@ def _left(file: sqlite3.Connection) -> dict[str, int]:
     return {name: book.left for name, book in accounts_file.books(file).items()}
 
 
+def _begin(file: sqlite3.Connection, worker: str) -> None:
+    accounts_file.begin(file, {worker: accounts_file.books(file)[worker]})
+
+
 def test_what_was_settled_is_in_the_books(file: sqlite3.Connection) -> None:
     _file(file, "store", _settled("1", 100, dead=3), _settled("2"), _settled("3", 20, alone=True))
     book = accounts_file.books(file)["store"]
@@ -98,13 +102,17 @@ def test_types_that_strangers_make_up_are_counted_together(
         accounts_file.enrol(file, worker, types, fresh=True)
     accounts_file.enter(file, Entered("door", {KIND: (0, 1), LOGIN: (0, 1)}))
     accounts_file.enter(file, Entered("door", {f"lab.t{number}": (0, 2) for number in range(100)}))
-    assert _left(file) == {"store": 202, "some": 3}, "of the others it is not known who wants them"
-    assert file.execute("SELECT count(*) FROM entered").fetchone()[0] == 4
+    assert _left(file) == {"store": 2 + 3 * 2, "some": 1 + 3 * 2}
+    assert file.execute("SELECT count(*) FROM entered").fetchone()[0] == 5
     settled = [_settled(str(number), 2, kind=f"lab.t{number}") for number in range(100)]
     _file(file, "store", *settled)
     _file(file, "some", *settled, types=["users.*", "lab.*"])
     assert _left(file) == {"store": 2, "some": 1}
-    assert file.execute("SELECT count(*) FROM settled").fetchone()[0] <= 2 * 4
+    accounts_file.enrol(file, "late", [])
+    _begin(file, "late")
+    _file(file, "store", _settled("new", 5, kind="lab.t99"))
+    assert _left(file) == {"store": 2, "some": 1, "late": 5}, "of these types the workers alone tell"
+    assert file.execute("SELECT count(*) FROM settled").fetchone()[0] <= 3 * 6
     file.close()
 
 
@@ -120,10 +128,21 @@ async def test_a_front_door_remembers_no_more_types_than_it_must(monkeypatch: py
         for number in range(4):
             counting.count(sample_events(2, event_type=f"lab.t{number}"))
         await counting.report()
-        assert not counting._counts, round_
+        assert not +counting._counts, round_
     await counting.close()
     assert len({entered.door for entered in told}) == 3, "it begins to count again under another name"
     assert all(entered.events == {f"lab.t{number}": (0, 2) for number in range(4)} for entered in told)
+
+
+def test_what_others_published_is_known_also_when_who_has_shown_it_begins_again(file: sqlite3.Connection) -> None:
+    for worker in ("store", "influxdb"):
+        accounts_file.enrol(file, worker, [], fresh=True)
+    _file(file, "influxdb", _settled("1", 1000, foreign=True))
+    _file(file, "store", _settled("2", 950, foreign=True))
+    assert _left(file)["store"] == 50
+    _file(file, "influxdb", types=["users.*"])
+    assert _left(file)["store"] == 50
+    file.close()
 
 
 def test_what_was_put_into_a_queue_alone_is_left_there(file: sqlite3.Connection) -> None:
@@ -149,9 +168,12 @@ def test_what_is_missing_is_said_since_when_until_it_is_replayed(file: sqlite3.C
     accounts_file.note_put(file, "store", 10, replayed=True)
     book = accounts_file.books(file)["store"]
     assert (book.left, book.missing, book.missing_since) == (21, 2, None)
-    accounts_file.begin(file, ["store"])
+    _begin(file, "store")
     book = accounts_file.books(file)["store"]
     assert (book.left, book.missing) == (2, 2), "what is missing stays so"
+    _file(file, "store", _settled("9", 13))
+    book = accounts_file.books(file)["store"]
+    assert (book.left, book.missing) == (2, 2), "it was put there besides"
     file.close()
 
 
@@ -168,7 +190,7 @@ def test_letters_keep_what_their_message_needs_to_be_understood(file: sqlite3.Co
 
 def test_a_new_worker_has_nothing_left_of_what_was_entered_before(file: sqlite3.Connection) -> None:
     _file(file, "store", types=[])
-    accounts_file.begin(file, ["store"])
+    _begin(file, "store")
     _file(file, "store", _settled("1", 100), _settled("2", 50, kind=LOGIN))
     _file(file, "late")
     _file(file, "some", types=["users.*"])
@@ -181,9 +203,23 @@ def test_a_new_worker_has_nothing_left_of_what_was_entered_before(file: sqlite3.
     file.close()
 
 
+def test_an_account_does_not_begin_that_has_changed_meanwhile(file: sqlite3.Connection) -> None:
+    for worker in ("store", "late"):
+        accounts_file.enrol(file, worker, [], fresh=worker == "store")
+    accounts_file.enter(file, Entered("door", {KIND: (0, 10)}))
+    _file(file, "store", _settled("1", 10))
+    as_seen = accounts_file.books(file)
+    accounts_file.enter(file, Entered("door", {KIND: (10, 15)}))
+    accounts_file.begin(file, {"late": as_seen["late"]})
+    assert not accounts_file.books(file)["late"].begun, "else the five would count as settled before"
+    _begin(file, "late")
+    assert accounts_file.books(file)["late"].begun
+    file.close()
+
+
 def test_a_worker_that_wants_other_types_has_nothing_left_of_them(file: sqlite3.Connection) -> None:
     _file(file, "store")
-    accounts_file.begin(file, ["store"])
+    _begin(file, "store")
     for types, left in (([], 15), (["users.*"], 10), (["storage.*"], 10), ([], 25)):
         _file(file, "fickle", types=types)
         _file(file, "store", _settled(f"{types}1", 10), _settled(f"{types}2", 5, kind=LOGIN))

@@ -28,7 +28,7 @@ def test_a_number_counts_as_the_least_that_it_was_for_long_enough(clock: list[fl
 
 
 def _book(left: int = 0, delivered: int = 0, *, known: int = 0, begun: bool = True, types: str = "") -> Book:
-    return Book(types.split(), delivered, 0, 0, left, begun, known, None)
+    return Book(types.split(), left + delivered, delivered, 0, 0, left, begun, min(known, left), known, None)
 
 
 def _judged(judge: Missing, before: Book, after: Book, clock: list[float], times: int = 3) -> tuple[list, dict]:
@@ -52,6 +52,29 @@ def test_while_events_flow_as_many_are_missing_as_cannot_have_been_settled(clock
     assert _judged(Missing(), _book(40, 100), _book(35, 110), clock) == ([], {"a": 30})
     assert _judged(Missing(), _book(40, 100, known=35), _book(35, 110, known=35), clock) == ([], {}), "it is a bound"
     assert _judged(Missing(), _book(40, 100), _book(10, 150), clock) == ([], {})
+
+
+def test_events_that_came_after_all_are_missing_no_more(clock: list[float]) -> None:
+    busy = _book(20, 30, known=50)
+    assert Missing().judge({"a": busy}, {"a": busy}, []) == ([], {"a": 20}), (
+        "and none that wait next are taken for them"
+    )
+    assert _judged(Missing(), _book(0, 50, known=50), _book(0, 50, known=50), clock) == ([], {"a": 0})
+
+
+def test_two_looks_far_apart_are_not_all_the_time_between(clock: list[float]) -> None:
+    judge, book = Missing(), {"a": _book(50)}
+    judge.judge(book, book, ["a"])
+    clock[0] += 100
+    assert judge.judge(book, book, ["a"]) == ([], {}), "a queue without a leader looks empty now and then"
+
+
+def test_an_account_does_not_begin_while_something_that_nobody_counted_may_wait_for_all(clock: list[float]) -> None:
+    judge, books = Missing(), {"late": _book(begun=False), "store": _book(), "some": _book(types="users.*")}
+    for _ in range(3):
+        clock[0] += SURE
+        assert judge.judge(books, books, ["late", "some"]) == ([], {}), "the store has something in its queue"
+    assert judge.judge(books, books, ["late", "store"]) == (["late"], {})
 
 
 def test_a_worker_that_is_not_idle_is_not_judged(clock: list[float]) -> None:

@@ -261,6 +261,25 @@ async def test_equal_messages_without_an_id_are_two_and_each_counts_once(open_ex
     assert (await _settled(exchange, store=0))["store"].accepted == 2
 
 
+async def test_of_equal_messages_one_that_comes_again_is_not_taken_for_another(
+    open_exchange: Open, broker: str
+) -> None:
+    keeper, worker = await open_exchange(), await open_exchange(keeper=False)
+    store, queue = await keeper.queue("store"), await worker.queue("chat")
+    body = json.dumps(LOGIN | {"created": None}).encode()  # of Clowder 1.15.0: no time, no id
+    for number in [0] * 5 + [*range(1, 12)]:
+        publish(broker, body if not number else json.dumps(LOGIN | {"user_id": str(number)}).encode())
+        batch = await _take(queue, 1)
+        await queue.done(batch)
+    publish(broker, *[body] * 3)
+    assert await queue.take(3, 2.0) is not None
+    await worker.close()  # with three in its hands, which come again, and are none of those
+    queue = await (await open_exchange(keeper=False)).queue("chat")
+    assert len(await drain(queue, wait=0.5)) == 3 and len(await drain(store)) == 19
+    accounts = await _settled(keeper, store=0, chat=0)
+    assert accounts["store"].delivered == accounts["chat"].delivered == 19
+
+
 async def test_messages_of_others_that_share_an_id_are_all_counted(open_exchange: Open, broker: str) -> None:
     exchange = await open_exchange()
     store = await exchange.queue("store")

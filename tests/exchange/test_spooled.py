@@ -148,6 +148,34 @@ async def test_what_is_forbidden_when_the_broker_is_back_waits_and_no_more_is_ta
     assert inner.taken == [*waiting, *more]
 
 
+async def test_after_a_refusal_and_an_outage_everything_is_taken_again(
+    spool: SpooledExchange, inner: _Scripted
+) -> None:
+    inner.failure = BrokerRefuses("may not", code=403)
+    with pytest.raises(BrokerRefuses):
+        await spool.publish(sample_events(1))
+    inner.failure = AWAY  # somebody mends it and restarts the broker
+    await spool.publish(events := sample_events(2))
+    inner.failure = None
+    await _until(lambda: inner.taken == events)
+    await spool.check()
+
+
+async def test_a_hiccup_while_the_disk_is_full_is_over_with_the_hiccup(
+    spool: SpooledExchange, inner: _Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_: object) -> None:
+        raise ExchangeFull("no room")
+
+    monkeypatch.setattr(spool._spooler.file, "append", full)
+    inner.failure = AWAY
+    with pytest.raises(ExchangeFull):
+        await spool.publish(sample_events(1))
+    inner.failure = None
+    await spool.publish(events := sample_events(1))
+    assert inner.taken == events
+
+
 async def test_an_exchange_that_is_gone_for_a_moment_is_not_forbidden(spool: SpooledExchange, inner: _Scripted) -> None:
     inner.failure = BrokerRefuses("no exchange", code=404)
     await spool.publish(events := sample_events(3))

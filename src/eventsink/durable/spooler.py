@@ -144,14 +144,20 @@ class Spooler(Generic[T]):
             except ExchangeUnavailable as error:
                 if self._is_refused(error):
                     raise
+                self._refused = None
                 if not self.away:
                     _log.warning("spool.exchange_away", reason=str(error))
                 self.away = True
             else:
                 self._refused = None
                 return
-        self._check_spool()
-        await self.file.append([items])
+        try:
+            self._check_spool()
+            await self.file.append([items])
+        except ExchangeUnavailable:
+            if not self.file.events:  # nothing is to be forwarded: the next items show whether it is back
+                self.away = False
+            raise
         self._spooled.set()
 
     def _is_refused(self, error: Exception) -> bool:

@@ -31,6 +31,8 @@ __all__ = ["Keeper"]
 DEAD = "events.dead"
 PATIENCE = 1.0  # seconds between two attempts to read while the broker is away
 FORGET_EVERY = 1000  # records
+PROCESSES = 20  # of one worker, lately
+UNACKNOWLEDGED = 10  # records of which the acknowledgement may be lost with the connection
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -52,6 +54,8 @@ class Keeper:
         self._lock = lock
         self._thread = ThreadPoolExecutor(1, "keeper")
         self._seen = accounts_file.seen(database)
+        # By worker and process, keys of messages without an id, of its last records.
+        self._last: dict[str, dict[str, tuple[set[str], ...]]] = {}
         self._filed = 0
         self._busy: set[str] = set()
         settlements, dead = service.consumer(SETTLEMENTS, 200), service.consumer(DEAD, 200)
@@ -100,9 +104,9 @@ class Keeper:
         """Count what a front door has published."""
         await self._change(lambda c: accounts_file.enter(c, entered))
 
-    async def begin(self, workers: Sequence[str]) -> None:
-        """Begin the accounts of workers of which the queues are empty."""
-        await self._change(lambda c: accounts_file.begin(c, workers))
+    async def begin(self, accounts: Mapping[str, Book]) -> None:
+        """Begin the accounts of workers of which the queues were empty, unless they have changed since."""
+        await self._change(lambda c: accounts_file.begin(c, accounts))
 
     async def note_missing(self, missing: Mapping[str, int]) -> None:
         """Note how many events of each worker are nowhere."""
@@ -194,6 +198,7 @@ class Keeper:
 
     async def _file(self, records: Sequence[Record | Entered]) -> None:
         """Count what was not counted before, in one transaction."""
+        last = {worker: dict(processes) for worker, processes in self._last.items()}
         entered = [record for record in records if isinstance(record, Entered)]
         fresh = [(record, self._unseen(record)) for record in records if isinstance(record, Record)]
 
@@ -210,6 +215,7 @@ class Keeper:
         try:
             await self._change(write)
         except ExchangeUnavailable:
+            self._last = last
             for record, settlements in fresh:
                 for key in (record.id, *(settlement.key for settlement in settlements)):
                     self._seen[record.worker].pop(key, None)
@@ -221,14 +227,27 @@ class Keeper:
         if record.id and record.id in seen:
             return []
         seen |= {record.id: None} if record.id else {}
+        unacknowledged = {key for last in self._last.get(record.worker, {}).values() for keys in last for key in keys}
         unseen = []
         for settlement in record.settled:
-            if settlement.key not in seen or not settlement.surely:
+            before = seen if settlement.named else unacknowledged
+            if settlement.key not in before or not settlement.surely:
                 seen[settlement.key] = None
                 unseen.append(settlement)
+        self._remember_last(record)
         while len(seen) > accounts_file.REMEMBERED:
             del seen[next(iter(seen))]
         return unseen
+
+    def _remember_last(self, record: Record) -> None:
+        """What a process has recorded last may come again, for its acknowledgement may not have reached the broker."""
+        keys = {settlement.key for settlement in record.settled if not settlement.named}
+        if keys:
+            last = self._last.setdefault(record.worker, {})
+            process = record.id.partition("-")[0]
+            last[process] = (*last.pop(process, ()), keys)[-UNACKNOWLEDGED:]
+            while len(last) > PROCESSES:
+                del last[next(iter(last))]
 
     # --- on the thread -----------------------------------------------------------------------------------------------
 

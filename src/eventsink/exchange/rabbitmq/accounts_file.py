@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from eventsink.catalogue import matches
+from eventsink.catalogue import CATALOGUE, matches
 from eventsink.exchange.rabbitmq.settlements import Entered, Letter, Record, Settlement
 
 __all__ = ["Book", "Stored", "connect"]
@@ -73,20 +73,24 @@ class Book(msgspec.Struct, frozen=True):
 
     Args:
         types: that it wants, all if empty.
+        entered: events of these types that were entered ever, also before its account began.
         dead: letters that are kept; `dropped`: those thrown away.
         left: events that it should have settled and has not, the missing ones included.
         begun: whether its account has begun, so that what is left can be told to be missing.
-        missing: events of which it is known that they are nowhere, ever.
+        missing: events of which it is known that they are nowhere.
+        noted: as many were noted to be missing last; some of them may have come after all.
         missing_since: when the last of them were found missing, unless they were delivered again since.
     """
 
     types: list[str]
+    entered: int
     delivered: int
     dead: int
     dropped: int
     left: int
     begun: bool
     missing: int
+    noted: int
     missing_since: datetime | None
 
     @property
@@ -122,12 +126,12 @@ def enter(connection: sqlite3.Connection, entered: Entered) -> None:
         connection.execute("INSERT INTO spools VALUES (?, ?, ?)", (entered.spool, entered.spooled, now))
     known = dict(connection.execute("SELECT kind, events FROM doors WHERE door = ?", (entered.door,)))
     for kind, (before, events) in entered.events.items():
-        if _known_kind(connection, kind) == OTHERS:
-            _raise_entered(connection, (OTHERS, False), events - before)
+        if _known_kind(connection, kind) == OTHERS:  # the workers show them: here, one told of twice would be two
             continue
         fresh = events - (known.get(kind, 0) if known else before)
         if known and known.get(kind, 0) < before:  # told to a later state of this file, or to a queue that is gone
             fresh = events - before
+            _keep_shown(connection)
             connection.execute("UPDATE accounts SET begun = 0")
             _log.warning("accounts.begin_again", reason="The file of the accounts is older than what was told to it.")
         if fresh > 0:  # an older record may come later
@@ -184,24 +188,30 @@ def books(connection: sqlite3.Connection) -> dict[str, Book]:
         "SELECT * FROM accounts ORDER BY worker"
     ).fetchall():
         wanted, own = types.split(), settled.get(worker, {})
-        left = sum(
-            max(events - sum(own.get(kind, (0, 0))), 0) for kind, events in entered.items() if _wants(wanted, kind)
-        )
+        for_it = {kind: events for kind, events in entered.items() if _wants(wanted, kind)}
+        left = sum(max(events - sum(own.get(kind, (0, 0))), 0) for kind, events in for_it.items())
         left += max(put - put_settled, 0)
         known_since = datetime.fromisoformat(since) if since else None
-        found[worker] = Book(wanted, delivered, dead, dropped, left, bool(begun), min(missing, left), known_since)
+        counts = (sum(for_it.values()), delivered, dead, dropped, left)
+        found[worker] = Book(wanted, *counts, bool(begun), min(missing, left), missing, known_since)
     return found
 
 
-def begin(connection: sqlite3.Connection, workers: Iterable[str]) -> None:
-    """Begin the accounts of workers of which the queues are empty: only what is known to be missing is left."""
-    settled = _settled(connection)
-    for worker in workers:
-        (types,) = connection.execute("SELECT types FROM accounts WHERE worker = ?", (worker,)).fetchone()
+def begin(connection: sqlite3.Connection, accounts: Mapping[str, Book]) -> None:
+    """Begin the accounts of workers of which the queues were empty: only what is known to be missing is left.
+
+    Args:
+        accounts: as they were then; one that has changed since is left alone.
+    """
+    settled, now = _settled(connection), books(connection)
+    for worker in (worker for worker, book in accounts.items() if now.get(worker) == book):
         for kind, events in _entered(connection).items():
-            if _wants(types.split(), kind):
+            if _wants(now[worker].types, kind):
                 _set_before(connection, worker, kind, events - settled.get(worker, {}).get(kind, (0, 0))[0])
-        connection.execute("UPDATE accounts SET begun = 1, put = put_settled + missing WHERE worker = ?", (worker,))
+        connection.execute(
+            "UPDATE accounts SET begun = 1, put = put_settled + ?1, missing = ?1 WHERE worker = ?2",
+            (now[worker].missing, worker),
+        )
 
 
 def note_missing(connection: sqlite3.Connection, missing: Mapping[str, int]) -> None:
@@ -260,9 +270,7 @@ def remove(connection: sqlite3.Connection, ids: Iterable[int], *, dropped: bool)
 
 def forget_worker(connection: sqlite3.Connection, worker: str) -> None:
     """Remove the account of a worker and its dead letters; what others have published, as it has shown, stays."""
-    for (kind, foreign), events in _entered(connection).items():
-        if foreign:
-            connection.execute("INSERT OR REPLACE INTO entered VALUES (?, ?, ?)", (kind, foreign, events))
+    _keep_shown(connection)
     for table in ("accounts", "settled", "seen", "dead_letters"):
         connection.execute(f"DELETE FROM {table} WHERE worker = ?", (worker,))
 
@@ -278,6 +286,7 @@ def enrol(connection: sqlite3.Connection, worker: str, types: Sequence[str] | No
     wanted = row[0] if row and types is None else " ".join(types or ())
     if row and row[0] == wanted:
         return
+    _keep_shown(connection)
     entered, own = _entered(connection), _settled(connection).get(worker, {})
     connection.execute("INSERT OR IGNORE INTO accounts (worker, types) VALUES (?, ?)", (worker, wanted))
     begun = fresh and not row and not entered
@@ -302,6 +311,13 @@ def _entered(connection: sqlite3.Connection) -> dict[Kind, int]:
     return found
 
 
+def _keep_shown(connection: sqlite3.Connection) -> None:
+    """Keep what others have published, as the workers show, before one of them shows it no more."""
+    for (kind, foreign), events in _entered(connection).items():
+        if foreign:
+            connection.execute("INSERT OR REPLACE INTO entered VALUES (?, ?, ?)", (kind, foreign, events))
+
+
 def _settled(connection: sqlite3.Connection) -> dict[str, dict[Kind, tuple[int, int]]]:
     """By worker and kind: events that it has settled, and those entered before its account began."""
     found: dict[str, dict[Kind, tuple[int, int]]] = {}
@@ -312,6 +328,8 @@ def _settled(connection: sqlite3.Connection) -> dict[str, dict[Kind, tuple[int, 
 
 def _known_kind(connection: sqlite3.Connection, kind: str) -> str:
     """A kind as it is counted."""
+    if kind in CATALOGUE or kind in FOR_ALL:
+        return kind
     if connection.execute("SELECT 1 FROM kinds WHERE kind = ?", (kind,)).fetchone():
         return kind
     if connection.execute("SELECT count(*) FROM kinds").fetchone()[0] >= MOST_KINDS:

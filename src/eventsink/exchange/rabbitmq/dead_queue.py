@@ -39,9 +39,9 @@ def as_record(delivery: Delivery, source: str) -> Record:
     ]
     keys, alone = death.get("routing-keys"), not death.get("exchange")
     kind = str(keys[0]) if isinstance(keys, list) and keys else ""
-    surely = bool(delivery.properties.message_id) or delivery.redelivered
-    foreign = delivery.properties.app_id != APP
-    settlement = Settlement(key_of(delivery), kind, alone, len(letters), letters, surely, foreign)
+    named, foreign = bool(delivery.properties.message_id), delivery.properties.app_id != APP
+    surely = named or delivery.redelivered
+    settlement = Settlement(key_of(delivery), kind, alone, len(letters), letters, surely, foreign, named)
     return Record(str(death.get("queue", "events.unknown")).removeprefix(PREFIX), None, [settlement])
 
 

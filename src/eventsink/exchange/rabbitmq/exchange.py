@@ -119,7 +119,8 @@ class RabbitExchange:
         self._mending = asyncio.Lock()  # of dead letters: none is retried twice
         self._counting = asyncio.Lock()
         self._novelties = Novelties()
-        self._unseen: dict[str, int] = {}  # messages of others that nobody has settled yet, as last seen
+        # Messages of others that nobody had settled when they were last seen, and what an account held then.
+        self._unseen: dict[str, tuple[int, int]] = {}
         self._empty: dict[str, float] = {}  # when a queue was last seen empty
 
     @classmethod
@@ -392,6 +393,8 @@ class RabbitExchange:
                 await self.accounts()
             except ExchangeUnavailable as error:
                 _log.info("exchange.accounts_not_looked_at", reason=str(error))
+            except Exception:  # noqa: BLE001 - a bug of ours: said, and no reason to look never again
+                _log.exception("exchange.accounts_failed")
 
     async def _count(self, keeper: Keeper) -> dict[str, Account]:
         """In this order nothing that is on its way is taken for missing.
@@ -413,14 +416,22 @@ class RabbitExchange:
         books, self._spools = await keeper.books(), await keeper.spools()
         try:
             begun, missing = self._missing.judge(before, books, idle)
+            missing = {
+                name: events
+                for name, events in missing.items()
+                if events < books[name].noted or await self._is_empty(name)
+            }
             if begun or missing:
-                await keeper.begin(begun)
+                await keeper.begin({name: books[name] for name in begun})
                 await keeper.note_missing(missing)
                 books = await keeper.books()
         except ExchangeUnavailable as error:  # the disk is full: it is noted the next time
             _log.info("exchange.not_noted", reason=str(error))
         if depths:
-            self._unseen = self._missing.unseen(before, books, {name: depth.messages for name, depth in depths.items()})
+            unseen = self._missing.unseen(before, books, {name: depth.messages for name, depth in depths.items()})
+            self._unseen = {
+                name: (messages, books[name].settled + books[name].left) for name, messages in unseen.items()
+            }
         return {name: self._account(name, book) for name, book in books.items()}
 
     async def _read_up(self, keeper: Keeper) -> None:
@@ -436,8 +447,11 @@ class RabbitExchange:
         deadline = time.monotonic() + SETTLED_WITHIN
         idle = 0
         while idle < 2 and time.monotonic() < deadline:
-            ready = (await self._service.depth(SETTLEMENTS)).ready + (await self._service.depth(DEAD)).ready
-            idle = idle + 1 if not ready and not keeper.busy else 0
+            depths = [await self._service.depth(queue) for queue in (SETTLEMENTS, DEAD)]
+            quiet = all(
+                depth.consumers and not depth.ready for depth in depths
+            )  # without a leader nobody consumes them
+            idle = idle + 1 if quiet and not keeper.busy else 0
             await asyncio.sleep(0.002)  # what is on its way from the broker arrives meanwhile
         return idle == 2
 
@@ -451,18 +465,32 @@ class RabbitExchange:
                 if error.code != 404:
                     raise
                 found[worker] = amqp.Depth(0, 0)  # its queue was deleted, and what waited in it
+        looked = asyncio.get_running_loop().time()
         await self._heartbeats.fresh()
-        others = self._heartbeats.of_others()
+        others, heard = self._heartbeats.of_others(), self._heartbeats.of_others(looked)
         depths = {}
         for worker, depth in found.items():
             own = self._queues[worker].in_hand().messages if worker in self._queues else 0
-            heard = others.get(worker, ()) if depth.consumers else ()
-            silent = depth.consumers > len(heard) + (worker in self._queues)
-            depths[worker] = Depth(depth.ready + own + sum(heartbeat.messages for heartbeat in heard), silent)
+            known = len(heard.get(worker, ())) + (worker in self._queues and self._queues[worker].open)
+            # Of a queue without a leader RabbitMQ says that nobody consumes it and that nothing is in it.
+            silent = depth.consumers > known or (depth.consumers == 0 and known > 0)
+            in_hand = own + sum(heartbeat.messages for heartbeat in others.get(worker, ()) if depth.consumers)
+            depths[worker] = Depth(depth.ready + in_hand, silent)
         return depths
 
+    async def _is_empty(self, worker: str) -> bool:
+        """Ask a queue itself, which only one that has a leader answers."""
+        try:
+            async with self._service.hold() as channel:
+                return await channel.get(PREFIX + worker) is None
+        except BrokerRefuses as error:
+            return error.code == 404
+        except BrokerUnavailable:
+            return False
+
     def _account(self, name: str, book: Book) -> Account:
-        waiting = book.left - book.missing + self._unseen.get(name, 0)
+        unseen, then = self._unseen.get(name, (0, 0))
+        waiting = book.left - book.missing + max(unseen - (book.settled + book.left - then), 0)
         now = time.time()
         if not waiting:
             self._empty[name] = now

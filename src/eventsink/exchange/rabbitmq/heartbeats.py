@@ -57,16 +57,20 @@ class Heartbeats:
         """Say from now on what this function gives."""
         self._gather = gather
 
-    def of_others(self) -> dict[str, list[Heartbeat]]:
-        """What the workers of other processes said lately, by worker."""
+    def of_others(self, since: float = 0.0) -> dict[str, list[Heartbeat]]:
+        """What the workers of other processes said lately, by worker.
+
+        Args:
+            since: a time of the event loop; nothing that was said before.
+        """
         now, own = (
             asyncio.get_running_loop().time(),
             {(heartbeat.worker, heartbeat.process) for heartbeat in self._gather()},
         )
         self._known = {who: (at, heartbeat) for who, (at, heartbeat) in self._known.items() if now - at < GONE}
         found: dict[str, list[Heartbeat]] = {}
-        for who, (_, heartbeat) in self._known.items():
-            if who not in own:
+        for who, (at, heartbeat) in self._known.items():
+            if who not in own and at >= since:
                 found.setdefault(heartbeat.worker, []).append(heartbeat)
         return found
 

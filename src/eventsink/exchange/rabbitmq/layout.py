@@ -27,6 +27,8 @@ QUORUM = {"x-queue-type": "quorum"}
 CLOWDERS_KEYS = ("", "event.sink")  # routing keys of Clowder's own messages: of 1.15.1 and later, and of 1.15.0
 # Killed within a second after it made a quorum queue, RabbitMQ 3.10 comes back with one that answers nothing.
 FLUSHED_AFTER = 1.0  # seconds
+# Made anew within some milliseconds after it was deleted, a quorum queue inherits consumers to which it delivers nothing.
+CANCELLED_AFTER = 0.5  # seconds
 EVERY = 20.0  # seconds
 REMEMBERED = timedelta(days=1)
 
@@ -77,14 +79,26 @@ class Layout:
 
     async def make(self, queues: Sequence[str]) -> list[str]:
         """Make queues that are not there, and give these."""
+        gone = [queue for queue in queues if queue in self._known and await self._is_gone(queue)]
+        if gone:
+            await asyncio.sleep(CANCELLED_AFTER)
         made = await self._service.declare(queues=[amqp.Queue(queue, QUORUM) for queue in queues])
         for queue in made:
-            if queue in self._known and queue.startswith(PREFIX):
+            if queue in self._known and queue.removeprefix(PREFIX) in self._destinations:
                 self._note(queue.removeprefix(PREFIX), "was gone, with what waited in it, and was made again")
         self._known.update(queues)
         if made:
             await asyncio.sleep(FLUSHED_AFTER)
         return made
+
+    async def _is_gone(self, queue: str) -> bool:
+        try:
+            await self._service.depth(queue)
+        except BrokerRefuses as error:
+            if error.code != 404:
+                raise
+            return True
+        return False
 
     async def bind(self, name: str, types: Sequence[str]) -> None:
         """Have a queue that is there get events of these types, and see to it from now on; all if there are none."""

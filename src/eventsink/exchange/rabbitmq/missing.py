@@ -11,6 +11,7 @@ from eventsink.exchange.rabbitmq.accounts_file import Book
 __all__ = ["Missing"]
 
 SURE = 3.0  # seconds: one queue of a message may have it later than another, and a front door tells every half second
+KEPT = 30.0  # seconds that a look is remembered
 
 _log = structlog.get_logger(__name__)
 
@@ -26,7 +27,7 @@ class Lasting:
         now = time.monotonic()
         seen = self._seen.setdefault(name, deque())
         seen.append((now, number))
-        while len(seen) > 1 and seen[1][0] <= now - SURE:
+        while len(seen) > 1 and (seen[1][0] <= now - SURE or seen[0][0] < now - KEPT):
             seen.popleft()
         return min(count for _, count in seen) if seen[0][0] <= now - SURE else 0
 
@@ -50,17 +51,23 @@ class Missing:
             idle: workers of which the queues were empty between the two, and nothing was in anybody's hands.
         """
         begun, missing = [], {}
-        for name in (name for name in idle if name in after):
-            book = after[name]
+        # Who wants all and has nothing left shows what there was; else what nobody counted may wait in every queue.
+        known = [name for name in after if after[name].begun and not after[name].types]
+        shown = not known or any(name in idle for name in known)
+        for name, book in after.items():
+            if name not in idle:
+                if book.noted > book.left:  # some of them came after all
+                    missing[name] = book.left
+                continue
             if not book.begun:
-                if self._is_quiet(name, book):
+                if self._is_quiet(name, book) and shown:
                     begun.append(name)
                 continue
             # What was left could only have been settled meanwhile: the rest is nowhere.
             nowhere = max(before[name].left - (book.settled - before[name].settled), 0)
             sure, exact = self._nowhere.least(name, nowhere), before[name] == book
             found = sure if exact and sure == nowhere else max(sure, book.missing)
-            if found != book.missing:
+            if found != book.noted:
                 missing[name] = found
             if found > book.missing:
                 _log.error("exchange.events_missing", worker=name, events=found - book.missing)

@@ -50,7 +50,8 @@ class _Opened:
         self.left = len(self.parcel.events)
         self.letters = [_unreadable(broken) for broken in self.parcel.broken]
         self._key = key_of(delivery)
-        self._surely = bool(delivery.properties.message_id) or delivery.redelivered
+        self._named = bool(delivery.properties.message_id)
+        self._surely = self._named or delivery.redelivered
         self._alone = not delivery.exchange
         self._kind = delivery.routing_key
         self._foreign = delivery.properties.app_id != APP
@@ -59,7 +60,9 @@ class _Opened:
         """What becomes of it with these letters besides, when nothing is left."""
         held = len(self.parcel.events) + len(self.parcel.broken)
         letters = [*self.letters, *more]
-        return Settlement(self._key, self._kind, self._alone, held, letters, self._surely, self._foreign)
+        return Settlement(
+            self._key, self._kind, self._alone, held, letters, self._surely, self._foreign, named=self._named
+        )
 
 
 class RabbitBatch(msgspec.Struct, frozen=True):
@@ -163,6 +166,11 @@ class RabbitQueue:
         if not self._is_over(taken):
             self._ready.extendleft(reversed(taken.slices))
         self._put_down(taken)
+
+    @property
+    def open(self) -> bool:
+        """Whether messages come."""
+        return self._consumer.open
 
     def in_hand(self) -> InHand:
         """What was taken from the broker and is not settled."""

@@ -1,6 +1,7 @@
 """Events as AMQP messages and back: alone or in batches of one type, and every dialect that others publish."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -67,16 +68,20 @@ def pack(events: Sequence[Event], exchange: str, *, single: bool = False) -> lis
         exchange: to publish to.
         single: one message an event, for other programs that read from the exchange and know no batches.
     """
-    packed = []
+    packed: list[tuple[Message, list[Event]]] = []
+    numbers: Counter[str] = Counter()  # somebody may send one event twice in one request
     for kind, same in _by_type(events).items():
         for part, lines in _parts(same, 1 if single else MOST_EVENTS):
-            alone = len(part) == 1
+            alone, message_id = len(part) == 1, _message_id(part)
+            numbers[message_id] += 1
+            if numbers[message_id] > 1:
+                message_id += f"-{numbers[message_id]}"
             message = Message(
                 body=lines[0] if alone else b"[" + b",".join(lines) + b"]",
                 exchange=exchange,
                 routing_key=kind[:255],
                 content_type=SINGLE if alone else BATCH,
-                message_id=_message_id(part),
+                message_id=message_id,
                 app_id=APP,
             )
             packed.append((message, part))
