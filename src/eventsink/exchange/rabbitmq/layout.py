@@ -27,7 +27,7 @@ QUORUM = {"x-queue-type": "quorum"}
 CLOWDERS_KEYS = ("", "event.sink")  # routing keys of Clowder's own messages: of 1.15.1 and later, and of 1.15.0
 # Killed within a second after it made a quorum queue, RabbitMQ 3.10 comes back with one that answers nothing.
 FLUSHED_AFTER = 1.0  # seconds
-# Made anew within some milliseconds after it was deleted, a quorum queue inherits consumers to which it delivers nothing.
+# Made anew within milliseconds after it was deleted, a quorum queue inherits consumers to which it delivers nothing.
 CANCELLED_AFTER = 0.5  # seconds
 EVERY = 20.0  # seconds
 REMEMBERED = timedelta(days=1)
