@@ -704,7 +704,7 @@ async def test_a_worker_that_ends_while_the_broker_takes_nothing_takes_no_counts
     own: RabbitMQ, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cleanly: bool
 ) -> None:
     monkeypatch.setattr(missing, "SURE", 0.5)
-    address, options = Address.parse(own.at("own")), RabbitOptions(destinations={"one": []})
+    address, options = Address.parse(own.vhost("counts")), RabbitOptions(destinations={"one": []})
     serve = await RabbitExchange.open(address, options, tmp_path / "accounts.db")
     worker = await RabbitExchange.open(address, RabbitOptions())
     worker._service._publisher._timeout = 1.0
@@ -786,24 +786,25 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(own: RabbitMQ, t
 async def test_a_permission_that_is_taken_away_while_all_runs_is_answered_and_said(
     own: RabbitMQ, tmp_path: Path
 ) -> None:
+    url = own.vhost("forbidden")
     own.manage("PUT", "/api/users/sink", {"password": "s3cret", "tags": ""})
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
-    own.manage("PUT", "/api/permissions/own/sink", everything)
-    address = Address.parse(own.at("own").replace("guest:guest", "sink:s3cret"))
+    own.manage("PUT", "/api/permissions/forbidden/sink", everything)
+    address = Address.parse(url.replace("guest:guest", "sink:s3cret"))
     rabbit = await RabbitExchange.open(address, RabbitOptions(destinations={"store": []}), tmp_path / "accounts.db")
     exchange = SpooledExchange(rabbit, open_spool(tmp_path / "spool.db"), again=rabbit.publish_again)
     await exchange.publish(sample_events(1))
-    own.manage("PUT", "/api/permissions/own/sink", everything | {"write": "^$"})
+    own.manage("PUT", "/api/permissions/forbidden/sink", everything | {"write": "^$"})
     async with asyncio.timeout(20):
         while not await _is_refused(exchange):  # what a channel was allowed before it is allowed until it ends
-            for connection in own.manage("GET", "/api/vhosts/own/connections")[1] or ():
+            for connection in own.manage("GET", "/api/vhosts/forbidden/connections")[1] or ():
                 own.manage("DELETE", f"/api/connections/{quote(connection['name'], safe='')}")
             await asyncio.sleep(0.2)
     with pytest.raises(BrokerRefuses, match="User 'sink' may not do this on RabbitMQ"):
         await exchange.publish(sample_events(1))
     with pytest.raises(BrokerRefuses):
         await exchange.check()
-    own.manage("PUT", "/api/permissions/own/sink", everything)
+    own.manage("PUT", "/api/permissions/forbidden/sink", everything)
     async with asyncio.timeout(20):
         while exchange.away or await _is_refused(exchange):
             await asyncio.sleep(0.2)
