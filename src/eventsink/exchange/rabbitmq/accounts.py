@@ -54,6 +54,7 @@ class Keeper:
         self._lock = lock
         self._thread = ThreadPoolExecutor(1, "keeper")
         self._seen = accounts_file.seen(database)
+        self._equal: dict[str, dict[str, None]] = {}  # by worker, keys that messages without an id have in common
         # By worker and process, keys of messages without an id, of its last records.
         self._last: dict[str, dict[str, tuple[set[str], ...]]] = {}
         self._filed = 0
@@ -229,14 +230,18 @@ class Keeper:
         seen |= {record.id: None} if record.id else {}
         unacknowledged = {key for last in self._last.get(record.worker, {}).values() for keys in last for key in keys}
         unseen = []
+        equal = self._equal.setdefault(record.worker, {})
         for settlement in record.settled:
-            before = seen if settlement.named else unacknowledged
+            if settlement.key in seen and not settlement.surely:
+                equal[settlement.key] = None
+            before = unacknowledged if settlement.key in equal and not settlement.named else seen
             if settlement.key not in before or not settlement.surely:
                 seen[settlement.key] = None
                 unseen.append(settlement)
         self._remember_last(record)
-        while len(seen) > accounts_file.REMEMBERED:
-            del seen[next(iter(seen))]
+        for keys in (seen, equal):
+            while len(keys) > accounts_file.REMEMBERED:
+                del keys[next(iter(keys))]
         return unseen
 
     def _remember_last(self, record: Record) -> None:

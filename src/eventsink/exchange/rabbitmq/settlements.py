@@ -49,8 +49,8 @@ class Settlement(msgspec.Struct, frozen=True, array_like=True):
         letters: those that were not delivered.
         surely: whether the same key means the same message: it brings an id, or the broker has delivered it before. Two
             messages of others may be equal to the last byte, and are two.
-        named: whether it brings an id. One that does not is the same as one of the last few records alone: all before
-            were acknowledged.
+        named: whether it brings an id. Of those that do not, and are equal to others, one that comes again is the same
+            as one of the last few records alone: all before were acknowledged, unless the broker has forgotten it.
     """
 
     key: str
