@@ -195,7 +195,7 @@ async def test_a_user_who_may_not_write_is_told(rabbitmq: RabbitMQ, broker: str,
         await RabbitExchange.open(Address.parse(url), RabbitOptions(), tmp_path / "accounts.db")
 
 
-async def test_a_second_office_is_told_who_has_the_accounts(open_exchange: Open) -> None:
+async def test_a_second_keeper_is_told_who_has_the_accounts(open_exchange: Open) -> None:
     await open_exchange()
     with pytest.raises(DataDirectoryInUse):
         await open_exchange()
@@ -461,7 +461,7 @@ async def test_what_was_recorded_and_not_acknowledged_is_counted_once(
     assert (account.accepted, account.delivered, account.dead) == (35, 32, 3)
 
 
-async def test_what_is_recorded_while_the_office_is_closed_is_counted_when_it_opens(open_exchange: Open) -> None:
+async def test_what_is_recorded_while_the_keeper_is_closed_is_counted_when_it_opens(open_exchange: Open) -> None:
     keeper = await open_exchange()
     await keeper.queue("store")
     await keeper.close()
@@ -477,7 +477,7 @@ async def test_what_is_recorded_while_the_office_is_closed_is_counted_when_it_op
     assert len(await keeper.dead_letters(worker="store")) == 4
 
 
-async def test_an_office_that_is_killed_between_filing_and_acknowledging_counts_once(
+async def test_a_keeper_that_is_killed_between_filing_and_acknowledging_counts_once(
     open_exchange: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper = await open_exchange()
@@ -557,7 +557,7 @@ async def test_what_is_put_back_waits_besides_what_waits(open_exchange: Open) ->
     await _settled(exchange, store=0, down=20)
 
 
-async def test_after_a_restart_of_the_office_a_backlog_of_all_is_known(open_exchange: Open) -> None:
+async def test_after_a_restart_of_the_keeper_a_backlog_of_all_is_known(open_exchange: Open) -> None:
     exchange = await open_exchange()
     store = await exchange.queue("store")
     for _ in range(4):
@@ -971,7 +971,7 @@ async def test_a_queue_that_somebody_deletes_is_made_again(open_exchange: Open, 
     _check(await exchange.accounts())
 
 
-async def test_a_ledger_that_somebody_deletes_is_made_again(open_exchange: Open, broker: str) -> None:
+async def test_a_queue_of_settlements_that_somebody_deletes_is_made_again(open_exchange: Open, broker: str) -> None:
     exchange = await open_exchange()
     store = await exchange.queue("store")
     await exchange.publish(sample_events(3))
@@ -990,7 +990,7 @@ async def test_a_ledger_that_somebody_deletes_is_made_again(open_exchange: Open,
             await asyncio.sleep(0.1)
 
 
-async def test_nonsense_in_the_queues_of_the_office_does_not_stop_it(open_exchange: Open, broker: str) -> None:
+async def test_nonsense_in_the_queues_of_the_keeper_does_not_stop_it(open_exchange: Open, broker: str) -> None:
     exchange = await open_exchange()
     store = await exchange.queue("store")
     for body in (b"", b"nonsense", b"\xc0", msgspec.msgpack.encode(["x"]), msgspec.msgpack.encode(["x", 1, 2])):

@@ -424,6 +424,9 @@ class RabbitExchange:
             if begun or missing:
                 await keeper.begin({name: books[name] for name in begun})
                 await keeper.note_missing(missing)
+                for name, events in missing.items():
+                    if events > books[name].missing:
+                        _log.error("exchange.events_missing", worker=name, events=events - books[name].missing)
                 books = await keeper.books()
         except ExchangeUnavailable as error:  # the disk is full: it is noted the next time
             _log.info("exchange.not_noted", reason=str(error))

@@ -4,16 +4,12 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-import structlog
-
 from eventsink.exchange.rabbitmq.accounts_file import Book
 
 __all__ = ["Missing"]
 
 SURE = 3.0  # seconds: one queue of a message may have it later than another, and a front door tells every half second
 KEPT = 30.0  # seconds that a look is remembered
-
-_log = structlog.get_logger(__name__)
 
 
 class Lasting:
@@ -69,8 +65,6 @@ class Missing:
             found = sure if exact and sure == nowhere else max(sure, book.missing)
             if found != book.noted:
                 missing[name] = found
-            if found > book.missing:
-                _log.error("exchange.events_missing", worker=name, events=found - book.missing)
         return begun, missing
 
     def unseen(
