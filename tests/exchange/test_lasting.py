@@ -100,12 +100,19 @@ def test_messages_that_nobody_has_settled_wait_in_every_queue(clock: list[float]
     books = {"a": _book(), "b": _book(3), "c": _book(types="users.*")}
     for depths in ({"a": 5, "b": 8, "c": 5}, {"a": 5, "b": 8, "c": 5}, {"a": 0, "b": 8, "c": 5}):
         clock[0] += SURE
-        said.append(judge.unseen(books, books, depths))
-    assert said == [{"a": 0, "b": 0, "c": 0}, {"a": 5, "b": 5, "c": 5}, {"a": 0, "b": 0, "c": 0}]
+        said.append(judge.given({}, books, books, depths, []))
+    assert said == [{"a": 0, "b": 3, "c": 0}, {"a": 5, "b": 8, "c": 5}, {"a": 0, "b": 3, "c": 0}]
 
 
-def test_messages_that_were_counted_meanwhile_are_not_unseen(clock: list[float]) -> None:
+def test_messages_that_were_counted_meanwhile_are_not_given_twice(clock: list[float]) -> None:
     judge = Missing()
     for _ in range(3):
         clock[0] += SURE
-        assert judge.unseen({"a": _book(2)}, {"a": _book(10, 1)}, {"a": 11}) == {"a": 0}
+        assert judge.given({}, {"a": _book(2)}, {"a": _book(10, 1)}, {"a": 11}, []) == {"a": 11}
+
+
+def test_what_has_left_a_queue_is_not_forgotten_before_all_is_known_that_was_settled(clock: list[float]) -> None:
+    judge, settled = Missing(), {"a": _book(0, 100)}
+    assert judge.given({"a": 104}, settled, settled, {"a": 0}, []) == {"a": 104}
+    assert judge.given({"a": 104}, settled, {"a": _book(0, 110)}, {"a": 0}, []) == {"a": 110}
+    assert judge.given({"a": 104}, settled, settled, {"a": 0}, ["a"]) == {"a": 100}, "it was two of the same"

@@ -27,7 +27,7 @@ from eventsink.errors import (
 from eventsink.event import Event
 from eventsink.exchange.contract import Account, Exchange, Spool
 from eventsink.exchange.embedded import EmbeddedExchange
-from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, missing
+from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, entries, missing
 from eventsink.exchange.rabbitmq.queue import RabbitQueue
 from eventsink.exchange.spooled import SpooledExchange, open_spool
 from eventsink.testing import drain, sample_events
@@ -696,6 +696,47 @@ async def test_workers_settle_while_the_broker_takes_nothing(own: RabbitMQ, tmp_
             await drain(one)
             await drain(two)
     for exchange in (late, worker, keeper):
+        await exchange.close()
+
+
+async def test_what_nobody_can_tell_of_while_the_broker_takes_nothing_is_not_forgotten(
+    own: RabbitMQ, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missing, "SURE", 0.5)
+    monkeypatch.setattr(entries, "EVERY", 60.0)
+    address, options = Address.parse(own.vhost("untold")), RabbitOptions(destinations={"one": []})
+    serve = await RabbitExchange.open(address, options, tmp_path / "accounts.db")
+    worker, door = await RabbitExchange.open(address, RabbitOptions()), await RabbitExchange.open(address, options)
+    worker._service._publisher._timeout = 1.0
+    one = await worker.queue("one")
+    accepted = 0
+
+    async def look() -> Account:
+        nonlocal accepted
+        account = (await serve.accounts())["one"]
+        assert account.accepted >= accepted, f"it does not go back: {account}"
+        accepted = account.accepted
+        return account
+
+    for _ in range(20):  # a message each
+        await door.publish(sample_events(1))
+    async with asyncio.timeout(10):
+        while (await look()).waiting < 20:
+            await asyncio.sleep(0.1)
+    await asyncio.to_thread(own.control, "set_disk_free_limit", "100000GB")
+    try:
+        with pytest.raises(BrokerUnavailable):
+            await worker.publish(sample_events(1))
+        await drain(one)
+        for _ in range(20):  # heartbeats do not come through, and those of before are forgotten
+            await look()
+            await asyncio.sleep(0.1)
+    finally:
+        await asyncio.to_thread(own.control, "set_disk_free_limit", "50MB")
+    async with asyncio.timeout(20):
+        while (await look()).delivered < 20:
+            await drain(one)
+    for exchange in (door, worker, serve):
         await exchange.close()
 
 

@@ -119,8 +119,7 @@ class RabbitExchange:
         self._mending = asyncio.Lock()  # of dead letters: none is retried twice
         self._counting = asyncio.Lock()
         self._novelties = Novelties()
-        # Messages of others that nobody had settled when they were last seen, and what an account held then.
-        self._unseen: dict[str, tuple[int, int]] = {}
+        self._given: dict[str, int] = {}  # to each worker at least, as far as was last seen
         self._empty: dict[str, float] = {}  # when a queue was last seen empty
 
     @classmethod
@@ -361,6 +360,7 @@ class RabbitExchange:
         await self._layout.forget(worker)
         await self._service.delete_queue(PREFIX + worker)  # also if it is not there
         await keeper.forget(worker)
+        self._given.pop(worker, None)
         return account.waiting
 
     async def close(self) -> None:
@@ -431,10 +431,8 @@ class RabbitExchange:
         except ExchangeUnavailable as error:  # the disk is full: it is noted the next time
             _log.info("exchange.not_noted", reason=str(error))
         if depths:
-            unseen = self._missing.unseen(before, books, {name: depth.messages for name, depth in depths.items()})
-            self._unseen = {
-                name: (messages, books[name].settled + books[name].left) for name, messages in unseen.items()
-            }
+            messages = {name: depth.messages for name, depth in depths.items()}
+            self._given = self._missing.given(self._given, before, books, messages, idle)
         return {name: self._account(name, book) for name, book in books.items()}
 
     async def _read_up(self, keeper: Keeper) -> None:
@@ -492,8 +490,7 @@ class RabbitExchange:
             return False
 
     def _account(self, name: str, book: Book) -> Account:
-        unseen, then = self._unseen.get(name, (0, 0))
-        waiting = book.left - book.missing + max(unseen - (book.settled + book.left - then), 0)
+        waiting = max(book.left, self._given.get(name, 0) - book.settled) - book.missing
         now = time.time()
         if not waiting:
             self._empty[name] = now

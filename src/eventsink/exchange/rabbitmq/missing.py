@@ -67,21 +67,40 @@ class Missing:
                 missing[name] = found
         return begun, missing
 
-    def unseen(
-        self, before: Mapping[str, Book], after: Mapping[str, Book], depths: Mapping[str, int]
+    def given(
+        self,
+        seen: Mapping[str, int],
+        before: Mapping[str, Book],
+        after: Mapping[str, Book],
+        depths: Mapping[str, int],
+        idle: Sequence[str],
     ) -> dict[str, int]:
-        """Messages of others that wait and that nobody has settled yet, so that no account has them.
+        """How many events each worker was given at least.
 
-        All of them are in the queue of each worker that wants everything. A message that is recorded and not
-        acknowledged, because its worker was killed between the two, is in one queue alone, and not for long.
+        Its account has most of them. Messages that wait, and that nobody has settled or told of yet, are in no account:
+        of those that others publish nobody tells, and while RabbitMQ takes nothing, front doors cannot. All of them are
+        in the queue of each worker that wants everything. A message that is recorded and not acknowledged, because its
+        worker was killed between the two, is in one queue alone, and not for long.
+
+        While not all is known that was settled, what was seen before is not forgotten: it has gone from the queue, and
+        is on its way into the account.
+
+        Args:
+            seen: what was given to them when this was asked last.
+            before: the books before the queues were looked at.
+            after: when all that was settled by then is in them.
+            depths: messages in the queue of each worker, and in its hands.
+            idle: as for `judge`.
         """
         everywhere = min((depth for name, depth in depths.items() if not before[name].types), default=0)
         found = {}
-        for name, depth in depths.items():
-            if name in after:
-                entered = after[name].settled + after[name].left - before[name].settled - before[name].left
-                beyond = min(depth - before[name].left - max(entered, 0), everywhere)
-                found[name] = self._unseen.least(name, max(beyond, 0))
+        for name in depths.keys() & after.keys():
+            depth, known = depths[name], after[name].settled + after[name].left
+            entered = known - before[name].settled - before[name].left
+            beyond = min(depth - before[name].left - max(entered, 0), everywhere)
+            found[name] = known + self._unseen.least(name, max(beyond, 0))
+            if name not in idle:
+                found[name] = max(found[name], seen.get(name, 0))
         return found
 
     def _is_quiet(self, name: str, book: Book) -> bool:

@@ -5,6 +5,7 @@ messages are acknowledged. Killed before the last step, the messages come again,
 deduplicates) and recorded again, and who keeps the accounts knows them by their keys.
 """
 
+import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -108,6 +109,7 @@ class Settlements:
         self._service = service
         self._declare = declare
         self._owed: deque[Record] = deque()
+        self._under_way: list[deque[Record]] = []  # being written, which may fail
 
     async def write(self, record: Record) -> None:
         """Make a record durable.
@@ -129,7 +131,8 @@ class Settlements:
 
     def owed(self, worker: str) -> int:
         """Messages that a worker has settled, and of which the records are owed."""
-        return sum(len(record.settled) for record in self._owed if record.worker == worker)
+        owed = itertools.chain(self._owed, *self._under_way)
+        return sum(len(record.settled) for record in owed if record.worker == worker)
 
     async def enter(self, entered: Entered) -> None:
         """Make durable what a front door has published.
@@ -154,12 +157,15 @@ class Settlements:
 
     async def _publish(self, records: Sequence[Record]) -> None:
         owed, self._owed = self._owed, deque()  # what others come to owe meanwhile is not written with it
+        self._under_way.append(owed)
         messages = [_message(record) for record in (*owed, *records)]
         try:
             await self._publish_all(messages)
         except BaseException:
             self._owed.extendleft(reversed(owed))
             raise
+        finally:
+            self._under_way = [records for records in self._under_way if records is not owed]
 
     async def _publish_all(self, messages: Sequence[Message]) -> None:
         try:
