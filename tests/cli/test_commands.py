@@ -17,7 +17,7 @@ import pytest
 
 from eventsink.cli import COMMANDS
 from eventsink.cli.locate import running
-from eventsink.cli.sink import Sink
+from eventsink.client.sink import Sink
 from tests import processes
 from tests.cli.fake_sink import Answer, FakeSink
 from tests.sink_process import SinkProcess

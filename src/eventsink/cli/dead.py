@@ -7,8 +7,8 @@ import typer
 
 from eventsink.cli.options import Form, Format, new_app, talks
 from eventsink.cli.screen import count, errors, new_table, note, one_line, output, plain, print_json
-from eventsink.cli.sink import Sink
 from eventsink.cli.times import clock
+from eventsink.client.sink import Sink
 
 PAGE = 1000
 PATIENCE = 3600.0  # seconds

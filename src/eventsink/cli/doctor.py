@@ -18,8 +18,8 @@ from eventsink.causes import why
 from eventsink.cli.locate import connect
 from eventsink.cli.options import Form, Format, Key, Url, configured, new_app
 from eventsink.cli.screen import new_table, output, plain, print_json, size
-from eventsink.cli.sink import Sink
 from eventsink.cli.status import concerns
+from eventsink.client.sink import Sink
 from eventsink.deliver import loading
 from eventsink.deliver.dead_letters import sentence
 from eventsink.deliver.worker import Worker

@@ -8,7 +8,7 @@ from eventsink import __version__
 from eventsink.catalogue import CATALOGUE, nearest, schemas
 from eventsink.cli.options import Form, Format, new_app, talks
 from eventsink.cli.screen import new_table, note, output, plain, print_json
-from eventsink.cli.sink import Refusal, Sink, Unreachable
+from eventsink.client.sink import Refusal, Sink, Unreachable
 from eventsink.errors import EventSinkError
 
 app = new_app()

@@ -9,7 +9,7 @@ import typer
 from eventsink.cli.options import Form, Format, Since, Until, new_app, talks
 from eventsink.cli.rows import Columns
 from eventsink.cli.screen import note, output, print_json
-from eventsink.cli.sink import Sink
+from eventsink.client.sink import Sink
 
 PAGE = 10_000  # most that the API gives at once
 

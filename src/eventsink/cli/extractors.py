@@ -11,9 +11,9 @@ from rich.text import Text
 
 from eventsink.cli.options import Form, Format, new_app, talks
 from eventsink.cli.screen import count, new_table, note, one_line, output, plain, print_json
-from eventsink.cli.sink import Sink
 from eventsink.cli.tail import follow
 from eventsink.cli.times import clock
+from eventsink.client.sink import Sink
 
 WIDE = 120  # columns of a terminal that shows everything
 

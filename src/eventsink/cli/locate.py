@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from eventsink.cli.sink import Sink
+from eventsink.client.sink import Sink
 from eventsink.settings import Settings
 
 __all__ = ["Running", "connect", "running"]

@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from eventsink.cli.options import Form, Format, Since, Until, new_app, talks
 from eventsink.cli.screen import count, errors, note, print_json
-from eventsink.cli.sink import Sink
+from eventsink.client.sink import Sink
 
 PAGE = 10_000
 

@@ -12,16 +12,16 @@ import msgspec
 import typer
 
 from eventsink.cli.options import Form, Format, new_app, talks
+from eventsink.cli.progress import View
 from eventsink.cli.screen import count, events, new_table, output, plain, print_json
-from eventsink.cli.sending.batch import Course
-from eventsink.cli.sending.delivery import Delivery, Patience
-from eventsink.cli.sending.identity import fresh_names, names_by_place
-from eventsink.cli.sending.journal import Journal, Known, state_directory
-from eventsink.cli.sending.run import Run
-from eventsink.cli.sending.source import Source, Unreadable, given_source, open_source
-from eventsink.cli.sending.tally import Group, Tally
-from eventsink.cli.sending.view import View
-from eventsink.cli.sink import Sink
+from eventsink.client.batch import Course
+from eventsink.client.delivery import Delivery, Patience
+from eventsink.client.identity import fresh_names, names_by_place
+from eventsink.client.journal import Journal, Known, state_directory
+from eventsink.client.run import Run
+from eventsink.client.sink import Sink
+from eventsink.client.source import Source, Unreadable, given_source, open_source
+from eventsink.client.tally import Group, Tally
 from eventsink.errors import EventSinkError
 from eventsink.event import new_ids
 

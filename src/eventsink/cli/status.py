@@ -12,8 +12,8 @@ from rich.text import Text
 
 from eventsink.cli.options import Form, Format, new_app, talks
 from eventsink.cli.screen import count, events, flush, new_table, output, plain, print_json, size
-from eventsink.cli.sink import Sink
 from eventsink.cli.times import age, clock
+from eventsink.client.sink import Sink
 
 EVERY = 1.0  # seconds between two looks of --watch
 STALE = 5.0  # seconds after which the age of what is shown is worth a word

@@ -10,7 +10,7 @@ import typer
 from eventsink.cli.options import Form, Format, new_app, talks
 from eventsink.cli.rows import Columns
 from eventsink.cli.screen import flush, note, output, print_json
-from eventsink.cli.sink import Refusal, Sink, Unreachable
+from eventsink.client.sink import Refusal, Sink, Unreachable
 
 EVERY = 0.5  # seconds between two looks
 PAGE = 1000

@@ -7,8 +7,8 @@ import typer
 
 from eventsink.cli.options import Form, Format, new_app, talks
 from eventsink.cli.screen import count, events, new_table, output, plain, print_json
-from eventsink.cli.sink import Sink
 from eventsink.cli.status import brief
+from eventsink.client.sink import Sink
 from eventsink.errors import EventSinkError
 
 app = new_app("See which workers have queues, and forget one that nobody needs any more.")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from eventsink.cli.sending.source import Mark, Source
+from eventsink.client.source import Mark, Source
 
 __all__ = ["Journal", "Known", "state_directory"]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eventsink.cli.sending import source as source_module
-from eventsink.cli.sending.source import Mark, Unreadable, open_source
+from eventsink.client import source as source_module
+from eventsink.client.source import Mark, Unreadable, open_source
 
 LINES = b'{"type":"a.b"}\n{"type":"c.d"}\n'
 EVENTS = [b'{"type":"a.b"}', b'{"type":"c.d"}']

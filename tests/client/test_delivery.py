@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from eventsink.cli.sending.batch import Batch, Course, batches
-from eventsink.cli.sending.delivery import Delivery, Outcome, Patience
-from eventsink.cli.sending.identity import fresh_names
-from eventsink.cli.sending.source import Mark, Piece, given_source
-from eventsink.cli.sink import Refusal, Sink, Unreachable
+from eventsink.client.batch import Batch, Course, batches
+from eventsink.client.delivery import Delivery, Outcome, Patience
+from eventsink.client.identity import fresh_names
+from eventsink.client.sink import Refusal, Sink, Unreachable
+from eventsink.client.source import Mark, Piece, given_source
 from eventsink.errors import EventSinkError
 from tests.cli.fake_sink import Answer, FakeSink, accept
 
@@ -168,8 +168,8 @@ def test_stopping_gives_the_outcomes_up_to_the_first_that_does_not_come():
 
 def test_patience_begins_with_the_first_failure_not_before(monkeypatch: pytest.MonkeyPatch):
     now = 1000.0
-    monkeypatch.setattr("eventsink.cli.sending.delivery.time.monotonic", lambda: now)
-    monkeypatch.setattr("eventsink.cli.sending.delivery.FIRST_WAIT", 0.001)
+    monkeypatch.setattr("eventsink.client.delivery.time.monotonic", lambda: now)
+    monkeypatch.setattr("eventsink.client.delivery.FIRST_WAIT", 0.001)
     patience = Patience(60, lambda _: None)
     now += 500
     patience.wait(0, Unreachable("Nobody."))

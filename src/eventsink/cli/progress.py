@@ -7,7 +7,7 @@ from typing import Self
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from eventsink.cli.screen import count, errors
-from eventsink.cli.sending.source import Source
+from eventsink.client.source import Source
 
 __all__ = ["View"]
 

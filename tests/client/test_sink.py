@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from eventsink.cli.sink import Refusal, Sink, Unreachable
+from eventsink.client.sink import Refusal, Sink, Unreachable
 from eventsink.errors import EventSinkError
 from tests.cli.fake_sink import Answer, FakeSink
 

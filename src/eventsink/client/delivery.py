@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from eventsink.cli.sending.batch import Batch
-from eventsink.cli.sending.source import LONGEST_LINE
-from eventsink.cli.sink import Refusal, Sink, Unreachable
+from eventsink.client.batch import Batch
+from eventsink.client.sink import Refusal, Sink, Unreachable
+from eventsink.client.source import LONGEST_LINE
 from eventsink.errors import EventSinkError
 
 __all__ = ["Delivery", "Outcome", "Patience", "Remark"]

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from eventsink.cli.sending.identity import NameEvent, TimeEvent, completed
-from eventsink.cli.sending.journal import Journal
-from eventsink.cli.sending.source import Mark, Piece, Source, Unreadable
+from eventsink.client.identity import NameEvent, TimeEvent, completed
+from eventsink.client.journal import Journal
+from eventsink.client.source import Mark, Piece, Source, Unreadable
 
 __all__ = ["Batch", "Course", "batches"]
 

@@ -1,17 +1,27 @@
 """One run of `send`: sources through the delivery into the tally, each journal kept up to date."""
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from eventsink.cli.sending.batch import Course, batches
-from eventsink.cli.sending.delivery import Delivery, Outcome
-from eventsink.cli.sending.tally import Tally
-from eventsink.cli.sending.view import View
+from eventsink.client.batch import Course, batches
+from eventsink.client.delivery import Delivery, Outcome
+from eventsink.client.source import Source
+from eventsink.client.tally import Tally
 from eventsink.errors import EventSinkError
 
-__all__ = ["Run"]
+__all__ = ["Run", "View"]
 
 GRACE = 5.0  # seconds after Ctrl-C for what is under way to be answered
+
+
+class View(Protocol):
+    """Who looks on."""
+
+    def advance(self, source: Source, events: int) -> None:
+        """Some more events of a source were answered, `events` in all."""
+
+    def tell_once(self, text: str) -> None:
+        """Say something that may come up often."""
 
 
 class Run:
@@ -19,7 +29,7 @@ class Run:
 
     Args:
         delivery: posts batches.
-        view: shows how far it is.
+        view: told how far it is.
         rejected: where lines that were not accepted are written, if anywhere.
     """
 

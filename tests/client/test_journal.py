@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eventsink.cli.sending.journal import Journal, Known
-from eventsink.cli.sending.source import Mark, open_source
+from eventsink.client.journal import Journal, Known
+from eventsink.client.source import Mark, open_source
 
 LINE = b'{"type":"users.login"}\n'
 URL = "http://sink"
@@ -103,7 +103,7 @@ def test_progress_is_written_now_and_then(file: Path, monkeypatch: pytest.Monkey
         first.note(Mark(len(LINE), 1), accepted=1, refused=0)
         first.save(done=False)
         assert look(file)[0] is Known.new
-        monkeypatch.setattr("eventsink.cli.sending.journal.SAVE_EVERY", 0.0)
+        monkeypatch.setattr("eventsink.client.journal.SAVE_EVERY", 0.0)
         first.save(done=False)
     assert look(file)[0] is Known.partly
 

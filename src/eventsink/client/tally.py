@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from eventsink.cli.sending.batch import Course
-from eventsink.cli.sending.delivery import Outcome, Remark
+from eventsink.client.batch import Course
+from eventsink.client.delivery import Outcome, Remark
 
 __all__ = ["Group", "Tally"]
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from eventsink import dialects
-from eventsink.cli.sending.identity import NameEvent, completed, fresh_names, names_by_place
+from eventsink.client.identity import NameEvent, completed, fresh_names, names_by_place
 
 NAME = names_by_place("file")
 BEGUN = datetime(2026, 11, 23, 10, tzinfo=UTC)
