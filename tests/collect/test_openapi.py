@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -27,6 +28,8 @@ _GENERATED = settings(
 )
 
 
+# Schemathesis draws from `random` now and then, which Hypothesis warns of; what it drew is no matter of ours.
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 def test_every_operation_keeps_the_word_of_the_document(door: SinkProcess) -> None:
     schema = schemathesis.openapi.from_url(f"{door.url}/openapi.json")
     operations = [found.ok() for found in schema.get_all_operations()]

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -33,10 +34,27 @@ def required(program: str, package: str) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on now, none of them twice."""
+    """Loopback ports that nobody listens on now, none of them twice.
+
+    They are none of those that the system gives to whoever connects: a server that is killed and started again, some
+    seconds later, would find its port taken by a client of somebody else.
+    """
+    chance, ports = random.SystemRandom(), dict[int, None]()  # tests in another process draw others
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(probe.getsockname()[1]) for probe in sockets]
+        while len(ports) < count:
+            port = chance.randrange(10_000, _first_of_clients())
+            with contextlib.suppress(OSError):  # somebody has it
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports[port] = None
+    return [*ports]
+
+
+def _first_of_clients() -> int:
+    """The first port that the system may give to a client."""
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:  # of another system: as IANA suggests
+        return 49_152
 
 
 class Server:
