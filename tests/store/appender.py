@@ -1,4 +1,7 @@
-"""Appends to a store until it is killed: prints the ids of each batch when it is committed."""
+"""Appends to a store until it is killed: prints the ids of each batch when it is committed.
+
+Arguments: the folder, what chance begins with, and over how many months the events lie.
+"""
 
 import asyncio
 import random
@@ -8,6 +11,7 @@ from pathlib import Path
 
 from eventsink.event import Event
 from eventsink.store import Store, writer
+from eventsink.store.month_names import month_before
 from tests.store.events import some_events
 
 
@@ -16,16 +20,21 @@ def _say(*words: str) -> None:
     sys.stdout.flush()
 
 
+def _a_time(chance: random.Random, months: int) -> datetime:
+    month = month_before("2026-03", chance.choice([1, chance.randrange(months)]))
+    day = datetime(int(month[:4]), int(month[5:]), chance.randrange(1, 28), tzinfo=UTC)
+    return day + timedelta(seconds=chance.random())
+
+
 async def main() -> None:
     writer.CHECKPOINT_ROWS = 300  # kills are to hit checkpoints too
-    chance = random.Random(sys.argv[2])
+    chance, months = random.Random(sys.argv[2]), int(sys.argv[3])
     store = await Store.open(Path(sys.argv[1]))
     assert not store.set_aside, store.set_aside
     _say("open")
     again: list[Event] = []
     while True:
-        start = datetime(2026, chance.choice([1, 2, 2, 2, 3]), chance.randrange(1, 28), tzinfo=UTC)
-        batch = [*some_events(chance.choice([1, 10, 200]), start + timedelta(seconds=chance.random())), *again]
+        batch = [*some_events(chance.choice([1, 10, 200]), _a_time(chance, months)), *again]
         chance.shuffle(batch)
         _say("sent", *(event.id for event in batch))
         await store.append(batch)

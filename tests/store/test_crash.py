@@ -15,9 +15,9 @@ from tests import processes
 ROUNDS = 12
 
 
-def _run_and_kill(folder: Path, number: int) -> list[str]:
+def _run_and_kill(folder: Path, number: int, months: int) -> list[str]:
     """Let a process append for a moment and kill it. Returns the ids that it printed as committed."""
-    command = [sys.executable, "-m", "tests.store.appender", str(folder), str(number)]
+    command = [sys.executable, "-m", "tests.store.appender", str(folder), str(number), str(months)]
     with processes.running(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n", "it opens what the kill before has left, with nothing set aside"
@@ -27,10 +27,11 @@ def _run_and_kill(folder: Path, number: int) -> list[str]:
     return [event_id for line in lines if line.startswith("kept ") for event_id in line.split()[1:]]
 
 
-async def test_nothing_committed_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:
+@pytest.mark.parametrize("months", [3, 40])
+async def test_nothing_committed_is_lost_or_doubled_by_kill_9(tmp_path: Path, months: int) -> None:
     committed: set[str] = set()
     for number in range(ROUNDS):
-        committed |= set(_run_and_kill(tmp_path, number))
+        committed |= set(_run_and_kill(tmp_path, number, months))
     assert len(committed) > 1000, "it must have done something"
     store = await Store.open(tmp_path)
     held = await store.events(EventQuery(order="asc", limit=None))

@@ -15,7 +15,7 @@ from eventsink.errors import StoreUnavailable
 from eventsink.event import Event
 from eventsink.store import EventQuery, Store, schema
 from eventsink.store import sql as sql_module
-from eventsink.store.months import month_before, month_of
+from eventsink.store.month_names import month_before, month_of
 from eventsink.store.wal import damaged_length
 from tests import processes
 from tests.store.events import NOVEMBER, an_event, some_events
@@ -78,7 +78,7 @@ async def test_a_file_a_month_named_after_it(store: Store, tmp_path: Path) -> No
 
 async def test_files_are_of_the_older_format(store: Store) -> None:
     await store.append([an_event()])
-    found = store._months.connection.execute(
+    found = store._months.files.writer.execute(
         "SELECT tags['storage_version'] FROM duckdb_databases() WHERE path IS NOT NULL"
     )
     assert found.fetchall() == [("v1.5.0+",)]

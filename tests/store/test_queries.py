@@ -15,7 +15,20 @@ import pytest
 
 from eventsink.errors import StoreUnavailable
 from eventsink.event import Event, decode
-from eventsink.store import EventQuery, Point, Stats, Store, Summary, TypeCount, encode, encode_list
+from eventsink.store import (
+    OTHER_TYPES,
+    EventPage,
+    EventQuery,
+    Point,
+    Stats,
+    Store,
+    Summary,
+    TooManyPoints,
+    TypeCount,
+    encode,
+    encode_list,
+)
+from eventsink.store.sums import MOST_TYPES
 from tests.store.events import NOVEMBER, an_event, some_events
 
 HOUR = timedelta(hours=1)
@@ -86,6 +99,44 @@ async def test_pages_both_ways_over_several_months(store: Store) -> None:
         assert seen == expected
     first, *_, last = await store.events(EventQuery(order="asc", limit=None))
     assert await store.count(EventQuery(after_seq=first.seq, before_seq=last.seq, limit=3)) == 98
+
+
+async def test_a_page_ends_after_some_bytes_also_before_its_limit(store: Store) -> None:
+    events = [an_event(data={"text": "x" * size}) for size in [200_000] * 45 + [3_900] * 3_000]
+    await store.append(events)
+    seen: list[str] = []
+    for order, expected in (("asc", events), ("desc", events[::-1])):
+        seen = []
+        query = EventQuery(order=order, limit=2_000)
+        while True:
+            page = await store.page(query)
+            assert sum(len(event.data) for event in page.events) <= 4_000_000
+            seen += [event.id for event in page.events]
+            if page.next is None:
+                break
+            assert len(page.events) > 18
+            query = msgspec.structs.replace(query, **{"after_seq" if order == "asc" else "before_seq": page.next})
+        assert seen == [event.id for event in expected]
+    assert [event.id for event in await store.events(EventQuery(limit=2_990))] == seen[:2_990]
+
+
+async def test_an_event_longer_than_a_page_has_one_to_itself(store: Store) -> None:
+    long = an_event(data={"text": "x" * 5_000_000})
+    await store.append([an_event(), long, an_event()])
+    pages = [await store.page(EventQuery(order="asc"))]
+    while pages[-1].next is not None:
+        pages.append(await store.page(EventQuery(order="asc", after_seq=pages[-1].next)))
+    assert [len(page.events) for page in pages] == [1, 1, 1]
+    assert pages[1].events[0].event() == long
+
+
+async def test_a_page_says_where_the_next_one_is(store: Store) -> None:
+    assert await store.page(EventQuery()) == EventPage([], None)
+    await store.append(some_events(3))
+    page = await store.page(EventQuery(limit=3))
+    assert page.next == page.events[-1].seq, "there might be more"
+    assert await store.page(EventQuery(limit=3, before_seq=page.next)) == EventPage([], None)
+    assert (await store.page(EventQuery(limit=4))).next is None
 
 
 async def test_an_event_is_written_as_a_cloudevent_with_its_number(store: Store) -> None:
@@ -189,6 +240,59 @@ async def test_bytes_beyond_any_integer_and_nonsense_do_not_break_the_sums(store
     assert (await store.summary(None, None, "day")).bytes_uploaded == 2**63 - 1
 
 
+async def test_types_beyond_the_most_frequent_are_summed_up(store: Store) -> None:
+    day = datetime(2026, 11, 30, tzinfo=UTC)
+    made_up = [f"made.up_{number:03}" for number in range(MOST_TYPES + 50)]
+    events = [an_event(type=kind, time=day + hours * HOUR) for kind in made_up for hours in (1, 2)]
+    events += [an_event(type="users.login", time=day - 30 * 24 * HOUR) for _ in range(3)]
+    await store.append(events)
+    summary = await store.summary(None, None, "day")
+    assert summary.events == len(events)
+    assert summary.by_type == [
+        TypeCount("users.login", 3),
+        *[TypeCount(kind, 2) for kind in made_up[: MOST_TYPES - 1]],
+        TypeCount(OTHER_TYPES, 2 * 51),
+    ]
+    assert len(summary.series) == MOST_TYPES + 1
+    assert Point(day, OTHER_TYPES, 2 * 51) in summary.series
+
+
+async def test_a_series_that_nobody_could_look_at_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventsink.store.sums.MOST_POINTS", 20)
+    await store.append([event for hours in range(21) for event in some_events(1, NOVEMBER + hours * HOUR)])
+    with pytest.raises(TooManyPoints, match=r"By the hour.* more than 20 .*: ask for longer intervals"):
+        await store.summary(None, None, "hour")
+    assert len((await store.summary(None, NOVEMBER + 20 * HOUR, "hour")).series) == 20
+    assert len((await store.summary(None, None, "month")).series) == 1
+    assert (await store.stats()).trouble is None
+
+
+async def test_users_and_types_in_large_numbers_go_through_little_memory(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path, memory="16MB")
+    for day in range(0, 90, 15):
+        times = NOVEMBER - day * 24 * HOUR
+        made_up = [f"{day}.{number}" + "x" * 100 for number in range(5_000)]
+        await store.append([an_event(time=times, type=text, user=text) for text in made_up])
+    summary = await store.summary(None, None, "minute")
+    assert (summary.events, summary.users, len(summary.by_type)) == (30_000, 30_000, MOST_TYPES + 1)
+    await store.close()
+
+
+async def test_what_cannot_be_answered_is_said_with_a_remedy_and_remembered_for_a_while(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.append(some_events(2000))
+    store._months.files.writer.execute("SET memory_limit = '2MB'")
+    with pytest.raises(StoreUnavailable, match=r"(?i)cannot be read: out of memory.*Ask for a shorter time.* 64MB"):
+        await store.summary(None, None, "day")
+    store._months.files.writer.execute("SET memory_limit = '64MB'")
+    assert (await store.summary(None, None, "day")).events == 2000
+    trouble = (await store.stats()).trouble
+    assert trouble and "shorter time" in trouble
+    monkeypatch.setattr("eventsink.store.store.time.monotonic", lambda: time.perf_counter() + 1e9)
+    assert (await store.stats()).trouble is None
+
+
 async def test_what_the_store_holds(store: Store, tmp_path: Path) -> None:
     await store.append(some_events(3))
     await store.append(some_events(2, NOVEMBER + timedelta(days=30)))
@@ -207,7 +311,9 @@ async def test_a_slow_question_does_not_hold_up_appends(store: Store) -> None:
     def count(query: EventQuery) -> int:
         with store._months.reading:
             slow.set()
-            store._months.reader.execute("SELECT count(*) FROM range(60_000) a, range(60_000) b WHERE hash(a, b) = 1")
+            store._months.files.reader.execute(
+                "SELECT count(*) FROM range(60_000) a, range(60_000) b WHERE hash(a, b) = 1"
+            )
         return original(query)
 
     reader.count = count  # type: ignore[method-assign]

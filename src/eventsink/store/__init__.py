@@ -4,12 +4,15 @@ In: accepted events. Out: rows, sums and series. Called by the store worker (app
 """
 
 from eventsink.store.contract import (
+    OTHER_TYPES,
+    EventPage,
     EventQuery,
     Interval,
     Point,
     Stats,
     StoredEvent,
     Summary,
+    TooManyPoints,
     TypeCount,
     encode,
     encode_list,
@@ -17,6 +20,8 @@ from eventsink.store.contract import (
 from eventsink.store.store import Store
 
 __all__ = [
+    "OTHER_TYPES",
+    "EventPage",
     "EventQuery",
     "Interval",
     "Point",
@@ -24,6 +29,7 @@ __all__ = [
     "Store",
     "StoredEvent",
     "Summary",
+    "TooManyPoints",
     "TypeCount",
     "encode",
     "encode_list",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -27,9 +27,14 @@ class Chunk(msgspec.Struct, frozen=True):
 
     Args:
         count: of the events.
+        first_seq: the lowest number of them.
+        first: time of the earliest of them; `last`: of the latest.
     """
 
     count: int
+    first_seq: int
+    first: datetime
+    last: datetime
     events: dict[str, Any]
     pieces: dict[str, Any] | None
 
@@ -79,12 +84,13 @@ def _array(columns: Mapping[str, Any]) -> Any:
 def _chunk(events: Sequence[Event], texts: Sequence[str], seq: int) -> Chunk:
     pieces: list[_Piece] = []
     extensions = [_encode(event.extensions).decode() if event.extensions else None for event in events]
+    times = [_microseconds(event.time) for event in events]
     columns = {
         "seq": _integers(range(seq, seq + len(events))),
         "id": _texts([event.id for event in events]),
         "source": _texts([event.source for event in events]),
         "type": _texts([event.type for event in events]),
-        "time": _integers([_microseconds(event.time) for event in events]),
+        "time": _integers(times),
         "received": _integers([_microseconds(event.received) for event in events]),
         "subject": _texts([event.subject for event in events]),
         "user": _texts([event.user for event in events]),
@@ -93,7 +99,8 @@ def _chunk(events: Sequence[Event], texts: Sequence[str], seq: int) -> Chunk:
         "data": _texts(_short(texts, seq, "data", pieces)),
         "extensions": _texts(_short(extensions, seq, "extensions", pieces)),
     }
-    return Chunk(len(events), columns, _piece_columns(pieces) if pieces else None)
+    first, last = (EPOCH + timedelta(microseconds=time) for time in (min(times), max(times)))
+    return Chunk(len(events), seq, first, last, columns, _piece_columns(pieces) if pieces else None)
 
 
 def _short(texts: Sequence[str | None], seq: int, field: str, pieces: list[_Piece]) -> list[str | None]:

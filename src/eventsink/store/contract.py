@@ -6,21 +6,26 @@ from typing import Any, Literal
 
 import msgspec
 
+from eventsink.errors import StoreUnavailable
 from eventsink.event import Event
 
 __all__ = [
+    "OTHER_TYPES",
+    "EventPage",
     "EventQuery",
     "Interval",
     "Point",
     "Stats",
     "StoredEvent",
     "Summary",
+    "TooManyPoints",
     "TypeCount",
     "encode",
     "encode_list",
 ]
 
 Interval = Literal["minute", "hour", "day", "week", "month"]
+OTHER_TYPES = "other"  # no type of events is written so: they have a dot
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +92,19 @@ class StoredEvent(
         )
 
 
+class EventPage(msgspec.Struct, frozen=True):
+    """Some events, and where to go on.
+
+    Args:
+        events: in the order asked for.
+        next: the `before_seq`, or in order "asc" the `after_seq`, of the page that follows; None when none does. A page
+            may be shorter than its limit and have one all the same, and the one that follows the last may be empty.
+    """
+
+    events: list[StoredEvent]
+    next: int | None
+
+
 class TypeCount(msgspec.Struct, frozen=True):
     """How many events of a type."""
 
@@ -109,8 +127,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         users: distinct users.
         bytes_uploaded: of files uploaded.
         bytes_downloaded: of files downloaded; a dataset says how many items, never how many bytes.
-        by_type: the most frequent first.
-        series: in the order of time; intervals and types without events are left out.
+        by_type: the most frequent first; all but those together as `OTHER_TYPES`, which is the last.
+        series: of the same types, in the order of time; intervals and types without events are left out.
     """
 
     events: int
@@ -121,13 +139,19 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     series: list[Point]
 
 
+class TooManyPoints(StoreUnavailable):
+    """A series would be longer than anybody can look at: the intervals are too short for the span."""
+
+
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """What the store holds.
 
     Args:
         bytes: of its files on disk.
-        months: those that it has a file of, as "2026-11"; "1999-12" stands for all before 2000.
+        months: those that it has a file of, as "2026-11"; "1999-12" stands for the far past, "2100-01" for the far
+            future (month_names.py).
         first: time of the earliest event; `last`: of the latest.
+        trouble: why a question could not be answered of late, and what to do; None when all could.
     """
 
     events: int
@@ -135,6 +159,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     months: list[str]
     first: datetime | None
     last: datetime | None
+    trouble: str | None = None
 
 
 _encoder = msgspec.json.Encoder()

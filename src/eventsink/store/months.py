@@ -1,7 +1,8 @@
-"""The files of the store, one a month of event time, attached to one DuckDB in memory.
+"""The files of the store, one a month of event time, and what is known of each.
 
-A file that cannot be read is set aside, with nothing of it deleted, and the store goes on without it. All methods run
-on the writer's thread; a reader holds `reading` while it uses `reader`.
+Only those that somebody needs are open; every file is opened once at the start, one after the other, which brings it up
+to date and says how far it reaches. A file that cannot be read is set aside, with nothing of it deleted, and the store
+goes on without it. The writer's thread and the reader's use it; the reader holds `reading` during a question.
 """
 
 import fcntl
@@ -9,8 +10,8 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -18,26 +19,18 @@ import structlog
 
 from eventsink.errors import StoreUnavailable
 from eventsink.store import salvage, schema
-from eventsink.store.sql import statement
+from eventsink.store.batch import Chunk
+from eventsink.store.extent import Extent
+from eventsink.store.month_names import SHARED, home_of, month_before, month_of, this_month
+from eventsink.store.open_files import OpenFiles, catalog, on_month
+from eventsink.store.remedies import first_line
 
-__all__ = ["Months", "first_line", "month_before", "month_of"]
+__all__ = ["MOST_DIRTY", "Months"]
 
-FIRST, LAST = "1999-12", "2100-01"  # stand for all before and after: a wild clock must not make a thousand files
+MOST_DIRTY = 8  # files with a WAL, which stay open; fewer than may be open, or questions would find no room
 
 _log = structlog.get_logger(__name__)
 _FILE = re.compile(r"events-(\d{4}-\d{2})\.duckdb")
-
-
-def month_of(time: datetime) -> str:
-    """The month whose file holds events of a time."""
-    time = time.astimezone(UTC)
-    return min(max(f"{time.year:04}-{time.month:02}", FIRST), LAST)
-
-
-def month_before(month: str, count: int = 1) -> str:
-    """The month `count` months before; after, when it is negative."""
-    months = int(month[:4]) * 12 + int(month[5:]) - 1 - count
-    return f"{months // 12:04}-{months % 12 + 1:02}"
 
 
 class Months:
@@ -50,33 +43,31 @@ class Months:
 
     def __init__(self, path: Path, memory: str) -> None:
         self.path = path
-        self.memory = memory
-        self.names: tuple[str, ...] = ()
-        self.last_seq = 0  # the highest number seen in a file as it was attached
+        self.files = OpenFiles(path, memory)
         self.set_aside: list[str] = []
         self.reading = threading.Lock()
+        self._extents: dict[str, Extent] = {}  # of every file
         self._lock = -1
-        self._connections: list[duckdb.DuckDBPyConnection] = []
 
     @property
-    def connection(self) -> duckdb.DuckDBPyConnection:
-        """The writer's connection."""
-        return self._connection(0)
+    def extents(self) -> dict[str, Extent]:
+        """How far each file reaches: a copy, because either thread may change it."""
+        return self._extents.copy()
 
     @property
-    def reader(self) -> duckdb.DuckDBPyConnection:
-        """The reader's connection."""
-        return self._connection(1)
+    def names(self) -> list[str]:
+        """The months that have a file, in order."""
+        return sorted(self.extents)
 
-    def _connection(self, number: int) -> duckdb.DuckDBPyConnection:
-        if not self._connections:
-            raise StoreUnavailable(f"The store in {self.path} is not open; the log says why.")
-        return self._connections[number]
+    @property
+    def last_seq(self) -> int:
+        """The highest number in any file."""
+        return max((extent.last_seq for extent in self.extents.values()), default=0)
 
     # --- opening and closing -----------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Take the folder and attach every file in it.
+        """Take the folder and look at every file in it.
 
         Raises:
             StoreUnavailable: another process has it, or a file is of a later version.
@@ -85,25 +76,13 @@ class Months:
         self.path.mkdir(parents=True, exist_ok=True)
         if self._lock < 0:
             self._lock = _lock(self.path / "lock")
-        temporary = self.path / "tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        settings: dict[str, str | bool | int | float | list[str]] = {
-            "threads": 1,
-            "memory_limit": self.memory,
-            "temp_directory": str(temporary),
-            "storage_compatibility_version": "v1.5.0",
-            "wal_autocheckpoint": "1GB",  # the writer does it at better moments
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-        connection = duckdb.connect(":memory:", config=settings)
-        self._connections = [connection, connection.cursor()]
+        shutil.rmtree(self.path / "tmp", ignore_errors=True)
+        self._extents = {}
         try:
-            connection.execute(statement("event_key"))
-            for month in self._found():
-                self.add(month)
+            self.files.connect()
+            self._look_at(self._found())
         except BaseException:
-            self._disconnect()
+            self.files.disconnect()
             raise
 
     def reopen(self) -> None:
@@ -113,96 +92,137 @@ class Months:
             StoreUnavailable, OSError, duckdb.Error: as `open`; then call it again later.
         """
         with self.reading:
-            self._disconnect()
+            self.files.disconnect()
             self.open()
 
     def close(self) -> None:
-        """Detach everything and let others have the folder."""
+        """Close everything and let others have the folder."""
         with self.reading:
-            self._disconnect()
+            self.files.disconnect()
             if self._lock >= 0:
                 os.close(self._lock)
                 self._lock = -1
 
-    def interrupt(self) -> None:
-        """Break off the query that is running, if any; called on any thread."""
-        for reader in self._connections[1:]:
-            reader.interrupt()
+    def _found(self) -> list[str]:
+        found = (_FILE.fullmatch(file.name) for file in self.path.iterdir())
+        return sorted(match[1] for match in found if match)
 
-    def _disconnect(self) -> None:
-        self.names = ()
-        while self._connections:
-            self._connections.pop().close()
+    def _look_at(self, months: Iterable[str]) -> None:
+        """Open each once. A crash can have left more WALs than may stay: those are written into their files now."""
+        dirty = 0
+        for month in months:
+            with self.using(month):
+                dirty += bool(self.files.wal_size(month))
+                if dirty > MOST_DIRTY:
+                    self.files.opener.execute(on_month(month, "checkpoint"))
+                    dirty -= 1
 
     # --- files -------------------------------------------------------------------------------------------------------
 
-    def file(self, month: str) -> Path:
-        """The file of a month."""
-        return self.path / f"events-{month}.duckdb"
+    @contextmanager
+    def using(self, month: str) -> Iterator[None]:
+        """Have the file of a month open, made if it is not there.
+
+        Raises:
+            StoreUnavailable, OSError, duckdb.Error: it cannot be opened.
+        """
+        with self.files.changing:
+            if month not in self.files:
+                self._open(month)
+            self.files.hold(month)
+        try:
+            yield
+        finally:
+            self.files.release(month)
+
+    def home(self, month: str) -> str:
+        """The file for new events of a month."""
+        return home_of(month, self._extents, this_month())
+
+    def near(self, months: Iterable[str]) -> list[str]:
+        """The files that may have events of these months or of those next to them."""
+        around = {near for month in months for near in (month_before(month), month, month_before(month, -1))}
+        first, last = min(around), max(around)
+        return [
+            name
+            for name, extent in self.extents.items()
+            if name in around
+            or (name in SHARED and extent.first and month_of(extent.first) <= last and self._latest(name) >= first)
+        ]
+
+    def grew(self, month: str, chunk: Chunk) -> None:
+        """Take down that events were added to a file."""
+        self._extents[month] = self._extents[month].grown(chunk)
+
+    def put_aside(self, month: str, error: duckdb.Error) -> None:
+        """Go on without a file that turned out to be damaged."""
+        with self.reading:
+            self.files.disconnect()
+            self._rename(salvage.parts(self.files.file(month)), error)
+            self.open()
+
+    def remove_before(self, month: str) -> None:
+        """Delete the files of all months before this one, unless a query is running: then the next call does it.
+
+        A file of many months stays until its latest event is too old: kept longer than asked for, never shorter.
+        """
+        old = [name for name in self.names if self._latest(name) < month]
+        if old and self.reading.acquire(blocking=False):
+            try:
+                for name in old:
+                    self.files.detach(name)
+                    salvage.delete(self.files.file(name))
+                    del self._extents[name]
+                    _log.info("store.month_removed", month=name)
+            finally:
+                self.reading.release()
 
     def size(self) -> int:
         """Bytes of all files and their WALs."""
-        return sum(part.stat().st_size for month in self.names for part in salvage.parts(self.file(month)))
+        total = 0
+        for month in self.names:
+            for part in salvage.parts(self.files.file(month)):
+                with suppress(FileNotFoundError):  # a WAL goes when it has been written into its file
+                    total += part.stat().st_size
+        return total
 
-    def wal_size(self, month: str) -> int:
-        """Bytes of what has not been written into the file of a month itself."""
-        return sum(part.stat().st_size for part in salvage.parts(self.file(month), beside=True))
+    def _latest(self, name: str) -> str:
+        last = self._extents[name].last
+        return month_of(last) if name in SHARED and last else name
 
-    def add(self, month: str) -> None:
-        """Attach the file of a month, or make it."""
+    def _open(self, month: str) -> None:
         try:
             self._attach(month)
         except duckdb.Error as error:
             if not salvage.is_damage(error) and not isinstance(error, duckdb.InternalException | duckdb.FatalException):
                 raise
             self._attach_damaged(month, error)
-        self.names = tuple(sorted({*self.names, month}))
 
-    def put_aside(self, month: str, error: duckdb.Error) -> None:
-        """Go on without a file that turned out to be damaged."""
-        with self.reading:
-            self._disconnect()
-            self._rename(salvage.parts(self.file(month)), error)
-            self.open()
-
-    def remove_before(self, month: str) -> None:
-        """Delete the files of all months before this one, unless a query is running: then the next call does it."""
-        if min(self.names, default=month) < month and self.reading.acquire(blocking=False):
-            try:
-                for old in [name for name in self.names if name < month]:
-                    self.names = tuple(name for name in self.names if name != old)
-                    self.connection.execute(self.one(old, "detach"))
-                    salvage.delete(self.file(old))
-                    _log.info("store.month_removed", month=old)
-            finally:
-                self.reading.release()
-
-    def _found(self) -> list[str]:
-        found = (_FILE.fullmatch(file.name) for file in self.path.iterdir())
-        return sorted(match[1] for match in found if match)
-
-    def _attach(self, month: str) -> None:
-        file = self.file(month)
+    def _attach(self, month: str, *, changed: bool = False) -> None:
+        file = self.files.file(month)
         if file.exists() and not file.stat().st_size:  # killed as it was made
             file.unlink()
         new = not salvage.parts(file)
         salvage.check_wal(file)
         try:
-            self.connection.execute(self.one(month, "attach", file=str(file).replace("'", "''")))
+            self.files.attach(month)
             try:
-                schema.prepare(self.connection, _catalog(month))
-                ((last_seq,),) = self.connection.execute(self.one(month, "last_seq")).fetchall()
-                self.last_seq = max(self.last_seq, last_seq or 0)
+                if new or changed or month not in self._extents:
+                    schema.prepare(self.files.opener, catalog(month))
+                    ((*row,),) = self.files.opener.execute(on_month(month, "extent")).fetchall()
+                    self._extents[month] = Extent.of_row(*row)
             except BaseException:
-                self.connection.execute(self.one(month, "detach"))
+                self.files.detach(month)
                 raise
         except BaseException:
             if new:  # the disk is full: half a file would look damaged
                 salvage.delete(file)
             raise
 
+    # --- damage ------------------------------------------------------------------------------------------------------
+
     def _attach_damaged(self, month: str, error: duckdb.Error) -> None:
-        file = self.file(month)
+        file = self.files.file(month)
         try:
             if salvage.parts(file, beside=True):
                 self._attach_without_damage(month, error)
@@ -212,52 +232,27 @@ class Months:
                 raise
             error = again
         self._rename(salvage.parts(file), error)
-        self._attach(month)
+        self._attach(month, changed=True)
 
     def _attach_without_damage(self, month: str, error: duckdb.Error) -> None:
         """Attach a file with what of its WAL is sound, or else with none of it."""
-        wal = salvage.wal_of(self.file(month))
+        wal = salvage.wal_of(self.files.file(month))
         size = salvage.sound_bytes(error) if wal.exists() else 0
-        aside = self._rename(salvage.parts(self.file(month), beside=True), error)
+        aside = self._rename(salvage.parts(self.files.file(month), beside=True), error)
         if size:
             salvage.keep_beginning(aside[0], wal, size)
             try:
-                self._attach(month)
+                self._attach(month, changed=True)
                 return
             except duckdb.Error:  # then without
                 wal.unlink(missing_ok=True)
-        self._attach(month)
+        self._attach(month, changed=True)
 
     def _rename(self, damaged: list[Path], error: duckdb.Error) -> list[Path]:
         aside = salvage.rename(damaged)
         self.set_aside += [str(part) for part in aside]
         _log.error("store.damaged", reason=first_line(error), set_aside=[part.name for part in aside])
         return aside
-
-    # --- statements over several months ------------------------------------------------------------------------------
-
-    def within(self, since: datetime | None, until: datetime | None) -> list[str]:
-        """The months that hold events of a span of time."""
-        first = month_of(since) if since else FIRST
-        last = month_of(until) if until else LAST
-        return [month for month in self.names if first <= month <= last]
-
-    def each(self, months: Iterable[str], name: str, **parts: str) -> str:
-        """The statement of a file for each of some months, all as one."""
-        return " UNION ALL BY NAME ".join(f"({self.one(month, name, **parts)})" for month in months)
-
-    def one(self, month: str, name: str, **parts: str) -> str:
-        """The statement of a file for one month."""
-        return statement(name, month=_catalog(month), **parts)
-
-
-def _catalog(month: str) -> str:
-    return f'"events-{month}"'
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, without the hints that DuckDB adds."""
-    return str(error).partition("\n")[0]
 
 
 def _lock(path: Path) -> int:

@@ -1,6 +1,7 @@
 """The store: one thread that writes and one that reads, so that questions never hold up appends."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -8,17 +9,20 @@ from pathlib import Path
 from typing import TypeVar
 
 import duckdb
+import msgspec
 
 from eventsink.errors import StoreUnavailable
 from eventsink.event import Event
-from eventsink.store.contract import EventQuery, Interval, Stats, StoredEvent, Summary
-from eventsink.store.months import Months, first_line
+from eventsink.store.contract import EventPage, EventQuery, Interval, Stats, StoredEvent, Summary, TooManyPoints
+from eventsink.store.months import Months
 from eventsink.store.reader import Reader
+from eventsink.store.remedies import sentence
 from eventsink.store.writer import Writer
 
 __all__ = ["Store"]
 
 CHECKPOINT_AFTER = 30.0  # seconds after the first append that waits for one
+TROUBLE_FOR = 600.0  # seconds that a question which could not be answered is spoken of
 
 _T = TypeVar("_T")
 
@@ -28,12 +32,14 @@ class Store:
 
     def __init__(self, path: Path, memory: str, keep_months: int) -> None:
         self.path = path
+        self._memory = memory
         self._months = Months(path, memory)
         self._writer = Writer(self._months, keep_months)
         self._reader = Reader(self._months, lambda: self._writer.committed)
         self._writing = ThreadPoolExecutor(1, "store-writer")
         self._reading = ThreadPoolExecutor(1, "store-reader")
         self._timer: asyncio.TimerHandle | None = None
+        self._trouble = ("", 0.0)  # the last one, and the moment until which it is spoken of
         self._closed = False
 
     @classmethod
@@ -76,13 +82,31 @@ class Store:
         finally:
             self._checkpoint_later()
 
-    async def events(self, query: EventQuery) -> list[StoredEvent]:
-        """The events that match, in the order of their arrival or the newest first.
+    async def page(self, query: EventQuery) -> EventPage:
+        """The first events that match, in the order of their arrival or the newest first.
+
+        A page has at most 10,000 events and ends after about 4 MB of them, also before its limit: see `next`.
 
         Raises:
             StoreUnavailable: it cannot answer now.
         """
-        return await self._run(self._reading, "read", lambda: self._reader.events(query))
+        return await self._ask(lambda: self._reader.page(query))
+
+    async def events(self, query: EventQuery) -> list[StoredEvent]:
+        """All events that match, up to the limit, page after page: for whoever knows that they fit into memory.
+
+        Raises:
+            StoreUnavailable: it cannot answer now.
+        """
+        found: list[StoredEvent] = []
+        while True:
+            page = await self.page(query)
+            found += page.events
+            left = query.limit and query.limit - len(page.events)
+            if page.next is None or left == 0:
+                return found
+            cursor = {"before_seq" if query.order == "desc" else "after_seq": page.next}
+            query = msgspec.structs.replace(query, limit=left, **cursor)
 
     async def count(self, query: EventQuery) -> int:
         """How many events match, whatever the limit of the query.
@@ -90,23 +114,26 @@ class Store:
         Raises:
             StoreUnavailable: it cannot answer now.
         """
-        return await self._run(self._reading, "read", lambda: self._reader.count(query))
+        return await self._ask(lambda: self._reader.count(query))
 
     async def summary(self, since: datetime | None, until: datetime | None, interval: Interval) -> Summary:
         """Sums and the series of a span of event time, `until` excluded. Weeks begin on Monday, all in UTC.
 
         Raises:
+            TooManyPoints: the intervals are too short for the span.
             StoreUnavailable: it cannot answer now.
         """
-        return await self._run(self._reading, "read", lambda: self._reader.summary(since, until, interval))
+        return await self._ask(lambda: self._reader.summary(since, until, interval))
 
     async def stats(self) -> Stats:
-        """What the store holds.
+        """What the store holds, and what trouble it had with questions in the last ten minutes.
 
         Raises:
             StoreUnavailable: it cannot answer now.
         """
-        return await self._run(self._reading, "read", self._reader.stats)
+        trouble, until = self._trouble
+        known = trouble if time.monotonic() < until else None
+        return await self._run(self._reading, "read", lambda: self._reader.stats(known))
 
     async def close(self) -> None:
         """Finish the append that is under way, write all into the files and close them. Safe to call twice."""
@@ -119,16 +146,25 @@ class Store:
 
     # --- how ---------------------------------------------------------------------------------------------------------
 
+    async def _ask(self, work: Callable[[], _T]) -> _T:
+        try:
+            return await self._run(self._reading, "read", work)
+        except TooManyPoints:  # of this question, not of the store
+            raise
+        except StoreUnavailable as error:
+            self._trouble = (str(error), time.monotonic() + TROUBLE_FOR)
+            raise
+
     async def _run(self, thread: ThreadPoolExecutor, verb: str, work: Callable[[], _T]) -> _T:
         if self._closed:
             raise StoreUnavailable("The store is closed.")
         try:
             return await asyncio.get_running_loop().run_in_executor(thread, work)
         except (duckdb.Error, OSError) as error:
-            raise StoreUnavailable(f"The store in {self.path} cannot be {verb}: {first_line(error)}") from error
+            raise StoreUnavailable(sentence(self.path, verb, error, self._memory)) from error
 
     def _close(self) -> None:
-        self._months.interrupt()
+        self._months.files.interrupt()
         self._reading.shutdown()
         self._writing.submit(self._writer.close).result()
         self._writing.shutdown()

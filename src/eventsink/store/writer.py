@@ -1,8 +1,8 @@
 """Appending: each event once, numbered, in the file of its month. All methods run on the writer's thread."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC
 from time import time_ns
 
 import duckdb
@@ -11,7 +11,10 @@ import structlog
 from eventsink.errors import StoreUnavailable
 from eventsink.event import Event
 from eventsink.store.batch import Chunk, chunks, id_column, registered
-from eventsink.store.months import Months, first_line, month_before, month_of
+from eventsink.store.month_names import month_before, month_of, this_month
+from eventsink.store.months import MOST_DIRTY, Months
+from eventsink.store.open_files import on_month
+from eventsink.store.remedies import first_line
 from eventsink.store.salvage import is_damage
 
 __all__ = ["Writer"]
@@ -34,7 +37,7 @@ class Writer:
         self.months = months
         self.keep_months = keep_months
         self.committed = 0
-        self._dirty: dict[str, int] = {}
+        self._dirty: dict[str, int] = {}  # rows in the WAL of each file; the one written to longest ago is the first
         self._sound = True
 
     @property
@@ -51,11 +54,11 @@ class Writer:
         self.months.open()
         # Never below the clock: numbers stay unique also when the file that had the highest is gone.
         self.committed = max(self.months.last_seq, time_ns() // 1000)
-        self._dirty = {month: 0 for month in self.months.names if self.months.wal_size(month)}
-        self.months.remove_before(self._oldest_kept())
+        self._dirty = {month: 0 for month in self.months.names if self.months.files.wal_size(month)}
+        self._remove_old()
 
     def append(self, events: Sequence[Event]) -> int:
-        """Insert what is not there yet: a transaction for the events of a month, several when they are very many.
+        """Insert what is not there yet: a transaction for the events of a file, several when they are very many.
 
         Returns:
             how many were new.
@@ -64,23 +67,17 @@ class Writer:
             StoreUnavailable, OSError, duckdb.Error: some of these transactions may be missing. Append it all again.
         """
         self._mend()
-        oldest = self._oldest_kept()
-        self.months.remove_before(oldest)
-        new = self._without_known(_by_month(events))
         count = 0
-        for month, part in new.items():
-            if month < oldest:
-                _log.warning("store.too_old", month=month, events=len(part), keep_months=self.keep_months)
-            elif part:
-                self._insert(month, part)
-                count += len(part)
+        for home, months in self._by_home(events).items():
+            if new := self._without_known(months):
+                self._insert(home, new)
+                count += len(new)
         return count
 
     def checkpoint(self) -> None:
         """Write what only the WAL has into the files themselves. A failure is logged; then it is still to be done."""
         try:
             self._mend()
-            self._dirty = {month: rows for month, rows in self._dirty.items() if month in self.months.names}
             for month in list(self._dirty):
                 self._checkpoint(month)
         except (duckdb.Error, OSError, StoreUnavailable) as error:  # nothing is lost: the WAL has it
@@ -112,24 +109,31 @@ class Writer:
                 self._dirty.pop(month, None)
             raise
 
-    def _without_known(self, batch: dict[str, list[Event]]) -> dict[str, list[Event]]:
-        """The same without what any of these months, or one next to them, has already.
+    def _by_home(self, events: Sequence[Event]) -> dict[str, dict[str, list[Event]]]:
+        """For each file the events that belong into it, by month, without what is too old to be kept."""
+        oldest = self._remove_old()
+        homes: dict[str, dict[str, list[Event]]] = {}
+        too_old = 0
+        for month, part in _by_month(events).items():
+            if month < oldest:
+                too_old += len(part)
+            else:
+                homes.setdefault(self.months.home(month), {})[month] = part
+        if too_old:
+            _log.warning("store.too_old", events=too_old, before=oldest, keep_months=self.keep_months)
+        return homes
+
+    def _without_known(self, months: Mapping[str, Sequence[Event]]) -> list[Event]:
+        """The events of some months without what any of these, or one next to them, has already.
 
         An event that brings neither a time nor an id made of its time may have come before, in the month before.
         """
+        events = [event for part in months.values() for event in part]
         known: set[tuple[str, str]] = set()
-        for month in self.months.names:
-            near = [month_before(month), month, month_before(month, -1)]
-            events = [event for name in near for event in batch.get(name, ())]
-            if events:
-                with self._at(month):
-                    known |= self._known(month, events)
-        if not known:
-            return batch
-        return {
-            month: [event for event in events if (event.source, event.id) not in known]
-            for month, events in batch.items()
-        }
+        for file in self.months.near(months):
+            with self._at(file), self.months.using(file):
+                known |= self._known(file, events)
+        return [event for event in events if (event.source, event.id) not in known] if known else events
 
     def _known(self, month: str, events: Sequence[Event]) -> set[tuple[str, str]]:
         ordered: list[str] = []
@@ -140,33 +144,35 @@ class Writer:
         return {(source, event_id) for source, event_id in self._among(month, "known", suspects)} if suspects else set()
 
     def _among(self, month: str, name: str, ids: Sequence[str]) -> list[tuple[str, ...]]:
-        with registered(self.months.connection, batch=id_column(ids)):
-            return self.months.connection.execute(self.months.one(month, name)).fetchall()
+        connection = self.months.files.writer
+        with registered(connection, batch=id_column(ids)):
+            return connection.execute(on_month(month, name)).fetchall()
 
     def _insert(self, month: str, events: Sequence[Event]) -> None:
-        with self._at(month):
-            if month not in self.months.names:
-                self.months.add(month)
+        if month not in self._dirty and len(self._dirty) >= MOST_DIRTY:
+            self._checkpoint(next(iter(self._dirty)))
+        with self._at(month), self.months.using(month):
             for chunk in chunks(events, self.committed + 1):
                 self._commit(month, chunk)
-                if self._dirty[month] >= CHECKPOINT_ROWS or self.months.wal_size(month) >= CHECKPOINT_BYTES:
+                if self._dirty[month] >= CHECKPOINT_ROWS or self.months.files.wal_size(month) >= CHECKPOINT_BYTES:
                     self._checkpoint_now(month)
 
     def _commit(self, month: str, chunk: Chunk) -> None:
-        connection = self.months.connection
+        connection = self.months.files.writer
         with registered(connection, batch=chunk.events, batch_pieces=chunk.pieces):
             connection.execute("BEGIN")
             try:
-                connection.execute(self.months.one(month, "insert"))
+                connection.execute(on_month(month, "insert"))
                 if chunk.pieces:
-                    connection.execute(self.months.one(month, "insert_pieces"))
+                    connection.execute(on_month(month, "insert_pieces"))
                 connection.execute("COMMIT")
             except BaseException:
                 with suppress(duckdb.Error):  # a commit that failed has rolled back by itself
                     connection.rollback()
                 raise
+        self.months.grew(month, chunk)  # before the reader may look for them
         self.committed += chunk.count
-        self._dirty[month] = self._dirty.get(month, 0) + chunk.count
+        self._dirty[month] = self._dirty.pop(month, 0) + chunk.count
 
     def _checkpoint_now(self, month: str) -> None:
         try:
@@ -175,25 +181,27 @@ class Writer:
             _log.error("store.checkpoint_failed", month=month, reason=first_line(error))
 
     def _checkpoint(self, month: str) -> None:
-        with self._at(month):
-            self.months.connection.execute(self.months.one(month, "checkpoint"))
+        with self._at(month), self.months.using(month):
+            self.months.files.writer.execute(on_month(month, "checkpoint"))
         self._dirty.pop(month, None)
 
-    def _oldest_kept(self) -> str:
-        return month_before(month_of(datetime.now(UTC)), self.keep_months) if self.keep_months else ""
+    def _remove_old(self) -> str:
+        """Delete what is too old. Returns the oldest month that is kept."""
+        oldest = month_before(this_month(), self.keep_months) if self.keep_months else ""
+        self.months.remove_before(oldest)
+        extents = self.months.extents
+        self._dirty = {month: rows for month, rows in self._dirty.items() if month in extents}
+        return oldest
 
 
 def _by_month(events: Sequence[Event]) -> dict[str, list[Event]]:
     """The events of each month, the earliest month first, each event once: as it came first."""
     once = {(event.source, event.id): event for event in reversed(events)}
-    calendar: dict[tuple[int, int], list[Event]] = {}
+    months: dict[tuple[int, int], list[Event]] = {}
     for event in reversed(once.values()):
         time = event.time if event.time.tzinfo is UTC else event.time.astimezone(UTC)
-        calendar.setdefault((time.year, time.month), []).append(event)
-    months: dict[str, list[Event]] = {}
-    for _, part in sorted(calendar.items()):
-        months.setdefault(month_of(part[0].time), []).extend(part)
-    return months
+        months.setdefault((time.year, time.month), []).append(event)
+    return {month_of(part[0].time): part for _, part in sorted(months.items())}
 
 
 def _begins_with_time(event_id: str) -> bool:

@@ -1,1 +1,1 @@
-SELECT count(*) FROM ({rows}) WHERE {conditions}
+SELECT count(*) FROM {month}.events WHERE {conditions}

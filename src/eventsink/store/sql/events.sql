@@ -1,3 +1,3 @@
 SELECT seq, id, source, type, time, received, subject, "user", dialect, data, extensions
-FROM ({rows})
+FROM {month}.events
 WHERE {conditions}

@@ -1,6 +1,5 @@
 SELECT
-    count(DISTINCT "user"),
-    sum(bytes) FILTER (type = 'storage.file_uploaded'),
-    sum(bytes) FILTER (type = 'traffic.resource_downloaded')
-FROM ({rows})
-WHERE {conditions}
+    coalesce(sum(count), 0),
+    coalesce(sum(bytes) FILTER (type = 'storage.file_uploaded'), 0),
+    coalesce(sum(bytes) FILTER (type = 'traffic.resource_downloaded'), 0)
+FROM temp.counts

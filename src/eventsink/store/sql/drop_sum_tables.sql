@@ -1,0 +1,3 @@
+DROP TABLE IF EXISTS temp.users;
+DROP TABLE IF EXISTS temp.counts;
+DROP TABLE IF EXISTS temp.types

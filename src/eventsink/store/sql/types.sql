@@ -1,0 +1,1 @@
+SELECT type, count FROM temp.types ORDER BY count DESC, type
