@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from eventsink import keyring
 from eventsink import keys as keys_module
@@ -19,7 +19,7 @@ from eventsink.collect.access import authorize
 from eventsink.collect.problems import Problem
 from eventsink.errors import EventSinkError, KeysNotRead
 from eventsink.keyring import Keyring
-from eventsink.keys import KeyFile, NewKey
+from eventsink.keys import KeyFile, Look, NewKey
 from tests import processes
 
 
@@ -198,9 +198,9 @@ async def test_a_file_that_cannot_be_written_shuts_no_door(
 async def test_many_unknown_keys_cost_few_looks(keys: KeyFile, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = []
 
-    def look(used: Mapping[str, float]) -> dict[str, Any]:
+    def look(used: Mapping[str, float]) -> Look:
         looks.append(used)
-        return {}
+        return Look({}, frozenset())
 
     ring = Keyring(keys)
     monkeypatch.setattr(keys, "look", look)
@@ -256,6 +256,100 @@ async def test_a_file_that_is_taken_away_ends_no_key_and_a_new_one_is_seen(
     later = keys.create(["ingest"])
     assert await ring.check(later.key)
     assert await ring.check(made.key) is None, "it is not in the file that is there now"
+
+
+async def test_what_ended_stays_so_when_the_clock_goes_back(keys: KeyFile, ring: Keyring, clock: Clock) -> None:
+    revoked, expired, good = keys.create(["ingest"]), keys.create(["ingest"], days=1), keys.create(["ingest"])
+    clock.now += 86_401
+    assert [bool(await ring.check(key.key)) for key in (revoked, expired, good)] == [True, False, True]
+    keys.revoke(revoked.id)
+    clock.now -= 86_401
+    began = time.monotonic()
+    assert [bool(await ring.check(key.key)) for key in (revoked, expired, good)] == [False, False, True]
+    assert await ring.check(keys.create(["read"]).key), "a new one is good at once"
+    assert time.monotonic() - began < 1, "nobody waits for the clock"
+
+
+async def test_a_file_that_is_taken_away_is_said_until_it_is_back(
+    keys: KeyFile, ring: Keyring, path: Path, clock: Clock
+) -> None:
+    made = keys.create(["ingest"])
+    assert await ring.check(made.key)
+    assert ring.concerns() == []
+    aside = path.rename(path.with_suffix(".aside"))
+    with capture_logs() as logs:
+        for _ in range(3):
+            clock.now += 2
+            assert await ring.check(made.key)
+            assert [f"{path} was taken away" in sentence for sentence in ring.concerns()] == [True]
+    assert [line["event"] for line in logs] == ["keys.gone"], "it is logged once"
+    aside.rename(path)
+    clock.now += 2
+    assert await ring.check(made.key)
+    assert ring.concerns() == [], "it is the file of before"
+
+
+async def test_an_ephemeral_key_sees_what_happens_to_the_file(
+    keys: KeyFile, ring: Keyring, path: Path, clock: Clock
+) -> None:
+    """The status page of this machine asks with one."""
+    local = ring.create_ephemeral(("read",), name="local")
+    keys.create(["ingest"])
+    assert await ring.check(local.key)
+    path.unlink()
+    clock.now += 2
+    assert await ring.check(local.key)
+    assert len(ring.concerns()) == 1
+
+
+@pytest.mark.parametrize("changed_since", [False, True])
+@pytest.mark.parametrize("how", ["moved there", "written over"])
+async def test_an_older_copy_in_place_of_the_file_is_said(
+    keys: KeyFile, ring: Keyring, path: Path, clock: Clock, how: str, changed_since: bool
+) -> None:
+    made = keys.create(["ingest"])
+    copy = path.with_suffix(".copy")
+    copy.write_bytes(path.read_bytes())
+    keys.revoke(made.id)
+    assert await ring.check(made.key) is None
+    if how == "moved there":
+        copy.rename(path)
+    else:
+        path.write_bytes(copy.read_bytes())
+    if changed_since:
+        keys.create(["read"])
+    clock.now += 2
+    with capture_logs() as logs:
+        assert await ring.check(made.key), "it is in the file that is there now"
+    assert [line["event"] for line in logs] == ["keys.replaced"]
+    assert "replaced" in ring.concerns()[0]
+    clock.now += 2
+    with capture_logs() as logs:
+        await ring.check(made.key)
+    assert logs == []
+    assert len(ring.concerns()) == 1
+
+
+async def test_what_is_changed_in_the_file_is_no_concern(keys: KeyFile, ring: Keyring, clock: Clock) -> None:
+    with keys.first() as first:
+        pass
+    for _ in range(3):
+        assert await ring.check(first[0].key)
+        keys.revoke(keys.create(["read"]).id)
+        clock.now += 2
+    assert ring.concerns() == []
+
+
+async def test_a_file_of_the_first_version_goes_on(keys: KeyFile, ring: Keyring, path: Path, clock: Clock) -> None:
+    made = keys.create(["ingest"])
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE changes")
+    assert await ring.check(made.key)
+    later = keys.create(["read"])
+    clock.now += 2
+    assert await ring.check(made.key)
+    assert await ring.check(later.key)
+    assert ring.concerns() == []
 
 
 async def test_a_sink_without_keys_knows_none(ring: Keyring) -> None:

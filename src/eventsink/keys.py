@@ -14,13 +14,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from eventsink.causes import why
 from eventsink.errors import EventSinkError
 
-__all__ = ["SCOPES", "Key", "KeyFile", "NewKey", "id_of", "matches", "new_key"]
+__all__ = ["SCOPES", "Key", "KeyFile", "Look", "NewKey", "id_of", "matches", "new_key"]
 
 PREFIX = "clw"
 SCOPES = ("ingest", "read", "admin")
@@ -30,7 +31,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (
     id TEXT PRIMARY KEY, hash BLOB NOT NULL, name TEXT NOT NULL, scopes TEXT NOT NULL, rate REAL NOT NULL,
     created REAL NOT NULL, expires REAL, last_used REAL
-)
+);
+CREATE TABLE IF NOT EXISTS changes (number INTEGER PRIMARY KEY)
 """
 
 _LATEST = 253_402_214_400.0  # 9999-12-31: one key with a later end must not keep all others from being read
@@ -65,6 +67,19 @@ class NewKey(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...]
 
 
+class Look(NamedTuple):
+    """What a look at the file found.
+
+    Args:
+        keys: by id, each with the hash of its secret.
+        changes: a random number for each key that was made or revoked. A file that lacks one that was there before is
+            another file, or an older copy.
+    """
+
+    keys: dict[str, tuple[bytes, Key]]
+    changes: frozenset[int]
+
+
 class KeyFile:
     """The keys of one data directory, in a file that is opened for each use: it may be another one by then.
 
@@ -89,7 +104,7 @@ class KeyFile:
         unknown = [scope for scope in scopes if scope not in SCOPES]
         if unknown or not scopes:
             raise EventSinkError(f"There is no scope {', '.join(unknown) or 'given'}: known are {', '.join(SCOPES)}.")
-        with self._opened() as connection:
+        with self._opened() as connection, _transaction(connection):
             return _insert(connection, scopes, name=name, days=days, rate=rate)
 
     @contextlib.contextmanager
@@ -103,12 +118,11 @@ class KeyFile:
             if not _is_empty(connection):
                 yield ()
                 return
-            connection.execute("BEGIN EXCLUSIVE")
-            if _is_empty(connection):
-                yield [_insert(connection, (scope,), name=f"first {scope} key") for scope in ("admin", "ingest")]
-            else:
-                yield ()
-            connection.execute("COMMIT")
+            with _transaction(connection):
+                if _is_empty(connection):
+                    yield [_insert(connection, (scope,), name=f"first {scope} key") for scope in ("admin", "ingest")]
+                else:
+                    yield ()
 
     def list(self) -> list[Key]:
         """All keys, oldest first."""
@@ -117,11 +131,14 @@ class KeyFile:
 
     def revoke(self, key_id: str) -> bool:
         """End a key; False when there is none of this id."""
-        with self._opened() as connection:
-            return connection.execute("DELETE FROM keys WHERE id = ?", (key_id,)).rowcount > 0
+        with self._opened() as connection, _transaction(connection):
+            found = connection.execute("DELETE FROM keys WHERE id = ?", (key_id,)).rowcount > 0
+            if found:
+                _note_change(connection)
+            return found
 
-    def look(self, used: Mapping[str, float]) -> dict[str, tuple[bytes, Key]]:
-        """The keys by id, each with the hash of its secret, without waiting for whoever is at the file.
+    def look(self, used: Mapping[str, float]) -> Look:
+        """What is in the file, without waiting for whoever is at it.
 
         Args:
             used: when which key was used, to be noted where that is possible.
@@ -134,7 +151,8 @@ class KeyFile:
             raise FileNotFoundError(self.path)
         with contextlib.closing(sqlite3.connect(self.path, isolation_level=None, timeout=0)) as connection:
             _note(connection, used)
-            return {row[0]: (row[1], _key(row)) for row in connection.execute("SELECT * FROM keys").fetchall()}
+            keys = {row[0]: (row[1], _key(row)) for row in connection.execute("SELECT * FROM keys").fetchall()}
+            return Look(keys, _changes(connection))
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -145,7 +163,8 @@ class KeyFile:
             raise EventSinkError(f"The keys cannot be opened at {self.path}: {error.strerror}.") from error
         try:
             with contextlib.closing(sqlite3.connect(self.path, isolation_level=None, timeout=PATIENCE)) as connection:
-                connection.execute(_SCHEMA)
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
                 yield connection
         except sqlite3.Error as error:
             raise EventSinkError(f"The keys at {self.path} cannot be read or changed: {why(error)}.") from error
@@ -178,7 +197,27 @@ def _insert(
         "INSERT INTO keys (id, hash, name, scopes, rate, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (made.id, hashed, name, " ".join(scopes), rate, now, expires),
     )
+    _note_change(connection)
     return made
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is done within is done as a whole; an error undoes it, by closing the connection."""
+    connection.execute("BEGIN EXCLUSIVE")
+    yield
+    connection.execute("COMMIT")
+
+
+def _note_change(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO changes VALUES (?)", (secrets.randbits(63),))
+
+
+def _changes(connection: sqlite3.Connection) -> frozenset[int]:
+    """All changes of the file; none in one of the first version until it is changed."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'changes'").fetchone():
+        return frozenset()
+    return frozenset(number for (number,) in connection.execute("SELECT number FROM changes").fetchall())
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

@@ -4,9 +4,9 @@ import logging
 import sys
 
 import structlog
-from structlog.typing import EventDict
+from structlog.typing import EventDict, Processor
 
-from eventsink.redact import hide_credentials, hide_secrets
+from eventsink.redact import hidden, hide_secrets, visible
 
 __all__ = ["configure"]
 
@@ -14,6 +14,8 @@ __all__ = ["configure"]
 def configure() -> None:
     """Set up structlog for this process."""
     logging.getLogger("pika").setLevel(logging.CRITICAL + 1)  # each failure is our own line, as a sentence, once
+    if logging.lastResort:  # says what libraries log: nothing else listens to them
+        logging.lastResort.setFormatter(_Formatter())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -21,15 +23,36 @@ def configure() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,  # without the values of variables, among which are keys and names
             _hide_secrets,
-            structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
+            *_renderers(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever it is when something is said
     )
 
 
+def _renderers() -> list[Processor]:
+    if sys.stderr.isatty():
+        return [_make_visible, structlog.dev.ConsoleRenderer()]
+    return [structlog.processors.JSONRenderer()]  # which escapes all but ASCII
+
+
 def _hide_secrets(_: object, __: str, said: EventDict) -> EventDict:
-    """No address in a log shows its password, whoever wrote the text that quotes it, and no traceback any secret."""
-    if isinstance(said.get("exception"), str):
-        said["exception"] = hide_secrets(said["exception"])
-    return {name: hide_credentials(value) if isinstance(value, str) else value for name, value in said.items()}
+    """No log shows a secret, whoever wrote the text that quotes it, and whatever type the value has."""
+    return {name: hidden(value, name) for name, value in said.items()}
+
+
+def _make_visible(_: object, __: str, said: EventDict) -> EventDict:
+    """What strangers wrote commands no terminal."""
+    return {visible(name): _on_lines(value) if isinstance(value, str) else value for name, value in said.items()}
+
+
+class _Formatter(logging.Formatter):
+    """What libraries log, by the same rules."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = hide_secrets(super().format(record))
+        return _on_lines(said) if sys.stderr.isatty() else said
+
+
+def _on_lines(text: str) -> str:
+    return "\n".join(visible(line) for line in text.split("\n"))

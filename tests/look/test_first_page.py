@@ -20,7 +20,8 @@ from tests.sink_process import SinkProcess
 LIVE = 5_000  # milliseconds in which the page shows what is new
 PICKY = Path(__file__).parents[1] / "cli" / "picky_worker.py"
 PAUSED = "paused since 2026-11-27 10:00 UTC: it answers 503."
-HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>\u202eevil&amp;'
+HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>\u202eevil&amp;\u2066\u200b\U000e0041'
+SHOWN = HOSTILE.replace("\u202e", r"\u202e").replace("\u2066\u200b\U000e0041", r"\u2066\u200b\udb40\udc41")
 
 
 def event(kind: str, *, ago: timedelta = timedelta(), user: str | None = None, **data: Any) -> dict[str, Any]:
@@ -150,19 +151,20 @@ def test_workers_and_what_is_wrong_with_them(make_sink: Callable[..., SinkProces
 
 
 def test_what_strangers_write_stays_text(shared: SinkProcess, new_page: NewPage) -> None:
-    data = {HOSTILE: HOSTILE, "list": [HOSTILE], "__proto__": {"x": HOSTILE}, "exact": 2**63 - 1}
+    data = {HOSTILE: HOSTILE, "list": [HOSTILE], "__proto__": {"x": HOSTILE}, "exact": 2**63 - 1, "odd": "\u009b\n"}
     hostile = {"type": "constructor.__proto__", "user": HOSTILE, "subject": HOSTILE, "source": HOSTILE, "data": data}
     assert shared.post(hostile)[0] == 202
     shared.settle()
     page = open_board(shared, new_page())
     row = page.locator("#latest tr[data-seq]").first
-    expect(row.locator(".user")).to_have_text(HOSTILE)
-    expect(row.locator(".subject")).to_have_text(HOSTILE)
-    expect(row.locator(".data")).to_contain_text(HOSTILE)
+    expect(row.locator(".user")).to_have_text(SHOWN)
+    expect(row.locator(".subject")).to_have_text(SHOWN)
+    expect(row.locator(".data")).to_contain_text(SHOWN)
     row.locator("button").press("Enter")
     expect(row.locator("button")).to_have_attribute("aria-expanded", "true")
-    whole = json.loads(page.locator("#latest .whole pre").inner_text())
-    assert whole["data"] == data, "all of it, and no number rounded"
+    text = page.locator("#latest .whole pre").inner_text()
+    assert json.loads(text)["data"] == data, "all of it, and no number rounded"
+    assert all(letter.isprintable() or letter == "\n" for letter in text), "what cannot be seen is escaped"
     expect(page.locator("#legend")).to_contain_text("constructor")
     page.get_by_role("slider").press("End")
     expect(page.locator(".tip")).to_contain_text("constructor.__proto__")
@@ -429,7 +431,7 @@ def test_days_and_hours_elsewhere(
     shared: SinkProcess, new_page: NewPage, zone: str, cases: list[tuple[str, str, dict[str, Any]]]
 ) -> None:
     page = new_page(timezone_id=zone, tolerated="404")  # it asks for an icon
-    page.goto(f"{shared.url}/healthz")
+    page.goto(f"{shared.url}/static/page.css")  # nothing that runs, and scripts of ours are allowed
     for span, now, expected in cases:
         times = {"2000-01-01T00:00:00Z": "too.early", now: "just.now", "2099-01-01T00:00:00Z": "too.late"}
         points = [{"time": time, "type": kind, "count": 2} for time, kind in times.items()]

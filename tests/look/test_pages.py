@@ -1,8 +1,10 @@
 """What the pages are served with, and the documentation of the API."""
 
+import asyncio
 import gzip
 import http.client
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from eventsink.errors import PluginError
 from eventsink.look import assets
+from eventsink.look import pages as look_pages
 from tests.look.conftest import NewPage
 from tests.sink_process import SinkProcess
 
@@ -145,3 +148,23 @@ def test_execute_works_at_the_first_try(shared: SinkProcess, docs: Page) -> None
         status = block.locator(".live-responses-table .response-col_status").last
         expect(status).to_contain_text("202" if operation["operationId"].startswith("post") else "200")
         block.locator(".opblock-summary-control").click()
+
+
+def test_a_file_is_compressed_once_however_many_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    compressed: list[int] = []
+    compress = gzip.compress
+
+    def count(body: bytes, level: int) -> bytes:
+        compressed.append(len(body))
+        return compress(body, level)
+
+    monkeypatch.setattr(gzip, "compress", count)
+
+    async def ask() -> list[look_pages._File | None]:
+        files = look_pages._Files()
+        return await asyncio.gather(*(files._read("sink.js") for _ in range(10)))
+
+    with ThreadPoolExecutor(1) as thread:  # in this one the browser may have a loop
+        found = thread.submit(asyncio.run, ask()).result()
+    assert len(compressed) == 1
+    assert len({id(file) for file in found}) == 1

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from eventsink.errors import EventSinkError
 from eventsink.keys import KeyFile, NewKey
+from eventsink.redact import visible
 from eventsink.settings import Settings
 
 __all__ = ["Place", "show"]
@@ -62,7 +63,7 @@ def _print(settings: Settings, place: Place, first: Sequence[NewKey], *, private
     console = Console(highlight=False, soft_wrap=True)
     console.print("\n[bold]Clowder event sink[/bold]\n")
     for name, what in _where(settings, place, private=private).items():
-        console.print(f"  {name:<11} {what}", markup=False)
+        console.print(f"  {name:<11} {visible(what)}", markup=False)
     console.print()
     command = _command()
     data = "" if settings.data == Settings().data else f" --data {settings.data}"

@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from eventsink import __version__
 from eventsink.errors import EventSinkError
-from eventsink.redact import hide_credentials
+from eventsink.redact import hide_secrets, visible
 
 __all__ = ["COMMANDS", "CommandGroup", "app", "main"]
 
@@ -60,7 +60,7 @@ class CommandGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except EventSinkError as error:
-            typer.secho(hide_credentials(" ".join(str(error).split())), fg="red", err=True)
+            typer.secho(visible(hide_secrets(str(error))), fg="red", err=True)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None  # as shells have it

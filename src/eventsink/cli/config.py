@@ -3,11 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-import typer
-
 from eventsink.cli.options import Form, Format, configured, new_app
-from eventsink.cli.screen import print_json
+from eventsink.cli.screen import as_json, print_json, say
 from eventsink.deliver import loading
 from eventsink.settings import Settings, redacted
 
@@ -22,7 +19,7 @@ def show(settings: Settings, format: Format = Form.table) -> None:  # noqa: A002
         print_json(redacted(settings))
         return
     for line in _toml(redacted(settings)):
-        typer.echo(line)
+        say(line)
 
 
 @app.command()
@@ -43,7 +40,7 @@ def check(settings: Settings) -> None:
         loading.load(name, section)
         loading.types(name, section)
     names = ", ".join(settings.workers) or "none but the store"
-    typer.echo(f"The settings are well. Destinations: {names}.")
+    say(f"The settings are well. Destinations: {names}.")
 
 
 def _toml(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
@@ -52,9 +49,9 @@ def _toml(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
         if isinstance(value, dict):
             yield from _toml(value, f"{prefix}{_key(name)}.")
         elif value is not None:
-            yield f"{prefix}{_key(name)} = {msgspec.json.encode(value).decode()}"
+            yield f"{prefix}{_key(name)} = {as_json(value)}"
 
 
 def _key(name: str) -> str:
     bare = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
-    return name if bare else msgspec.json.encode(name).decode()
+    return name if bare else as_json(name)

@@ -6,7 +6,7 @@ import msgspec
 import typer
 
 from eventsink.cli.options import Form, Format, new_app, talks
-from eventsink.cli.screen import count, errors, new_table, note, one_line, output, plain, print_json
+from eventsink.cli.screen import count, errors, new_table, note, one_line, output, plain, print_json, say
 from eventsink.cli.times import clock
 from eventsink.client.sink import Sink
 
@@ -77,7 +77,7 @@ def drop(
     """Throw dead letters away, for good."""
     selection = _selection(ids, worker, everything=all)
     if not yes:
-        typer.confirm(f"Throw {_in_words(selection)} away for good?", abort=True, err=True)
+        typer.confirm(plain(f"Throw {_in_words(selection)} away for good?"), abort=True, err=True)
     _tell(_mend(sink, "drop", selection)["dropped"], "thrown away")
 
 
@@ -127,7 +127,7 @@ def _tell(number: int, what: str) -> None:
     if not number:
         note("There is no such dead letter: see `eventsink dead list`.", style="red")
         raise typer.Exit(1)
-    typer.echo(f"{count(number)} dead letter{'s' if number > 1 else ''} {what}.")
+    say(f"{count(number)} dead letter{'s' if number > 1 else ''} {what}.")
 
 
 def _print_table(letters: list[dict[str, Any]]) -> None:

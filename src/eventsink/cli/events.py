@@ -8,7 +8,7 @@ import typer
 
 from eventsink.cli.options import Form, Format, Since, Until, new_app, talks
 from eventsink.cli.rows import Columns
-from eventsink.cli.screen import note, output, print_json
+from eventsink.cli.screen import note, output, print_json, say
 from eventsink.client.sink import Sink
 
 PAGE = 10_000  # most that the API gives at once
@@ -59,6 +59,6 @@ def _print_table(found: Iterable[msgspec.Raw]) -> None:
         if empty:
             screen.print(columns.header, style="bold", soft_wrap=True)
             empty = False
-        typer.echo(columns.row(event))
+        say(columns.row(event))
     if empty:
         note("No event is stored that fits.")

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eventsink.cli.options import Form, Format, new_app, talks
-from eventsink.cli.screen import count, new_table, note, one_line, output, plain, print_json
+from eventsink.cli.screen import count, new_table, note, one_line, output, plain, print_json, say
 from eventsink.cli.tail import follow
 from eventsink.cli.times import clock
 from eventsink.client.sink import Sink
@@ -127,7 +127,7 @@ def submit(
     if format is Form.json:
         print_json(submitted)
     else:
-        typer.echo(f"Job {submitted['id']} waits for {extractor}: see `eventsink extractors watch`.")
+        say(f"Job {submitted['id']} waits for {extractor}: see `eventsink extractors watch`.")
 
 
 @app.command()
@@ -141,7 +141,7 @@ def cancel(
 ) -> None:
     """Take a job out of its queue before an extractor has it. All other jobs stay as they are."""
     cancelled = sink.delete(f"/v1/extractors/jobs/{quote(job, safe='')}", extractor=extractor)
-    typer.echo(f"Job {cancelled['id']} is cancelled.")
+    say(f"Job {cancelled['id']} is cancelled.")
 
 
 @app.command()
@@ -155,7 +155,7 @@ def resubmit(
     """Put jobs that an extractor gave up back into its queue."""
     question = {"job_id": job, "all": all} if job else {"all": all}
     back = sink.post(f"/v1/extractors/{quote(extractor, safe='')}/resubmit", question)["resubmitted"]
-    typer.echo(f"{count(len(back))} job{'' if len(back) == 1 else 's'} of {extractor} submitted again.")
+    say(f"{count(len(back))} job{'' if len(back) == 1 else 's'} of {extractor} submitted again.")
 
 
 @app.command()

@@ -6,7 +6,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from eventsink.cli.options import Form, Format, Since, Until, new_app, talks
-from eventsink.cli.screen import count, errors, note, print_json
+from eventsink.cli.screen import count, errors, note, print_json, say
 from eventsink.client.sink import Sink
 
 PAGE = 10_000
@@ -34,9 +34,9 @@ def replay(
     if format is Form.json:
         print_json({"to": to, "replayed": replayed, "total": total, "dry_run": dry_run})
     elif dry_run:
-        typer.echo(f"{count(total)} events would be delivered to {to} again.")
+        say(f"{count(total)} events would be delivered to {to} again.")
     else:
-        typer.echo(f"{count(replayed)} events wait for {to} again: see `eventsink status`.")
+        say(f"{count(replayed)} events wait for {to} again: see `eventsink status`.")
 
 
 def _run(sink: Sink, question: dict[str, Any]) -> tuple[int, int]:

@@ -1,16 +1,22 @@
 """What commands print: tables for people, lines of JSON for programs. Errors and notes go to standard error."""
 
 import os
+import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from eventsink.redact import visible
+
 __all__ = [
+    "as_json",
     "count",
     "errors",
     "events",
@@ -21,10 +27,21 @@ __all__ = [
     "output",
     "plain",
     "print_json",
+    "say",
     "size",
 ]
 
 WIDE = 160  # of output that goes into a file or a pipe
+_NOT_ASCII = re.compile(r"[^ -~]")
+
+
+class _Console(Console):
+    """A console that no text commands, whoever wrote it and whichever command prints it."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """What is printed, piece by piece; all that can be printed goes through here."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=_on_lines(segment.text))
 
 
 def output() -> Console:
@@ -39,7 +56,7 @@ def errors() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     screen = (sys.stderr if stderr else sys.stdout).isatty() or "COLUMNS" in os.environ
-    return Console(stderr=stderr, width=None if screen else WIDE, highlight=False, markup=False, emoji=False)
+    return _Console(stderr=stderr, width=None if screen else WIDE, highlight=False, markup=False, emoji=False)
 
 
 def note(text: str, style: str = "") -> None:
@@ -55,10 +72,21 @@ def new_table(*columns: str, right: tuple[str, ...] = (), title: str | None = No
     return table
 
 
+def say(text: str) -> None:
+    """Print one line, however long; what others wrote may be in it."""
+    sys.stdout.write(plain(text) + "\n")
+    flush()
+
+
 def print_json(value: Any) -> None:
     """Print a value as one line of JSON."""
-    line = bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
-    sys.stdout.write(line.decode("utf-8", "replace") + "\n")
+    sys.stdout.write(as_json(value) + "\n")
+
+
+def as_json(value: Any) -> str:
+    """A value as JSON that commands no terminal: what cannot be seen is escaped, which for programs is the same."""
+    text = (bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)).decode("utf-8", "replace")
+    return text if text.isprintable() else _NOT_ASCII.sub(_escaped, text)
 
 
 def flush() -> None:
@@ -77,8 +105,8 @@ def events(number: int) -> str:
 
 
 def plain(text: object) -> str:
-    """A text that others wrote, without what would command the terminal."""
-    return "".join(letter if letter.isprintable() else "�" for letter in str(text))
+    """A text that others wrote, on one line and without what would command the terminal."""
+    return visible(str(text))
 
 
 def one_line(text: object) -> Text:
@@ -93,3 +121,16 @@ def size(number: float) -> str:
             break
         number /= 1000
     return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+
+
+def _on_lines(text: str) -> str:
+    return text if text.isprintable() else "\n".join(plain(line) for line in text.split("\n"))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A letter within JSON, escaped unless it can be seen; of two halves where JSON has no other way (RFC 8259, 7)."""
+    letter = found[0]
+    if letter.isprintable():
+        return letter
+    halves = letter.encode("utf-16-be").hex()
+    return "".join(f"\\u{halves[place : place + 4]}" for place in range(0, len(halves), 4))

@@ -13,7 +13,7 @@ import typer
 
 from eventsink.cli.options import Form, Format, new_app, talks
 from eventsink.cli.progress import View
-from eventsink.cli.screen import count, events, new_table, output, plain, print_json
+from eventsink.cli.screen import count, events, new_table, output, plain, print_json, say
 from eventsink.client.batch import Course
 from eventsink.client.delivery import Delivery, Patience
 from eventsink.client.identity import fresh_names, names_by_place
@@ -160,11 +160,11 @@ def _print(tally: Tally, trouble: list[str], seconds: float, form: Form) -> None
         return
     rate = f", {count(tally.accepted / seconds)} a second" if tally.accepted > 1000 and seconds else ""
     refused = f", {count(tally.rejected)} not accepted" if tally.rejected else ""
-    typer.echo(f"{events(tally.accepted)} accepted{refused} in {seconds:.1f} s{rate}.")
+    say(f"{events(tally.accepted)} accepted{refused} in {seconds:.1f} s{rate}.")
     _print_groups("Not accepted", tally.rejections)
     _print_groups("Warnings", tally.warnings)
     for sentence in trouble:
-        typer.secho(sentence, fg="red", err=True)
+        typer.secho(plain(sentence), fg="red", err=True)
 
 
 def _print_groups(title: str, groups: list[Group]) -> None:

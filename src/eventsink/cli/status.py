@@ -107,6 +107,8 @@ def concerns(found: Mapping[str, Any]) -> list[str]:
     elif found["spool"]["events"]:
         needs.append(f"No queue of the exchange takes some events: {kept}. Start the worker that wants them.")
     needs += [plain(sentence) for sentence in found.get("concerns", ())]
+    if trouble := (found.get("store") or {}).get("trouble"):
+        needs.append(f"The store could not answer a question of the last ten minutes: {plain(trouble)}")
     for name, account in found["workers"].items():
         needs += _concerns_of(plain(name), account)
     return needs

@@ -9,7 +9,7 @@ import typer
 
 from eventsink.cli.options import Form, Format, new_app, talks
 from eventsink.cli.rows import Columns
-from eventsink.cli.screen import flush, note, output, print_json
+from eventsink.cli.screen import flush, note, output, print_json, say
 from eventsink.client.sink import Refusal, Sink, Unreachable
 
 EVERY = 0.5  # seconds between two looks
@@ -33,7 +33,7 @@ def tail(
             if format is Form.json:
                 print_json(event)
             else:
-                typer.echo(columns.row(event))
+                say(columns.row(event))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
@@ -49,7 +49,7 @@ def follow(sink: Sink, query: dict[str, Any]) -> Iterator[msgspec.Raw]:
             after = max(after, msgspec.json.decode(event)["seq"])
             yield event
         flush()
-        if len(page) < PAGE:
+        if not page:
             time.sleep(EVERY)
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import typer
 
 from eventsink.cli.options import Form, Format, new_app, talks
-from eventsink.cli.screen import count, events, new_table, output, plain, print_json
+from eventsink.cli.screen import count, events, new_table, output, plain, print_json, say
 from eventsink.cli.status import brief
 from eventsink.client.sink import Sink
 from eventsink.errors import EventSinkError
@@ -54,4 +54,4 @@ def forget(
     if format is Form.json:
         print_json(answer)
     else:
-        typer.echo(f"{plain(name)} is forgotten, with {events(answer['waited'])} that waited for it.")
+        say(f"{plain(name)} is forgotten, with {events(answer['waited'])} that waited for it.")

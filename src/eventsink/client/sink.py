@@ -12,7 +12,7 @@ import msgspec
 
 from eventsink import __version__
 from eventsink.errors import EventSinkError
-from eventsink.redact import hide_credentials
+from eventsink.redact import hide_in_address
 
 __all__ = ["Refusal", "Sink", "Unreachable"]
 
@@ -67,13 +67,13 @@ class Sink:
             parts, port = urlsplit(""), None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise EventSinkError(
-                f"{hide_credentials(url)!r} is no address of a sink: give one as http://127.0.0.1:8750."
+                f"{hide_in_address(url)!r} is no address of a sink: give one as http://127.0.0.1:8750."
             )
         if key and not (key.isascii() and key.isprintable()):
             raise EventSinkError("The API key has characters that no key has: look for a line break or a quote in it.")
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self.url = url.rstrip("/")
-        self.where = hide_credentials(self.url)
+        self.where = hide_in_address(self.url)
         self.key = key
         self._timeout = timeout
         self._renew = renew

@@ -48,9 +48,10 @@ def pages(_: Settings) -> list[BaseRouteHandler]:
 
 
 class _File(NamedTuple):
-    """What is kept of a file: compressed, as nearly every browser takes it."""
+    """What is kept of a file, compressed and as it is: neither is made for a request."""
 
     packed: bytes
+    plain: bytes
     etag: str
     media_type: str
 
@@ -60,24 +61,34 @@ class _Files:
 
     def __init__(self) -> None:
         self._kept: dict[str, _File] = {}
+        self._reading = asyncio.Lock()
 
     async def answer(self, request: Request[Any, Any, Any], name: str) -> Response[bytes]:
         """A file, or that the browser has it already, or that there is none."""
         try:
-            # On a thread: Plotly takes a quarter of a second to compress, and events come in meanwhile.
-            file = self._kept.get(name) or await asyncio.to_thread(_read, name)
+            file = self._kept.get(name) or await self._read(name)
         except PluginError as error:
             return _missing(str(error))
         if file is None:
             return _missing("There is no such file.")
-        self._kept[name] = file
         headers = {**_SECURITY, "etag": f"W/{file.etag}", "cache-control": "no-cache", "vary": "accept-encoding"}
         if file.etag in request.headers.get("if-none-match", ""):
             return Response(b"", status_code=304, headers=headers, media_type=file.media_type)
         if "gzip" in request.headers.get("accept-encoding", ""):
             packed = {**headers, "content-encoding": "gzip"}
             return Response(file.packed, headers=packed, media_type=file.media_type)
-        return Response(gzip.decompress(file.packed), headers=headers, media_type=file.media_type)
+        return Response(file.plain, headers=headers, media_type=file.media_type)
+
+    async def _read(self, name: str) -> _File | None:
+        """A file, read once, however many ask for it at the same time.
+
+        On a thread: Plotly takes a quarter of a second to compress, and events come in meanwhile.
+        """
+        async with self._reading:
+            file = self._kept.get(name) or await asyncio.to_thread(_read, name)
+            if file is not None:
+                self._kept[name] = file
+            return file
 
 
 def _read(name: str) -> _File | None:
@@ -86,7 +97,7 @@ def _read(name: str) -> _File | None:
         return None
     body = path.read_bytes()
     etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-    return _File(gzip.compress(body, 6), etag, _MEDIA_TYPES.get(path.suffix, "application/octet-stream"))
+    return _File(gzip.compress(body, 6), body, etag, _MEDIA_TYPES.get(path.suffix, "application/octet-stream"))
 
 
 def _missing(sentence: str) -> Response[bytes]:

@@ -1,12 +1,25 @@
-// Makes elements of the page. Text goes in as text, never as HTML: events hold what strangers wrote.
+// Makes elements of the page. Text goes in as text, never as HTML, and nothing in it is unseen: events hold what
+// strangers wrote.
+
+// What turns the direction of writing, has no width, breaks lines or commands a terminal that it is copied to; but for
+// the tab and the line breaks of what we lay out ourselves. `\p{Cf}` is what Unicode calls format.
+const UNSEEN = /[^\P{Cc}\t\n\r]|[\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** A text with everything in it that cannot be seen as an escape, as JSON has it: `\u202e`. */
+export const visible = (text) => String(text).replace(UNSEEN, escaped);
+
+function escaped(letter) {
+  const halves = Array.from({ length: letter.length }, (_, place) => letter.charCodeAt(place));
+  return halves.map((half) => `\\u${half.toString(16).padStart(4, "0")}`).join("");
+}
 
 /** An element with attributes; `undefined` leaves one out. Children are elements or text. */
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [attribute, value] of Object.entries(attributes)) {
-    if (value !== undefined) made.setAttribute(attribute, value);
+    if (value !== undefined) made.setAttribute(attribute, attribute.startsWith("data-") ? value : visible(value));
   }
-  made.append(...children.map((child) => (child instanceof Node ? child : String(child))));
+  made.append(...children.map((child) => (child instanceof Node ? child : visible(child))));
   return made;
 }
 
@@ -15,5 +28,6 @@ export const one = (selector, within = document) => within.querySelector(selecto
 
 /** Writes text where it differs, so that nothing flickers and no screen reader repeats itself. */
 export function write(target, text) {
-  if (target.textContent !== text) target.textContent = text;
+  const shown = visible(text);
+  if (target.textContent !== shown) target.textContent = shown;
 }

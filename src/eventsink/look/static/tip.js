@@ -1,6 +1,6 @@
 // What is in one interval of the chart: the one under the pointer, or that the arrow keys have walked to.
 
-import { element, one } from "./elements.js";
+import { element, one, visible } from "./elements.js";
 import { count } from "./format.js";
 
 const MOVES = { ArrowLeft: -1, ArrowRight: 1, PageUp: -6, PageDown: 6, Home: -Infinity, End: Infinity };
@@ -69,7 +69,7 @@ export class Tip {
     const { name, rows } = this.#about(place);
     const text = rows.map(({ type, number }) => `${type} ${count(number)}`).join(", ");
     this.#plot.setAttribute("aria-valuenow", place);
-    this.#plot.setAttribute("aria-valuetext", `${name}: ${text || "no events"}`);
+    this.#plot.setAttribute("aria-valuetext", visible(`${name}: ${text || "no events"}`));
     return { name, rows };
   }
 }
