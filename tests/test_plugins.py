@@ -186,3 +186,20 @@ def test_a_worker_without_options_is_said_so(folder: Path) -> None:
     file = write(folder, "bare.py", "from eventsink.deliver.worker import Worker\nclass Bare(Worker):\n    pass\n")
     with pytest.raises(PluginError, match="has no class Options"):
         loading.load("bare", {"use": file})
+
+
+# --- trusted ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["chat.py", "workers/chat.py"])
+def test_a_file_in_the_current_folder_is_not_run_where_others_may_write(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.chdir(folder)
+    Path(path).parent.mkdir(exist_ok=True)
+    write(folder, path)
+    assert find(path).__name__ == "Chat"
+    Path(path).parent.chmod(0o777)
+    reason = f"others may write to {(folder / path).parent}"
+    assert sentence(path) == f"{path} is not run: {reason}. If you trust it, name it with its whole path."
+    assert find(str(folder / path)).__name__ == "Chat"

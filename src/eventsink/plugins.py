@@ -1,6 +1,7 @@
 """Finding a worker by its name: one of ours, a file, `package.module:Class`, or an entry point. No registry, no scan.
 
-Only the chosen module is imported. A worker file holds exactly one `Worker` and one `Options`.
+Only the chosen module is imported. A worker file holds exactly one `Worker` and one `Options`. What is named by a whole
+path is meant; what a relative one finds in the current folder is run only if nobody else can have put it there.
 """
 
 import importlib
@@ -13,6 +14,7 @@ from typing import Any
 
 from eventsink.catalogue import nearest
 from eventsink.errors import PluginError
+from eventsink.trust import doubt
 
 __all__ = ["find", "names"]
 
@@ -64,6 +66,8 @@ def _import(module: str, name: str) -> ModuleType:
 def _load_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise PluginError(f"There is no file {path}.")
+    if not path.is_absolute() and (reason := doubt(path)):
+        raise PluginError(f"{path} is not run: {reason}. If you trust it, name it with its whole path.")
     spec = importlib.util.spec_from_file_location(f"eventsink_plugin_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise PluginError(f"{path} is no Python file.")

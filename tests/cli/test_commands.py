@@ -416,6 +416,7 @@ def test_the_doctor_says_what_to_do(run):
     assert {name for name, finding in found.items() if not finding["ok"]} == {
         "exchange",
         "secrecy of keys",
+        "secrecy of data",
         "worker nonsense",
         "running sink",
     }

@@ -8,11 +8,13 @@ import pytest
 
 from eventsink.client.journal import Journal, Known
 from eventsink.client.source import Mark, open_source
+from tests.users import MALLORY, belongs_to, needs_root
 
 LINE = b'{"type":"users.login"}\n'
 URL = "http://sink"
 NOW = datetime(2026, 11, 27, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+STATE = Path("state")
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def file(tmp_path: Path) -> Path:
 def journal(file: Path, *, url: str = URL, again: bool = False) -> Iterator[Journal]:
     source = open_source(str(file))
     assert source.file is not None
-    yield Journal(source, source.file, url, again=again, home=file.parent / "state")
+    yield Journal(source, source.file, url, again=again, home=file.parent / STATE)
     source.close()
 
 
@@ -140,3 +142,51 @@ def test_a_file_that_was_replaced_before_anything_was_answered_is_a_new_one(file
     file.write_bytes(LINE.replace(b"login", b"signup") * 20)
     with journal(file) as other:
         assert other.known is Known.new and other.entry.token != first.entry.token
+
+
+# --- for nobody else -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_was_sent_is_for_nobody_else_to_know(file: Path, monkeypatch: pytest.MonkeyPatch, there: bool):
+    home = file.parent / "state" / "eventsink" / "send"
+    monkeypatch.setattr("tests.client.test_journal.STATE", home.relative_to(file.parent))
+    if there:
+        home.mkdir(parents=True)
+    before = os.umask(0)
+    try:
+        sent(file, 4, done=False)
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in (home, *home.iterdir())}
+    assert modes == {0o700, 0o600}
+    assert there or {path.stat().st_mode & 0o777 for path in home.parents[:2]} == {0o700}
+    assert look(file)[0] is Known.partly
+
+
+def test_a_link_where_an_entry_is_written_first_is_not_followed(file: Path):
+    precious = file.with_name("precious")
+    precious.write_text("precious")
+    token = sent(file, 4, done=False)
+    (entry,) = (file.parent / "state").iterdir()
+    entry.with_suffix(f".{os.getpid()}").symlink_to(precious)
+    assert sent(file, 4, done=False) == token
+    assert precious.read_text() == "precious"
+    assert len(list(entry.parent.iterdir())) == 1
+
+
+@needs_root
+def test_what_another_user_says_was_sent_is_not_believed(file: Path):
+    sent(file, 10, done=True)
+    (entry,) = (file.parent / "state").iterdir()
+    belongs_to(MALLORY, entry, 0o644)
+    assert look(file)[:2] == (Known.new, Mark())
+
+
+@needs_root
+def test_nothing_is_noted_in_a_folder_of_another_user(file: Path):
+    (file.parent / "state").mkdir()
+    belongs_to(MALLORY, file.parent / "state", 0o755)
+    with journal(file) as first, pytest.raises(PermissionError, match="it belongs to another user"):
+        first.begin(NOW)
+    assert list((file.parent / "state").iterdir()) == []

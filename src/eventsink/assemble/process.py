@@ -3,17 +3,17 @@
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
 
 from eventsink import logs
-from eventsink.assemble import banner
+from eventsink.assemble import banner, data_directory
 from eventsink.assemble.exchanges import Opened, open_exchange
 from eventsink.assemble.extracting import announcing, extracting
 from eventsink.assemble.playing import play
@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 __all__ = ["api", "serve", "up", "work"]
 
 DRAIN = 20.0  # seconds that workers have to finish the batch in hand
+# Containers that are made before the youngest of them are looked at, and how often before the older ones are: a look at
+# some million values of one large request takes a tenth of a second in which nobody else has a turn.
+COLLECT_AFTER = (50_000, 200, 100)
+UMASK = 0o077  # what names people is for this user alone: also files that libraries make beside ours
 
 _log = structlog.get_logger(__name__)
 
@@ -118,7 +122,11 @@ def _need_rabbitmq(settings: Settings, what: str) -> None:
 
 def _start(settings: Settings, parts: _Parts) -> None:
     logs.configure()
-    uvloop.run(_run(settings, parts))
+    before = os.umask(UMASK)
+    try:
+        uvloop.run(_run(settings, parts))
+    finally:
+        os.umask(before)
 
 
 async def _run(settings: Settings, parts: _Parts) -> None:
@@ -129,7 +137,7 @@ async def _run(settings: Settings, parts: _Parts) -> None:
     workers = {name: loading.load(name, section) for name, section in sections.items()}
     types = {name: loading.types(name, section) for name, section in sections.items()}
     if parts.door:
-        _make_private(settings.directory)
+        data_directory.prepare(settings)
     async with contextlib.AsyncExitStack() as stack:
         opened = await open_exchange(settings, keeper=parts.store, spool=parts.door)
         stack.push_async_callback(opened.exchange.close)
@@ -188,7 +196,7 @@ async def _prepare_door(
         store,
         known.metrics,
         states,
-        known.opened.concerns,
+        lambda: [*known.opened.concerns(), *keys.concerns()],
         extractors=known.extractors,
     )
     stack.push_async_callback(desk.outlook.close)
@@ -216,14 +224,7 @@ def _calm_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-
-
-def _make_private(directory: Path) -> None:
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"The data directory {directory} cannot be made: {error.strerror}.") from error
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 async def _open_store(settings: Settings, stack: contextlib.AsyncExitStack) -> StoreWorker:

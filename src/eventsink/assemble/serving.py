@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from eventsink.collect.app import App
@@ -18,6 +20,11 @@ from eventsink.settings import Settings
 
 __all__ = ["announced", "serving"]
 
+SILENT = 15.0  # seconds that a connection may say nothing, or not all of its headers
+MOST_CONNECTIONS = 4096
+BACKLOG = 1024  # that wait to be accepted
+FILES = 512  # that the rest of the process may open
+
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
 
 
@@ -26,7 +33,16 @@ async def serving(app: App, settings: Settings) -> AsyncIterator[str]:
     """Serve the application while in the context; gives its address."""
     host, port = settings.collect.host, _free_port(settings.collect.host, settings.collect.port)
     server = Server(
-        app, address=host, port=port, interface=Interfaces.ASGI, backlog=1024, log_enabled=False, websockets=False
+        app,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,  # who may choose is waited for until he has chosen
+        http1_settings=HTTP1Settings(header_read_timeout=int(1000 * SILENT)),
+        backlog=BACKLOG,
+        backpressure=_most_connections(),
+        log_enabled=False,
+        websockets=False,
     )
     serving = asyncio.create_task(server.serve())
     try:
@@ -35,6 +51,19 @@ async def serving(app: App, settings: Settings) -> AsyncIterator[str]:
     finally:
         server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait([serving], timeout=5)
+
+
+def _most_connections() -> int:
+    """How many connections are served at once: some files are kept for the data.
+
+    The system's own bound on open files is low for historical reasons, and may be raised by every process.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + FILES
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(min(MOST_CONNECTIONS, soft - FILES), 64)
 
 
 def _free_port(host: str, port: int) -> int:

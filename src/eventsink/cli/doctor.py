@@ -13,6 +13,7 @@ import msgspec
 import typer
 from rich.text import Text
 
+from eventsink.assemble import data_directory
 from eventsink.assemble.exchanges import REMEDY
 from eventsink.causes import why
 from eventsink.cli.locate import connect
@@ -27,6 +28,7 @@ from eventsink.errors import EventSinkError, SettingsError, TryLater
 from eventsink.exchange.inherited import left_behind
 from eventsink.redact import hide_secrets
 from eventsink.settings import Settings
+from eventsink.trust import doubt
 
 ROOM = 1 << 30  # bytes that should be free on the disk
 ANSWER_WITHIN = 10.0  # seconds that a destination has to answer
@@ -67,6 +69,10 @@ def doctor(
 
 def examine(settings: Settings, url: str | None = None, key: str | None = None) -> Iterator[Finding]:
     """Everything that can be checked from here, one after the other."""
+    if not settings.directory.is_absolute() and (reason := doubt(settings.directory)):
+        remedy = f"If you trust it, name it with --data {settings.directory}."
+        yield Finding("data directory", False, f"{settings.directory} is not looked at: {reason}", remedy)
+        return
     yield _directory(settings.directory)
     yield _room(settings.directory)
     if settings.exchange.on_rabbitmq:
@@ -75,6 +81,7 @@ def examine(settings: Settings, url: str | None = None, key: str | None = None) 
         yield _database("exchange", settings.exchange_path)
     yield _database("keys", settings.keys_path)
     yield _secrecy(settings.keys_path)
+    yield _privacy(settings)
     for path, events in left_behind(settings.directory):
         yield Finding("spool left behind", False, f"{path}: {events:,} events wait, no process has them", REMEDY)
     yield _store(settings.store_path)
@@ -148,6 +155,14 @@ def _secrecy(path: Path) -> Finding:
     return Finding("secrecy of keys", not others, "other users can read them" if others else "only this user", remedy)
 
 
+def _privacy(settings: Settings) -> Finding:
+    open_ = data_directory.open_to_others(settings)
+    if not open_:
+        return Finding("secrecy of data", True, "only this user")
+    some = ", ".join(str(exposed.path) for exposed in open_[:3]) + (", …" if open_[3:] else "")
+    return Finding("secrecy of data", False, f"others can get at {len(open_)}: {some}", open_[0].remedy)
+
+
 def _store(path: Path) -> Finding:
     if not path.exists():
         return Finding("store", True, f"{path} is made at the start")
@@ -197,15 +212,27 @@ def _sink(sink: Sink) -> Iterator[Finding]:
         yield Finding("running sink", False, str(error), "Start one with `eventsink up`, or look at its log.")
         return
     try:
-        needs = concerns(sink.get("/v1/status"))
+        status = sink.get("/v1/status")
     except EventSinkError as error:
         remedy = "Give a key with the scope read: `eventsink keys create --scope read` makes one."
         yield Finding("status", False, str(error), remedy)
         return
+    needs = concerns(status)
     for need in needs:
         yield Finding("status", False, need, "See `eventsink status`.")
     if not needs:
         yield Finding("status", True, "no worker is paused, late or has dead letters")
+    if status.get("store"):
+        yield _answers(sink)
+
+
+def _answers(sink: Sink) -> Finding:
+    """Whether questions can be answered: one that no event meets goes through every file of the store."""
+    try:
+        sink.get("/v1/events", type="eventsink.doctor", limit=1)
+    except EventSinkError as error:
+        return Finding("questions", False, str(error), "The remedy stands in the sentence; the log has more.")
+    return Finding("questions", True, "the store answers, from all its files")
 
 
 def _existing(path: Path) -> Path:

@@ -6,11 +6,12 @@ import msgspec
 import typer
 
 from eventsink.cli.options import Form, Format, configured, new_app
-from eventsink.cli.screen import new_table, note, output, plain, print_json
+from eventsink.cli.screen import new_table, note, output, plain, print_json, say
 from eventsink.cli.times import clock
 from eventsink.errors import EventSinkError
 from eventsink.keys import SCOPES, Key, KeyFile
 from eventsink.settings import Settings
+from eventsink.trust import check_found
 
 app = new_app("Make, list and revoke API keys of a data directory, whether a sink runs on it or not.")
 
@@ -31,7 +32,7 @@ def create(
 ) -> None:
     """Make a key. A running sink knows it within a second."""
     scopes = [part.strip() for text in scope for part in text.split(",")]
-    made = KeyFile(settings.keys_path).create(scopes, name=name, days=days, rate=rate)
+    made = _file(settings).create(scopes, name=name, days=days, rate=rate)
     if format is Form.json:
         print_json(made)
     else:
@@ -43,7 +44,7 @@ def create(
 @configured
 def list_(settings: Settings, format: Format = Form.table) -> None:  # noqa: A002
     """List the keys, without their secrets."""
-    found = KeyFile(settings.keys_path).list()
+    found = _file(settings).list()
     if format is Form.json:
         for key in found:
             print_json(key)
@@ -59,9 +60,14 @@ def revoke(
     settings: Settings, key: Annotated[str, typer.Argument(help="Its id, as `keys list` shows it.", metavar="ID")]
 ) -> None:
     """End a key. A running sink refuses it within a second."""
-    if not KeyFile(settings.keys_path).revoke(key):
+    if not _file(settings).revoke(key):
         raise EventSinkError(f"There is no key {key!r} in {settings.keys_path}: see `eventsink keys list`.")
-    typer.echo(f"Key {key} is revoked.")
+    say(f"Key {key} is revoked.")
+
+
+def _file(settings: Settings) -> KeyFile:
+    check_found(settings.directory, naming=f"--data {settings.directory}")
+    return KeyFile(settings.keys_path)
 
 
 def _print_table(found: list[Key]) -> None:

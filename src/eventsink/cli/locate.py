@@ -8,6 +8,7 @@ import msgspec
 
 from eventsink.client.sink import Sink
 from eventsink.settings import Settings
+from eventsink.trust import NotTrusted, read_found
 
 __all__ = ["Running", "connect", "running"]
 
@@ -24,13 +25,23 @@ def connect(settings: Settings, url: str | None = None, key: str | None = None) 
     """A connection to the sink that was named, or to the one that runs on the data directory of the settings.
 
     Raises:
-        EventSinkError: the URL or the key cannot be one.
+        EventSinkError: the URL or the key cannot be one, or another user may have written where a sink is.
     """
-    local = running(settings.directory)
+    local = _running_beside(settings.directory, url)
     address = url or (local.url if local else _expected(settings))
     if key is not None or (url and not _is_at(local, url)):
         return Sink(address, key)
     return Sink(address, local.key if local else None, renew=partial(_next_key, settings.directory, address))
+
+
+def _running_beside(directory: Path, url: str | None) -> Running | None:
+    """The sink that runs on a data directory; where a URL was named, one that is not trusted is as good as none."""
+    try:
+        return running(directory)
+    except NotTrusted:
+        if not url:
+            raise
+        return None
 
 
 def _is_at(local: Running | None, url: str) -> bool:
@@ -49,9 +60,15 @@ def _next_key(directory: Path, url: str, old: str | None) -> str | None:
 
 
 def running(directory: Path) -> Running | None:
-    """What the sink of a data directory says about itself; None when none runs, or another user's."""
+    """What the sink of a data directory says about itself; None when none runs, or another user's.
+
+    Raises:
+        NotTrusted: nobody named the directory, and another user may have written this.
+    """
+    file = directory / "running.json"
     try:
-        return msgspec.json.decode((directory / "running.json").read_bytes(), type=Running)
+        content = file.read_bytes() if directory.is_absolute() else read_found(file, naming=f"--data {directory}")
+        return msgspec.json.decode(content, type=Running)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
 

@@ -91,7 +91,7 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*, data_directory: str | None, config: Path | None, **given: Any) -> None:
-        command(load(config, data=data_directory), **given)
+        command(_load(config, data_directory), **given)
 
     return _with_options(run, command, {"data_directory": _Data, "config": _Config})
 
@@ -104,10 +104,18 @@ def talks(command: Callable[..., None]) -> Callable[..., None]:
         if "json" in given and _is_json(data_directory):
             note("--data is the data directory: give the data of an event with --json. It is read once more.", "yellow")
             given["json"], data_directory = given["json"] or data_directory, os.environ.get("EVENTSINK_DATA")
-        with connect(load(config, data=data_directory), url, key) as sink:
+        with connect(_load(config, data_directory), url, key) as sink:
             command(sink, **given)
 
     return _with_options(run, command, {"url": Url, "key": Key, "data_directory": _Data, "config": _Config})
+
+
+def _load(config: Path | None, data_directory: str | None) -> Settings:
+    """The settings. A data directory with its whole path was named; one without is what the current folder has.
+
+    See `eventsink.trust`.
+    """
+    return load(config, data=str(Path(data_directory).absolute()) if data_directory else data_directory)
 
 
 def _is_json(data_directory: str | None) -> bool:

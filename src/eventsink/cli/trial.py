@@ -13,7 +13,7 @@ import typer
 from eventsink.catalogue import matches
 from eventsink.causes import why
 from eventsink.cli.options import Form, Format, configured, new_app
-from eventsink.cli.screen import note, print_json
+from eventsink.cli.screen import note, plain, print_json
 from eventsink.deliver import loading
 from eventsink.deliver.worker import Worker
 from eventsink.errors import Refused, TryLater
@@ -51,7 +51,7 @@ def try_(
     It is opened and closed as the sink does it: try a .py file as it is written.
     """
     name = Path(worker).stem if worker.endswith(".py") else worker
-    section = {"use": worker, **settings.workers.get(name, {}), **_values(options or [])}
+    section = {"use": _named(worker), **settings.workers.get(name, {}), **_values(options or [])}
     wanted = loading.types(name, section)
     events = [event for event in samples() if matches(event.type, wanted)]
     outcome = asyncio.run(_deliver(loading.load(name, section), events))
@@ -93,6 +93,11 @@ def samples() -> list[Event]:
     ]
 
 
+def _named(worker: str) -> str:
+    """A worker as the command line names it: a file that is there is meant, whoever wrote it."""
+    return str(Path(worker).absolute()) if worker.endswith(".py") and Path(worker).is_file() else worker
+
+
 async def _deliver(worker: Worker[Any], events: Sequence[Event]) -> Outcome:
     try:
         await _as_the_sink_does(worker, events)
@@ -129,7 +134,7 @@ def _print(name: str, outcome: Outcome, count: str) -> None:
         "failed": ("red", f"{name} failed by a bug: {outcome.reason}. The sink would try three times, then give up."),
     }
     style, text = meaning[outcome.outcome]
-    typer.secho(text, fg=style, err=outcome.outcome != "delivered")
+    typer.secho(plain(text), fg=style, err=outcome.outcome != "delivered")
 
 
 def _values(options: list[str]) -> dict[str, Any]:

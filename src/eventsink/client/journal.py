@@ -1,5 +1,6 @@
 """How far each file was sent to each sink, kept in the state directory of the user: an interrupted run can go on."""
 
+import errno
 import hashlib
 import os
 import time
@@ -123,9 +124,11 @@ class Journal:
             return
         self.entry.done = done
         self.entry.before = _hash_bytes(self._source.before(self.entry.position))
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(self._path.parent)
         draft = self._path.with_suffix(f".{os.getpid()}")
-        draft.write_bytes(msgspec.json.encode(self.entry))
+        draft.unlink(missing_ok=True)  # of a process that was killed; what is made new follows no link
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(msgspec.json.encode(self.entry))
         draft.replace(self._path)
         self._saved = time.monotonic()
 
@@ -144,9 +147,27 @@ def state_directory() -> Path:
     return Path(home).expanduser() / "eventsink" / "send"
 
 
+def _make_private(folder: Path) -> None:
+    """Make a folder for this user alone, and all above it that are missing.
+
+    Raises:
+        OSError: that cannot be done, or it belongs to somebody else.
+    """
+    for missing in [place for place in (*reversed(folder.parents), folder) if not place.exists()]:
+        missing.mkdir(mode=0o700, exist_ok=True)
+    status = folder.stat()
+    if status.st_uid not in {os.geteuid(), 0}:
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(folder))
+    if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+        folder.chmod(0o700)
+
+
 def _read(path: Path) -> Entry | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Entry)
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_uid not in {os.geteuid(), 0}:
+                return None
+            return msgspec.json.decode(file.read(), type=Entry)
     except (OSError, msgspec.MsgspecError):  # none, or not ours: the file is sent from its start, with the same ids
         return None
 

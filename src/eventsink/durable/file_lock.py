@@ -15,8 +15,9 @@ def hold(path: Path) -> int:
 
     Raises:
         DataDirectoryInUse: another process holds it.
+        OSError: it cannot be opened, or is a link, behind which a file of importance would be overwritten.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

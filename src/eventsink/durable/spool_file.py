@@ -79,7 +79,7 @@ class SpoolFile(Generic[T]):
         self.codec = codec
         self._lock = -1
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = hold(path.with_suffix(".lock"))
             path.touch(mode=0o600)  # what is in it names people: nobody else reads it
             connection = _open(path)

@@ -31,7 +31,7 @@ class JobBook:
         self.path = path
         self._lock = -1
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = hold(path.with_suffix(".lock"))
             connection = job_file.connect(path)
         except (OSError, sqlite3.Error) as error:

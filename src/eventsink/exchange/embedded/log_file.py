@@ -186,7 +186,7 @@ class LogFile:
 
 
 def _open(path: Path) -> tuple[int, sqlite3.Connection]:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = hold(path.with_suffix(".lock"))
     try:
         path.touch(mode=0o600)  # events name people: nobody else reads them

@@ -80,7 +80,7 @@ class Keeper:
         """
         lock = -1
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = hold(path.with_suffix(".lock"))
             return cls(service, accounts_file.connect(path), lock, source)
         except (OSError, sqlite3.Error) as error:

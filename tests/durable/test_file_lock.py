@@ -1,0 +1,25 @@
+"""A lock is held once, and what lies behind a link is not overwritten for it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from eventsink.durable import hold
+from eventsink.errors import DataDirectoryInUse
+
+
+def test_a_lock_is_held_once_and_names_its_holder(tmp_path: Path) -> None:
+    descriptor = hold(tmp_path / "x.lock")
+    with pytest.raises(DataDirectoryInUse, match=f"Process {os.getpid()} already runs"):
+        hold(tmp_path / "x.lock")
+    os.close(descriptor)
+    os.close(hold(tmp_path / "x.lock"))
+
+
+def test_a_link_is_no_lock_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "x.lock").symlink_to("precious")
+    with pytest.raises(OSError, match="symbolic link"):
+        hold(tmp_path / "x.lock")
+    assert (tmp_path / "precious").read_text() == "precious"
