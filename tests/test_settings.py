@@ -190,8 +190,12 @@ def test_store_and_keys_lie_in_the_data_directory() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["token", "api_key", "api_secret", "password", "secret_key", "key", "webhook_url", "X-API-Key"]
-)
+    "name",
+    [
+        "token", "api_key", "api_secret", "password", "secret_key", "key", "webhook_url", "urls", "X-API-Key", "pwd",
+        "pass", "sig", "auth", "X-Sig", "Authorization", "Cookie", "credentials",
+    ],
+)  # fmt: skip
 def test_a_secret_is_not_shown(name: str) -> None:
     settings = from_text(f"[workers.x]\n{name} = 'hush'\n[workers.y.deep]\n{name} = 'hush'")
     assert redacted(settings)["workers"] == {"x": {name: "…"}, "y": {"deep": {name: "…"}}}
@@ -206,6 +210,15 @@ def test_a_secret_is_not_shown(name: str) -> None:
         ("mongodb://user:hu?sh#h/ush@a,b/db?tlsCertificateKeyFilePassword=hush", "mongodb://…@a,b/db?…"),
         ("https://hush@host/path", "https://…@host/path"),
         ("user:hush@host:15672", "…@host:15672"),
+        ("user@lab:hush@host", "…@host"),
+        ("amqp://user:hush@a,amqp://user:hush@b/v", "amqp://…@b/v"),
+        ("user:hush@a,amqp://user:hush@b/v", "…@b/v"),
+        ("amqp://user:hush", "amqp://…"),
+        ("amqp:///user:hush@host", "amqp://…@host"),
+        ("http://host:15672/#token=hush", "http://host:15672/#…"),
+        ("http://host/?token=a@hush", "http://…"),
+        ("http://[::1]:8086,host:8086/", "http://[::1]:8086,host:8086/"),
+        ("alice@example.org", "alice@example.org"),
         ("sqlite:////srv/a@b/exchange.db", "sqlite:////srv/a@b/exchange.db"),
         ("", ""),
     ],
@@ -230,9 +243,10 @@ def test_what_lies_within_a_secret_is_secret_and_the_name_of_a_worker_makes_none
 
 
 def test_an_address_of_the_exchange_that_is_none_is_not_quoted() -> None:
-    with pytest.raises(SettingsError, match=r"exchange\.url has no scheme") as wrong:
-        _ = from_text("[exchange]\nurl = 'guest:hush@host'").exchange_path
-    assert "hush" not in str(wrong.value)
+    for url in ("guest:hush@host", "guest:hush@one,amqp://guest:hush@two"):
+        with pytest.raises(SettingsError, match=r"exchange\.url has") as wrong:
+            _ = from_text(f"[exchange]\nurl = '{url}'").exchange_path
+        assert "hush" not in str(wrong.value)
 
 
 def test_what_is_no_secret_is_shown_as_plain_values() -> None:

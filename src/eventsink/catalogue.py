@@ -5,20 +5,25 @@ its description. Bytes and item counts never share a field.
 """
 
 import difflib
+import functools
+import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from eventsink.errors import InvalidEvent
+from eventsink.errors import InvalidEvent, json_kind
 
 __all__ = ["CATALOGUE", "EventType", "matches", "nearest", "schemas", "validate"]
 
 MOST_INTEGER = 2**63 - 1
 DEEPEST = 32
+LONGEST_NAME = 64  # characters of names that are compared: likeness costs their product
+MOST_NAMES = 100
+LONGEST_PART = 100  # characters of a name in a pointer that somebody is to read
 
 Text = Annotated[str, Meta(max_length=10_000)]
 Id = Annotated[str, Meta(max_length=200)]
@@ -387,36 +392,94 @@ def check_values(value: Any, pointer: str, depth: int = 1) -> None:
         InvalidEvent: an integer that needs more than 64 bits, a number that is not finite, text with half of a
             surrogate pair, or nesting deeper than `DEEPEST`.
     """
-    if isinstance(value, dict | list):
-        if depth > DEEPEST:
-            raise InvalidEvent(
-                "The data is nested too deeply.", pointer=pointer, expected=f"at most {DEEPEST} levels", got="more"
-            )
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            check_values(key, pointer, depth)
-            check_values(item, f"{pointer}/{escape(key)}", depth + 1)
-    elif isinstance(value, str):
-        if not value.isascii() and _SURROGATE.search(value):
-            raise InvalidEvent(
-                "The text has half of a surrogate pair, which no encoding can hold.",
-                pointer=_plain(pointer),
-                expected="Unicode text",
-                got=ascii(value)[:60],
-            )
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise InvalidEvent(
-                "The number is not finite.", pointer=_plain(pointer), expected="a finite number", got=str(value)
-            )
-    elif isinstance(value, int) and not -MOST_INTEGER - 1 <= value <= MOST_INTEGER:
+    try:
+        _check_items([("", value)], depth - 1)
+    except _Unholdable as found:
+        found.path.pop()  # which was ours
+        path = "".join(f"/{escape(part)}" for part in reversed(found.path))
         raise InvalidEvent(
-            "The integer does not fit 64 bits.", pointer=pointer, expected="an integer of 64 bits", got=str(value)[:60]
+            found.message, pointer=_plain(pointer + path), expected=found.expected, got=found.got
+        ) from None
+
+
+class _Unholdable(Exception):
+    """Found on the way through some values. The path to it is written down on the way out: who passes pays nothing.
+
+    Args:
+        path: keys and indexes, the innermost first.
+    """
+
+    def __init__(self, message: str, expected: str, got: str) -> None:
+        super().__init__(message)
+        self.message, self.expected, self.got = message, expected, got
+        self.path: list[object] = []
+
+
+def _check_items(items: Iterable[tuple[object, Any]], depth: int) -> None:
+    """Look at the values of one object or list; most are sound, which is seen without a further call."""
+    if depth > DEEPEST:
+        raise _Unholdable("The data is nested too deeply.", f"at most {DEEPEST} levels", "more")
+    part: object = None
+    try:
+        for part, item in items:  # noqa: B007 - read when one of them fails
+            kind = type(item)
+            if kind is str:
+                if not item.isascii():
+                    _check_text(item)
+            elif kind is dict or kind is list:
+                _check_container(item, depth + 1)
+            elif (kind is int or kind is float) and not -MOST_INTEGER <= item <= MOST_INTEGER:
+                _check_number(item)
+    except _Unholdable as found:
+        found.path.append(part)
+        raise
+
+
+def _check_container(value: dict[str, Any] | list[Any], depth: int) -> None:
+    if isinstance(value, list):
+        if not _are_plain_numbers(value):
+            _check_items(enumerate(value), depth)
+        return
+    if not "".join(value).isascii():
+        for name in value:
+            _check_text(name)
+    _check_items(value.items(), depth)
+
+
+def _are_plain_numbers(values: Sequence[Any]) -> bool:
+    """Whether all are numbers that everybody holds, as in a long series, which is seen at one go."""
+    if len(values) < 8 or not set(map(type, values)) <= {int, float}:
+        return False
+    return min(values) >= -MOST_INTEGER and max(values) <= MOST_INTEGER and all(map(math.isfinite, values))
+
+
+def _check_text(text: str) -> None:
+    if not text.isascii() and _SURROGATE.search(text):
+        raise _Unholdable(
+            "The text has half of a surrogate pair, which no encoding can hold.", "Unicode text", ascii(text[:60])[:60]
         )
 
 
-def nearest(name: str, names: Mapping[str, Any] | frozenset[str] | list[str]) -> str | None:
-    """The known name that looks most like `name`, if any looks like it at all."""
-    return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.7)), None)
+def _check_number(number: float) -> None:
+    if isinstance(number, float):
+        if not math.isfinite(number):
+            raise _Unholdable("The number is not finite.", "a finite number", str(number))
+    elif not -MOST_INTEGER - 1 <= number <= MOST_INTEGER:
+        raise _Unholdable("The integer does not fit 64 bits.", "an integer of 64 bits", _short(number))
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The known name that looks most like `name`, if any looks like it at all: only short ones, and only a few."""
+    if len(name) > LONGEST_NAME:
+        return None
+    close = [known for known in itertools.islice(names, MOST_NAMES) if len(known) <= LONGEST_NAME]
+    return next(iter(difflib.get_close_matches(name, close, n=1, cutoff=0.7)), None)
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """A sentence with the name that looks most like this one; nothing if none does."""
+    close = nearest(name, names)
+    return f"Did you mean {close!r}?" if close else ""
 
 
 def matches(kind: str, patterns: Sequence[str]) -> bool:
@@ -448,14 +511,14 @@ def explain(error: msgspec.ValidationError, item: Any, *, base: str = "", within
     plain = _PATH.sub("", text)
     if missing := _MISSING.search(text):
         known = CATALOGUE[within].fields if within in CATALOGUE else frozenset()
-        names = [name for name in item if name not in known] if isinstance(item, dict) and pointer == base else []
-        close = nearest(missing["name"], names)
-        hint = f" Did you mean it by {close!r}?" if close else ""
+        others = (name for name in item if name not in known) if isinstance(item, dict) and pointer == base else ()
+        names = list(itertools.islice(others, MOST_NAMES))
         return InvalidEvent(
-            f"{missing['name']!r} is missing in {within}.{hint}",
+            f"{missing['name']!r} is missing in {within}.",
             pointer=f"{pointer}/{missing['name']}",
             expected=f"a field {missing['name']!r}",
             got="nothing",
+            hint=functools.partial(_meant, missing["name"], names),
         )
     if unknown := _UNKNOWN.search(text):
         return InvalidEvent(f"{unknown['name']!r} is not known here.", pointer=f"{pointer}/{unknown['name']}")
@@ -466,19 +529,26 @@ def explain(error: msgspec.ValidationError, item: Any, *, base: str = "", within
         expected = f"{limit['kind']} {limit['limit']}".replace(" | null", "")
         return InvalidEvent(f"Expected {expected}.", pointer=pointer, expected=expected, got=_short(value))
     choices = _choices(within, pointer)
-    close = nearest(str(value), choices)
-    hint = f" Did you mean {close!r}?" if close else ""
     expected = "one of " + ", ".join(choices) if choices else ""
-    return InvalidEvent(f"{plain}.{hint}", pointer=pointer, expected=expected, got=_short(value))
+    hint = functools.partial(did_you_mean, value if isinstance(value, str) else "", choices)
+    return InvalidEvent(f"{plain[:200]}.", pointer=pointer, expected=expected, got=_short(value), hint=hint)
 
 
-def _choices(within: str, pointer: str) -> list[str]:
+def _meant(missing: str, names: Sequence[str]) -> str:
+    close = nearest(missing, names)
+    return f"Did you mean it by {close!r}?" if close else ""
+
+
+def _choices(within: str, pointer: str) -> Sequence[str]:
     """The values that an enumerated field of a catalogued type may have, else nothing."""
-    entry = CATALOGUE.get(within)
-    if entry is None:
-        return []
     field = pointer.rpartition("/")[2]
-    schema = next(iter(msgspec.json.schema(entry.data)["$defs"].values()))["properties"].get(field, {})
+    entry = CATALOGUE.get(within)
+    return _choices_of(within, field) if entry and field in entry.fields else ()
+
+
+@functools.cache  # of fields of the catalogue alone
+def _choices_of(within: str, field: str) -> Sequence[str]:
+    schema = next(iter(msgspec.json.schema(CATALOGUE[within].data)["$defs"].values()))["properties"].get(field, {})
     options = [schema, *schema.get("anyOf", [])]
     return [str(value) for option in options for value in option.get("enum", ()) if value is not None]
 
@@ -495,14 +565,21 @@ def _look_up(item: Any, pointer: str) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    """The beginning of a value."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write out integers of some thousand digits
+        return f"{json_kind(value)} with an integer of very many digits"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def escape(part: object) -> str:
-    """A name as one part of a JSON pointer (RFC 6901 §3)."""
-    return str(part).replace("~", "~0").replace("/", "~1")
+    """A name as one part of a JSON pointer (RFC 6901 §3), which ends with … where it is too long to be read."""
+    text = str(part)
+    text = text if len(text) <= LONGEST_PART else text[: LONGEST_PART - 1] + "…"
+    return text.replace("~", "~0").replace("/", "~1")
 
 
 def _plain(text: str) -> str:
-    return text.encode("ascii", "backslashreplace").decode()
+    """A pointer in which halves of surrogate pairs can be written."""
+    return text.encode("utf-8", "backslashreplace").decode()

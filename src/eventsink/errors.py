@@ -6,10 +6,12 @@
     ├── InvalidEvent          one event cannot be accepted; says where and what was expected
     ├── MalformedBody         a whole body cannot be read as JSON; says at which byte
     │   ├── UnreadableBody    its media type or charset is not read here
-    │   └── BodyTooLarge      it inflates to more than it may
+    │   ├── BodyTooLarge      it inflates to more than it may
+    │   └── TooManyEvents     it holds more events than are read at once
     ├── InvalidMessage        AMQP cannot hold a message; says what of it
     ├── InvalidJob            an extractor job cannot be sent; names the field
     ├── JobNotWaiting         an extractor job is not where it should be taken from
+    ├── NotTrusted            (trust.py) another user can have put there what was found; says how to name it
     ├── SettingsError         a wrong setting; names it
     ├── PluginError           a worker cannot be found or loaded; says what to install or mend
     ├── DataDirectoryInUse    another process owns the data directory
@@ -24,7 +26,7 @@
     └── Refused               (raised by workers) the destination will never take these events
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 
@@ -40,14 +42,27 @@ class InvalidEvent(EventSinkError):
         pointer: RFC 6901 JSON pointer into the event, "" for the whole of it.
         expected: what the catalogue wants there.
         got: what came, shortened.
+        hint: a sentence on what may have been meant, which is looked for when somebody wants to know: likeness is dear.
     """
 
-    def __init__(self, message: str, *, pointer: str = "", expected: str = "", got: str = "") -> None:
+    def __init__(
+        self, message: str, *, pointer: str = "", expected: str = "", got: str = "", hint: Callable[[], str] = str
+    ) -> None:
         super().__init__(message)
-        self.message = message
+        self.brief = message
         self.pointer = pointer
         self.expected = expected
         self.got = got
+        self._hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+    @property
+    def message(self) -> str:
+        """The sentence, and the hint. Who has many of them tells the `brief` one of most."""
+        hint = self._hint()
+        return f"{self.brief} {hint}" if hint else self.brief
 
 
 class MalformedBody(EventSinkError):
@@ -60,6 +75,10 @@ class UnreadableBody(MalformedBody):
 
 class BodyTooLarge(MalformedBody):
     """A body inflates to more than it may have."""
+
+
+class TooManyEvents(MalformedBody):
+    """A body holds more events than are read at once, whatever they are."""
 
 
 class InvalidMessage(EventSinkError):

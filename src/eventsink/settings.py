@@ -15,11 +15,12 @@ from msgspec import Meta
 from eventsink.catalogue import nearest
 from eventsink.causes import why
 from eventsink.errors import SettingsError
+from eventsink.redact import hidden, hide_in_address
+from eventsink.trust import read_found
 
 __all__ = ["Collect", "Exchange", "Extractors", "Settings", "Store", "load", "redacted"]
 
 PREFIX = "EVENTSINK_"
-SECRET = ("key", "secret", "token", "password", "url")
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,8 +61,12 @@ class Collect(_Section, frozen=True, kw_only=True):
     source: Annotated[str, Meta(description="Source of events that name none.", min_length=1)] = "clowder"
     strict: Annotated[bool, Meta(description="Refuse types that the catalogue does not know.")] = False
     max_body: Annotated[int, Meta(description="Largest body, bytes as sent.", ge=1024)] = 8 << 20
-    max_inflated: Annotated[int, Meta(description="Largest body, bytes after inflating.", ge=1024)] = 16 << 20
+    max_inflated: Annotated[int, Meta(description="Largest body, bytes after inflating.", ge=1024)] = 8 << 20
     max_event: Annotated[int, Meta(description="Largest single event, bytes.", ge=1024)] = 256 << 10
+    memory: Annotated[int, Meta(description="Bytes of all large bodies at once; of one key, half.", ge=2048)] = 64 << 20
+    hide: Annotated[
+        bool, Meta(description="Hide what its name calls a secret or a network address, in data of no known type.")
+    ] = True
     rate: Annotated[float, Meta(description="Events per second and key, 0 for no limit.", ge=0)] = 0.0
 
 
@@ -129,9 +134,10 @@ class Settings(_Section, frozen=True, kw_only=True):
             return self.directory / "exchange.db"
         scheme, slashes, rest = self.exchange.url.partition("://")
         if scheme != "sqlite" or not rest.startswith("/"):
-            begin = f"begins with {scheme[:20]!r}" if slashes else "has no scheme"  # it may begin with a password
+            # Nothing of it is repeated: where people forget the scheme, it begins with user and password.
+            found = "has a scheme that is not known here" if slashes else "has no scheme"
             raise SettingsError(
-                f"exchange.url {begin}: give amqp://user:password@host/vhost for RabbitMQ, or sqlite:///FILE."
+                f"exchange.url {found}: give amqp://user:password@host/vhost for RabbitMQ, or sqlite:///FILE."
             )
         return Path(rest[1:])
 
@@ -166,6 +172,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None,
 
     Raises:
         SettingsError: a sentence that names the setting that is wrong.
+        NotTrusted: nobody named the file, and another user may have written it.
     """
     environment = os.environ if environment is None else environment
     tree = _read_file(path, environment)
@@ -189,37 +196,17 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None,
 def redacted(settings: Settings) -> dict[str, Any]:
     """The settings as plain values, with secrets hidden; a section that is not there is left out."""
     values = msgspec.to_builtins(settings)
-    workers = {name: _hide("", section) for name, section in values.pop("workers").items()}
-    return {name: _hide(name, value) for name, value in values.items() if value is not None} | {"workers": workers}
-
-
-def _hide(name: str, value: Any, *, secret: bool = False) -> Any:
-    """A value as it may be shown. What lies within a secret is secret, whatever it is called."""
-    secret = secret or (name != "url" and any(word in name.lower() for word in SECRET))
-    if isinstance(value, dict):
-        return {key: _hide(key, item, secret=secret) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_hide(name, item, secret=secret) for item in value]
-    if secret:
-        return "…" if value else value
-    return _hide_in_address(value) if isinstance(value, str) else value
-
-
-def _hide_in_address(value: str) -> str:
-    """An address without credentials and query, whatever the setting is called; any other text as it is."""
-    scheme, slashes, rest = value.partition("://")
-    if not slashes:  # a person may have forgotten the scheme
-        return f"…@{value.rpartition('@')[2]}" if ":" in value.partition("@")[0] and "@" in value else value
-    host = rest if rest.startswith("/") or "@" not in rest else f"…@{rest.rpartition('@')[2]}"
-    place, query, _ = host.partition("?")
-    return f"{scheme}://{place}{query}{'…' if query else ''}"
+    workers = {name: hidden(section, text=hide_in_address) for name, section in values.pop("workers").items()}
+    shown = {name: hidden(value, name, text=hide_in_address) for name, value in values.items() if value is not None}
+    return shown | {"workers": workers}
 
 
 def _read_file(path: Path | None, environment: Mapping[str, str]) -> dict[str, Any]:
     named = path or (Path(environment[PREFIX + "CONFIG"]) if environment.get(PREFIX + "CONFIG") else None)
     file = named or Path("eventsink.toml")
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        content = file.read_bytes() if named else read_found(file, naming=f"--config {file}")
+        return tomllib.loads(content.decode("utf-8"))
     except FileNotFoundError:
         if named is None:
             return {}

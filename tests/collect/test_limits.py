@@ -9,10 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventsink.collect import limits
-from eventsink.collect.limits import RateLimit, read_body
+from eventsink.collect.limits import Budget, RateLimit, Receive, Share, read_body
 from eventsink.collect.problems import Problem
 
 MEGABYTE = 1 << 20
+
+
+async def _read(receive: Receive, most: int, share: Share | None = None) -> bytes:
+    return await read_body(receive, most, b"", share or Budget(64 * MEGABYTE).share("a key"))
 
 
 # --- bodies ----------------------------------------------------------------------------------------------------------
@@ -20,17 +24,17 @@ MEGABYTE = 1 << 20
 
 @pytest.mark.parametrize("parts", [[b"abc"], [b"a", b"b", b"c"], [b"", b"abc", b""], [b"abc", b""]])
 async def test_a_body_is_put_together(parts: list[bytes]) -> None:
-    assert await read_body(_sender(parts), 3) == b"abc"
+    assert await _read(_sender(parts), 3) == b"abc"
 
 
 async def test_a_request_without_a_body_has_an_empty_one() -> None:
-    assert await read_body(_messages([{"type": "http.request"}]), 10) == b""
+    assert await _read(_messages([{"type": "http.request"}]), 10) == b""
 
 
 @pytest.mark.parametrize("parts", [[b"x" * 11], [b"x" * 10, b"x"], [b"x"] * 11, [b"x" * 1000]])
 async def test_a_body_over_the_limit_is_refused(parts: list[bytes]) -> None:
     with pytest.raises(Problem) as problem:
-        await read_body(_sender(parts), 10)
+        await _read(_sender(parts), 10)
     assert problem.value.status == 413
     assert "collect.max_body" in problem.value.detail
 
@@ -45,14 +49,14 @@ async def test_an_endless_body_is_not_read_to_its_end_nor_kept() -> None:
         return {"type": "http.request", "body": b"x" * 1000, "more_body": True}
 
     with pytest.raises(Problem):
-        await read_body(receive, 10_000)
+        await _read(receive, 10_000)
     assert read < 20
 
 
 async def test_a_client_that_goes_away_in_the_middle_is_no_event() -> None:
     gone = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
     with pytest.raises(Problem, match="ended before") as problem:
-        await read_body(_messages(gone), 10)
+        await _read(_messages(gone), 10)
     assert problem.value.status == 400
 
 
@@ -63,9 +67,57 @@ async def test_half_a_body_ends_after_a_stated_time(monkeypatch: pytest.MonkeyPa
     async def receive() -> dict[str, Any]:
         return parts.pop() if parts else await asyncio.get_running_loop().create_future()
 
-    with pytest.raises(Problem, match="Nothing of the body came") as refusal:
-        await read_body(receive, 10)
+    with pytest.raises(Problem, match="came too slowly") as refusal:
+        await _read(receive, 10)
     assert refusal.value.status == 408
+
+
+async def test_a_body_that_drips_ends_after_a_stated_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PATIENCE", 0.2)
+    read = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal read
+        read += 1
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b"x" * 100, "more_body": True}
+
+    with pytest.raises(Problem, match="came too slowly") as refusal:
+        await _read(receive, MEGABYTE)
+    assert refusal.value.status == 408
+    assert read < 15
+
+
+async def test_large_bodies_share_a_budget_and_small_ones_need_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PATIENCE", 0.3)
+    budget = Budget(4 * MEGABYTE)
+    with budget.share("hers") as one, budget.share("hers") as two, budget.share("his") as three:
+        large = [b"x" * (MEGABYTE // 4)] * 8
+        assert len(await _read(_sender(large), 2 * MEGABYTE, one)) == one.bytes == 2 * MEGABYTE
+        with pytest.raises(Problem, match="Too many large bodies") as refusal:  # half of it is all that a key may have
+            await _read(_sender(large), 2 * MEGABYTE, two)
+        assert refusal.value.status == 503
+        assert len(await _read(_sender(large), 2 * MEGABYTE, three)) == 2 * MEGABYTE
+        assert await _read(_sender([b"x" * 1000] * 3), 2 * MEGABYTE, two) == b"x" * 3000
+        one.fit(10)
+        await two.take(2 * MEGABYTE - 10)
+        assert two.bytes == 2 * MEGABYTE - 10
+    with budget.share("hers") as again:
+        await again.take(8 * MEGABYTE)
+        assert again.bytes == 2 * MEGABYTE, "more than a key may have is no reason to wait for ever"
+
+
+async def test_who_waits_has_his_turn_when_another_gives_back_or_up() -> None:
+    budget = Budget(4 * MEGABYTE)
+    with budget.share("hers") as one, budget.share("hers") as two:
+        await one.take(2 * MEGABYTE)
+        given_up = asyncio.create_task(budget.take("hers", MEGABYTE))
+        waiting = asyncio.create_task(two.take(MEGABYTE))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        one.fit(MEGABYTE)
+        await asyncio.wait_for(waiting, 1)
+        assert (one.bytes, two.bytes) == (MEGABYTE, MEGABYTE)
 
 
 # --- rates -----------------------------------------------------------------------------------------------------------

@@ -31,7 +31,9 @@ Name = Annotated[str | None, Parameter(max_length=500)]
 Ids = Annotated[list[Annotated[int, Meta(ge=0, le=2**62)]], Meta(max_length=100_000)]
 
 
-AT_ONCE = 1000  # dead letters
+AT_ONCE = 200  # dead letters that are mended at once, of any size
+LISTED = 50  # dead letters that are listed at once
+MOST_BYTES = 4 << 20  # of a page, but for its last ones
 
 
 class Selection(msgspec.Struct, forbid_unknown_fields=True):
@@ -94,7 +96,10 @@ def _stored_events(desk: Desk) -> BaseRouteHandler:
         before: Seq = None,
         after: Seq = None,
     ) -> Response[bytes]:
-        """Events, newest first; `next` is the `before` (or, ascending, the `after`) of the page that follows."""
+        """Events, newest first; `next` is the `before` (or, ascending, the `after`) of the page that follows.
+
+        A page ends after some megabytes, also where that is before `limit`.
+        """
         query = EventQuery(
             since=_time(since, "since"),
             until=_time(until, "until"),
@@ -108,9 +113,10 @@ def _stored_events(desk: Desk) -> BaseRouteHandler:
             order=order,
             limit=limit,
         )
-        found = await _store(desk).events(query)
-        following = b"%d" % found[-1].seq if len(found) == limit else b"null"
-        return Response(b'{"events":%b,"next":%b}' % (encode_list(found), following), media_type="application/json")
+        page = await _store(desk).page(query)
+        following = b"null" if page.next is None else b"%d" % page.next
+        content = b'{"events":%b,"next":%b}' % (encode_list(page.events), following)
+        return Response(content, media_type="application/json")
 
     return get_events
 
@@ -186,11 +192,11 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
             raise Problem(404, f"There is no worker {data.to[:80]!r}.")
         query = EventQuery(since=_time(data.since, "since"), until=_time(data.until, "until"), order="asc", limit=1)
         total = await _store(desk).count(query)
-        page = msgspec.structs.replace(query, after_seq=data.after, limit=data.limit)
-        found = [] if data.dry_run else await _store(desk).events(page)
-        await desk.exchange.put_back(data.to, [stored.event() for stored in found])
-        following = found[-1].seq if len(found) == data.limit else None
-        return {"replayed": len(found), "next": following, "total": total}
+        if data.dry_run:
+            return {"replayed": 0, "next": None, "total": total}
+        page = await _store(desk).page(msgspec.structs.replace(query, after_seq=data.after, limit=data.limit))
+        await desk.exchange.put_back(data.to, [stored.event() for stored in page.events])
+        return {"replayed": len(page.events), "next": page.next, "total": total}
 
     @delete(
         "/v1/workers/{worker:str}",
@@ -223,9 +229,18 @@ def _about_dead_letters(desk: Desk) -> list[BaseRouteHandler]:
 
     @get("/v1/dead", operation_id="getDead", summary="Dead letters", responses=answers(503), **admin)
     async def get_dead(worker: Name = None, after: Seq = None, limit: Limit = 100) -> dict[str, Any]:
-        """Dead letters in order; `next` is the `after` of the page that follows."""
-        letters = await desk.exchange.dead_letters(worker=worker, after=after or 0, limit=limit)
-        return {"dead": letters, "next": letters[-1].id if len(letters) == limit else None}
+        """Dead letters in order, up to some megabytes; `next` is the `after` of the page that follows."""
+        found: list[msgspec.Raw] = []
+        last, size = after or 0, 0
+        while len(found) < limit and size < MOST_BYTES:
+            wanted = min(limit - len(found), LISTED)
+            letters = await desk.exchange.dead_letters(worker=worker, after=last, limit=wanted)
+            found += [msgspec.Raw(msgspec.json.encode(letter)) for letter in letters]
+            size += sum(len(bytes(letter)) for letter in found[len(found) - len(letters) :])
+            if len(letters) < wanted:
+                return {"dead": found, "next": None}
+            last = letters[-1].id
+        return {"dead": found, "next": last}
 
     @get(
         "/v1/dead/{number:int}",

@@ -18,13 +18,25 @@ from eventsink.collect.examples import illustrate
 from eventsink.collect.intake_route import IntakeRoute, Receive, Send
 from eventsink.collect.methods import allowed, head_only, not_allowed
 from eventsink.collect.openapi import intake_paths
-from eventsink.collect.problems import MEDIA_TYPE, NO_SNIFF, Problem, encode
+from eventsink.collect.problems import MEDIA_TYPE, Problem, encode, safe
 from eventsink.collect.unread import read_on
 from eventsink.errors import ExchangeUnavailable, StoreUnavailable
+from eventsink.store import TooManyPoints
 
 __all__ = ["App"]
 
 _log = structlog.get_logger(__name__)
+_CONFIG = OpenAPIConfig(
+    title="Clowder event sink",
+    version=eventsink.__version__,
+    description="Takes events of Clowder and all around it, and brings them to every destination once.",
+    components=Components(
+        security_schemes={
+            "key": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
+            "bearer": SecurityScheme(type="http", scheme="bearer"),
+        }
+    ),
+)
 
 
 class App:
@@ -38,26 +50,16 @@ class App:
     def __init__(self, desk: Desk, pages: Sequence[BaseRouteHandler] = ()) -> None:
         self._intake = IntakeRoute(desk)
         self._thrown_away = 8 * desk.settings.collect.max_body
+        self._desk = desk
         self._litestar = Litestar(
             [*routes(desk), *pages, self._get_openapi()],
-            openapi_config=OpenAPIConfig(
-                title="Clowder event sink",
-                version=eventsink.__version__,
-                description="Takes events of Clowder and all around it, and brings them to every destination once.",
-                components=Components(
-                    security_schemes={
-                        "key": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
-                        "bearer": SecurityScheme(type="http", scheme="bearer"),
-                    }
-                ),
-                render_plugins=(),
-                path="/unused",
-            ),
+            openapi_config=None,  # or Litestar serves pages of its own, with scripts from other people's hosts
             exception_handlers={
                 Problem: _problem,
                 HTTPException: _http_exception,
                 ExchangeUnavailable: _unavailable,
                 StoreUnavailable: _unavailable,
+                TooManyPoints: _too_many_points,
                 RecursionError: _too_deep,
                 Exception: _bug,
             },
@@ -78,7 +80,7 @@ class App:
                 headers = [
                     (name, _allow(path, value) if name == b"allow" else value) for name, value in message["headers"]
                 ]
-                message["headers"] = [*headers, NO_SNIFF]
+                message["headers"] = safe(headers)
             await send(message)
 
         if scope["method"] == "HEAD":
@@ -88,7 +90,8 @@ class App:
 
     def document(self) -> dict[str, Any]:
         """The whole OpenAPI document."""
-        described: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._litestar.openapi_schema.to_schema()))
+        routed = Litestar(routes(self._desk), openapi_config=_CONFIG)  # which nobody is served by
+        described: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(routed.openapi_schema.to_schema()))
         paths, schemas = intake_paths()
         for path, operations in paths.items():
             described["paths"].setdefault(path, {}).update(operations)
@@ -150,6 +153,10 @@ def _choice(request: Request[Any, Any, Any], item: dict[str, Any]) -> str:
 
 def _unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     return _problem(request, Problem(503, str(error), headers={"retry-after": "5"}))
+
+
+def _too_many_points(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    return _problem(request, Problem(400, str(error)))
 
 
 def _too_deep(request: Request[Any, Any, Any], _: Exception) -> Response[bytes]:

@@ -1,24 +1,31 @@
 """From a body to events: decode, read the dialect, check, stamp. What is bad is named, what is good goes on."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import msgspec
 
 from eventsink import dialects
 from eventsink.collect.problems import Problem
 from eventsink.dialects.admit import Admission, Stamps
-from eventsink.dialects.body import is_binary, read_all, read_binary, read_each
-from eventsink.dialects.labels import text_of
-from eventsink.errors import BodyTooLarge, InvalidEvent, MalformedBody, UnreadableBody
+from eventsink.dialects.admit import Notice as NoticeOfOne
+from eventsink.dialects.body import AT_ONCE, MOST_SENT, is_binary, read_all, read_binary, read_each, read_portions
+from eventsink.dialects.labels import Text, text_of
+from eventsink.errors import BodyTooLarge, InvalidEvent, MalformedBody, TooManyEvents, UnreadableBody
 from eventsink.event import Event, Plain
 
 __all__ = ["Intake", "Notice", "Rejection", "as_problems", "ingest", "ingest_typed"]
 
 MOST_TOLD = 1000
-AT_ONCE = 2000  # events between two chances for other requests
+MOST_HINTS = 100  # of them, for which it is looked what may have been meant
+SMALL = 64 << 10  # bytes of a body that are read here whatever they are; of more, what is odd is read on another thread
+TURN = 0.01  # seconds after which others have theirs
+
+T = TypeVar("T")
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -40,17 +47,27 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Intake:
-    """What became of the events of one request."""
+    """What became of the events of one request. Those that were refused are counted, and the first of them listed."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.rejected: list[Rejection] = []
         self.warnings: list[Notice] = []
-        self.malformed: str = ""
+        self.refused = 0
+        self.warned = 0
 
     def reject(self, index: int, error: InvalidEvent) -> None:
         """Note one event that was not accepted."""
-        self.rejected.append(Rejection(index, error.pointer, error.expected, error.got, error.message))
+        self.refused += 1
+        if self.refused <= MOST_TOLD:
+            message = error.message if self.refused <= MOST_HINTS else error.brief
+            self.rejected.append(Rejection(index, error.pointer, error.expected, error.got, message))
+
+    def warn(self, index: int, notices: Sequence[NoticeOfOne]) -> None:
+        """Note what the sender of an accepted event should know."""
+        self.warned += len(notices)
+        if len(self.warnings) < MOST_TOLD:
+            self.warnings += [Notice(index, notice.pointer, notice.message) for notice in notices]
 
 
 async def ingest(
@@ -59,7 +76,8 @@ async def ingest(
     """Read a body in any form that `POST /v1/events` takes.
 
     Raises:
-        Problem: 400 when it is not JSON; 415 when its content type or charset is not known.
+        Problem: 400 when it is not JSON; 413 when it holds too many events; 415 when its content type or charset is not
+            known.
     """
     if b"ce-type" in headers and is_binary(content_type, ("ce-type",)):
         try:
@@ -70,13 +88,11 @@ async def ingest(
             return intake
     intake, stamps = Intake(), Stamps(datetime.now(UTC), source, len(body))
     with as_problems():
-        text = text_of(body, content_type, strict=True)
-        try:
-            plain = read_all(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # each by itself says what is wrong
-            await _admit((found for _, found in read_each(text)), admission, stamps, intake)
-        else:
-            await _admit(plain, admission, stamps, intake)
+        text = await _aside(len(body), text_of, body, content_type, strict=True)
+        index = 0
+        async for drafts in _portions(text, max(MOST_SENT, 4 * admission.largest)):
+            await _admit(drafts, admission, stamps, intake, index)
+            index += len(drafts)
     return intake
 
 
@@ -89,11 +105,30 @@ async def ingest_typed(
         return await _one(body, named, admission, source)
 
 
+async def _portions(text: Text, most: int) -> AsyncIterator[Sequence[Plain | InvalidEvent]]:
+    """The drafts of a body, all at once where that is little work."""
+    if len(text.content) <= AT_ONCE:
+        try:
+            yield read_all(text)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # each by itself says what is wrong
+            pass
+        else:
+            return
+    if len(text.content) <= SMALL:
+        yield [found for _, found in read_each(text, most)]
+        return
+    portions = read_portions(text, most)
+    while (drafts := await asyncio.to_thread(next, portions, None)) is not None:
+        yield drafts
+
+
 async def _one(body: bytes, headers: dict[bytes, bytes], admission: Admission, source: str) -> Intake:
     size = len(body) + sum(map(len, headers.values()))  # attributes stand there
     intake, stamps = Intake(), Stamps(datetime.now(UTC), source, size)
     named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
     try:
+        if len(body) > max(MOST_SENT, 4 * admission.largest):
+            raise InvalidEvent("The event is too large.", expected=f"at most {admission.largest} bytes")
         item = read_binary(text_of(body, named.get("content-type", ""), strict=True), named)
         draft = dialects.read(item)
     except InvalidEvent as error:
@@ -103,11 +138,15 @@ async def _one(body: bytes, headers: dict[bytes, bytes], admission: Admission, s
     return intake
 
 
-async def _admit(drafts: Iterable[Plain | InvalidEvent], admission: Admission, stamps: Stamps, intake: Intake) -> None:
+async def _admit(
+    drafts: Sequence[Plain | InvalidEvent], admission: Admission, stamps: Stamps, intake: Intake, first: int = 0
+) -> None:
     admit, accept = admission.admit, intake.events.append
-    for index, draft in enumerate(drafts):
-        if index % AT_ONCE == AT_ONCE - 1:
+    large, turn = stamps.bytes > SMALL, time.perf_counter() + TURN
+    for index, draft in enumerate(drafts, first):
+        if large and time.perf_counter() > turn:
             await asyncio.sleep(0)
+            turn = time.perf_counter() + TURN
         if isinstance(draft, InvalidEvent):  # it could not even be read
             intake.reject(index, draft)
             continue
@@ -118,7 +157,12 @@ async def _admit(drafts: Iterable[Plain | InvalidEvent], admission: Admission, s
             continue
         accept(event)
         if notices:
-            intake.warnings += [Notice(index, notice.pointer, notice.message) for notice in notices]
+            intake.warn(index, notices)
+
+
+async def _aside(size: int, work: Callable[..., T], *args: Any, **more: Any) -> T:
+    """Do some work, on another thread where it may take long."""
+    return await asyncio.to_thread(work, *args, **more) if size > AT_ONCE else work(*args, **more)
 
 
 @contextmanager
@@ -126,6 +170,8 @@ def as_problems() -> Iterator[None]:
     """What is wrong with a body as an answer: 413, 415 or 400."""
     try:
         yield
+    except TooManyEvents as error:
+        raise Problem(413, str(error)) from None
     except BodyTooLarge as error:
         raise Problem(413, f"{error} (collect.max_inflated)") from None
     except UnreadableBody as error:

@@ -1,5 +1,6 @@
 """The hot route, in raw ASGI: read, inflate, decode, check, stamp, publish in the shared group commit, answer."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,20 +10,24 @@ import structlog
 from eventsink.catalogue import CATALOGUE, nearest
 from eventsink.collect.access import authorize
 from eventsink.collect.desk import Desk
-from eventsink.collect.ingest import MOST_TOLD, Intake, as_problems, ingest, ingest_typed
-from eventsink.collect.limits import RateLimit, check_length, read_body
+from eventsink.collect.ingest import Intake, as_problems, ingest, ingest_typed
+from eventsink.collect.limits import Budget, RateLimit, Share, check_length, read_body
 from eventsink.collect.methods import allowed, not_allowed
-from eventsink.collect.problems import MEDIA_TYPE, NO_SNIFF, Problem, encode
+from eventsink.collect.problems import MEDIA_TYPE, SAFE, Problem, encode
 from eventsink.dialects.admit import Admission
-from eventsink.dialects.labels import inflated
+from eventsink.dialects.body import AT_ONCE
+from eventsink.dialects.labels import inflated, is_compressed
 from eventsink.errors import ExchangeUnavailable
+from eventsink.event import Event
 
 __all__ = ["IntakeRoute"]
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
-_JSON = [(b"content-type", b"application/json"), NO_SNIFF]
+MOST_RATIO = 1032  # to which deflate compresses at most (zlib's technical details)
+
+_JSON = [(b"content-type", b"application/json"), *SAFE]
 _ONE = b'{"accepted":1,"rejected":[]}'
 _ALLOW = allowed(["POST"])
 _log = structlog.get_logger(__name__)
@@ -33,16 +38,19 @@ class IntakeRoute:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._admission = Admission(strict=desk.settings.collect.strict, largest=desk.settings.collect.max_event)
+        self._admission = Admission(
+            strict=desk.settings.collect.strict,
+            largest=desk.settings.collect.max_event,
+            hide=desk.settings.collect.hide,
+        )
         self._rate_limit = RateLimit(desk.settings.collect.rate)
+        self._budget = Budget(desk.settings.collect.memory)
         self._counts = desk.metrics.intake
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["method"] == "OPTIONS":
-            await send(
-                {"type": "http.response.start", "status": 204, "headers": [(b"allow", _ALLOW.encode()), NO_SNIFF]}
-            )
+            await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", _ALLOW.encode()), *SAFE]})
             await send({"type": "http.response.body", "body": b""})
             return
         try:
@@ -64,19 +72,38 @@ class IntakeRoute:
             raise not_allowed(scope["method"], _ALLOW)
         key = await authorize(headers, "ingest", self._desk.keys)
         event_type = _type_of(scope["path"])
+        self._rate_limit.spend(key.id, key.rate, 0)
+        with self._budget.share(key.id) as share:
+            try:
+                body = await self._body(receive, headers, share)
+                intake = await self._read(event_type, body, headers)
+            except Problem:
+                self._rate_limit.spend(key.id, key.rate, 1)  # what is wrong as a whole is not free either
+                raise
+            self._rate_limit.spend(key.id, key.rate, len(intake.events) + intake.refused)
+            del body
+            accepted = len(intake.events)
+            if accepted:
+                await self._publish(intake)
+            if share.bytes:
+                await _let_go(intake.events)
+        self._counts.rejected += intake.refused
+        return self._answer(intake, accepted)
+
+    async def _body(self, receive: Receive, headers: dict[bytes, bytes], share: Share) -> bytes:
         limits = self._desk.settings.collect
         check_length(headers, limits.max_body)
-        body = await read_body(receive, limits.max_body, headers.get(b"content-length", b""))
+        body = await read_body(receive, limits.max_body, headers.get(b"content-length", b""), share)
+        encoding = headers.get(b"content-encoding", b"").strip().lower().decode("latin-1")
+        most = min(limits.max_inflated, MOST_RATIO * len(body))
         with as_problems():
-            encoding = headers.get(b"content-encoding", b"").strip().lower().decode("latin-1")
-            body = inflated(body, encoding, limits.max_inflated, strict=True)
-        intake = await self._read(event_type, body, headers)
-        self._rate_limit.spend(key.id, key.rate, len(intake.events))
-        if intake.events:
-            await self._publish(intake)
-        if intake.rejected:
-            self._counts.rejected += len(intake.rejected)
-        return self._answer(intake)
+            if most <= AT_ONCE or not is_compressed(body, encoding):
+                body = inflated(body, encoding, limits.max_inflated, strict=True)
+            else:
+                await share.take(most)
+                body = await asyncio.to_thread(inflated, body, encoding, limits.max_inflated, strict=True)
+        share.fit(len(body) if len(body) > AT_ONCE else 0)
+        return body
 
     async def _read(self, event_type: str, body: bytes, headers: dict[bytes, bytes]) -> Intake:
         if not event_type:
@@ -91,29 +118,33 @@ class IntakeRoute:
             raise Problem(503, f"{error} Nothing of this request was stored.", headers={"retry-after": "5"}) from error
         self._counts.accepted += len(intake.events)
 
-    def _answer(self, intake: Intake) -> bytes:
-        if not intake.rejected and not intake.warnings:
-            accepted = len(intake.events)
+    def _answer(self, intake: Intake, accepted: int) -> bytes:
+        if not intake.refused and not intake.warnings:
             return _ONE if accepted == 1 else b'{"accepted":%d,"rejected":[]}' % accepted
-        rejected = intake.rejected[:MOST_TOLD]
-        if not intake.events:
-            first = intake.rejected[0]
-            raise Problem(
-                422, f"Nothing was accepted. {first.message}", accepted=0, rejected=msgspec.to_builtins(rejected)
-            )
-        answer: dict[str, Any] = {"accepted": len(intake.events), "rejected": rejected}
-        if len(intake.rejected) > MOST_TOLD:
-            answer["rejected_total"] = len(intake.rejected)
+        totals: dict[str, Any] = {"rejected_total": intake.refused} if intake.refused > len(intake.rejected) else {}
+        if not accepted:
+            first, rejected = intake.rejected[0], msgspec.to_builtins(intake.rejected)
+            raise Problem(422, f"Nothing was accepted. {first.message}", accepted=0, rejected=rejected, **totals)
+        answer: dict[str, Any] = {"accepted": accepted, "rejected": intake.rejected, **totals}
         if intake.warnings:
-            answer["warnings"] = intake.warnings[:MOST_TOLD]
+            answer["warnings"] = intake.warnings
+        if intake.warned > len(intake.warnings):
+            answer["warnings_total"] = intake.warned
         return msgspec.json.encode(answer)
 
     async def _refuse(self, problem: Problem, send: Send) -> None:
         self._counts.answered(problem.status)
-        headers = [(b"content-type", MEDIA_TYPE.encode()), NO_SNIFF]
+        headers = [(b"content-type", MEDIA_TYPE.encode()), *SAFE]
         headers += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         await send({"type": "http.response.start", "status": problem.status, "headers": headers})
         await send({"type": "http.response.body", "body": encode(problem)})
+
+
+async def _let_go(events: list[Event]) -> None:
+    """Forget events, some at a time: of millions of small values even that takes long."""
+    while len(events) > 1:
+        del events[-(len(events) // 8 + 1) :]
+        await asyncio.sleep(0)
 
 
 def _type_of(path: str) -> str:

@@ -19,7 +19,11 @@ from eventsink.dialects.pieces import malformed, split
 from eventsink.errors import InvalidEvent, MalformedBody
 from eventsink.event import Plain
 
-__all__ = ["is_binary", "read_all", "read_binary", "read_each", "read_value"]
+__all__ = ["AT_ONCE", "MOST_SENT", "is_binary", "read_all", "read_binary", "read_each", "read_portions", "read_value"]
+
+AT_ONCE = 1 << 20  # bytes of a body that are read in one go
+PORTION = 64 << 10  # bytes, of one that is larger
+MOST_SENT = 1 << 20  # bytes of one event as it was sent, with all its spaces and escapes
 
 _T = TypeVar("_T")
 _DIGITS = re.compile(r"\d{9,20}\.\d{1,30}", re.ASCII)  # which is a time also as text
@@ -48,22 +52,57 @@ def read_all(text: Text) -> Sequence[Plain]:
     return found
 
 
-def read_each(text: Text) -> Iterator[tuple[bytes, Plain | InvalidEvent]]:
+def read_each(text: Text, most: int = MOST_SENT) -> Iterator[tuple[bytes, Plain | InvalidEvent]]:
     """One event after the other, in any dialect, or why it cannot be read; each with the bytes that it was read from.
+
+    Args:
+        most: bytes that an event may have as it was sent; `read_all` does not ask, and is for bodies without such.
 
     Raises:
         MalformedBody: the whole of it is no JSON.
+        TooManyEvents: more than anybody reads at once.
     """
     pieces = split(text)
     for piece in pieces:
         try:
-            yield piece, dialects.read(_decode_item(piece, text.charset))
-        except InvalidEvent as error:
-            yield piece, error
+            yield piece, _read_piece(piece, text.charset, most)
         except MalformedBody as error:
             if len(pieces) == 1:
                 raise
             yield piece, InvalidEvent(str(error), expected="JSON")
+
+
+def read_portions(text: Text, most: int = MOST_SENT) -> Iterator[list[Plain | InvalidEvent]]:
+    """All events of a large body, some at a time, so that others may have a turn in between.
+
+    Args and errors are those of `read_each`.
+    """
+    portion: list[Plain | InvalidEvent] = []
+    size = 0
+    for piece, found in read_each(text, most):
+        portion.append(found)
+        size += len(piece)
+        if size > PORTION:
+            yield portion
+            portion, size = [], 0
+    yield portion
+
+
+def _read_piece(piece: bytes, charset: str, most: int) -> Plain | InvalidEvent:
+    if len(piece) > most:
+        return InvalidEvent(
+            "The event is too large.", expected=f"at most {most} bytes as it is sent", got=f"{len(piece)} bytes"
+        )
+    try:
+        plain = _plain.decode(piece)
+        if type(plain.time) is not float:
+            return plain
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # another dialect, or broken
+        pass
+    try:
+        return dialects.read(_decode_item(piece, charset))
+    except InvalidEvent as error:
+        return error.with_traceback(None)  # with all that was at hand there, it would weigh many times as much
 
 
 def is_binary(content_type: str, names: Container[str]) -> bool:

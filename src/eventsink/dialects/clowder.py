@@ -5,12 +5,13 @@ and a count of files and folders for a dataset. What another version of Clowder 
 `clowder.<category>` with all of its fields.
 """
 
+import functools
 import html
 import re
 from collections.abc import Callable
 from typing import Any, get_args
 
-from eventsink.catalogue import ResourceType, nearest
+from eventsink.catalogue import ResourceType, did_you_mean
 from eventsink.errors import InvalidEvent, json_kind
 from eventsink.event import Draft, content_id, parse_time
 
@@ -36,12 +37,12 @@ def read(item: dict[str, Any]) -> Draft:
     """Read one message. Without `created` its time is that of its arrival."""
     category = item["category"]
     if not isinstance(category, str) or not _CATEGORY.fullmatch(category):
-        close = nearest(str(category), list(_READERS))
         raise InvalidEvent(
-            f"Clowder has no category {str(category)[:60]!r}." + (f" Did you mean {close!r}?" if close else ""),
+            f"Clowder has no category {str(category)[:60]!r}.",
             pointer="/category",
             expected="one of " + ", ".join(_READERS),
             got=repr(category)[:60],
+            hint=functools.partial(did_you_mean, str(category), _READERS),
         )
     if _is_known(category, item.get("type")):
         event_type, data = _READERS[category](item)

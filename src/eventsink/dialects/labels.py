@@ -9,10 +9,11 @@ import functools
 import re
 import zlib
 from dataclasses import dataclass
+from encodings.aliases import aliases
 
 from eventsink.errors import BodyTooLarge, MalformedBody, UnreadableBody
 
-__all__ = ["COMPRESSED", "Text", "inflated", "text_of"]
+__all__ = ["COMPRESSED", "Text", "inflated", "is_compressed", "text_of"]
 
 COMPRESSED = ("gzip", "x-gzip", "deflate")
 PIECE = 4096  # bytes inflated at a time: what follows a member is copied, and a body may have many members
@@ -22,6 +23,7 @@ _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/j
 _READ = _LINES | {"", "application/json", "text/json", "application/x-www-form-urlencoded", "text/plain"}
 _READ |= {"application/octet-stream"}
 _JSON = re.compile(rb'[\s\x1e]*(?:\{\s*["}]|\[\s*(?:["\[\]{\-\d]|true|false|null)|\x1e)|[\s\x1e]*\Z')
+_MARK = "\udc80"  # no text has it
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 # Byte order marks, and the zeros beside the first character where there is none; the wider first, as they begin alike.
@@ -34,8 +36,19 @@ _WIDE = (
     ("utf-16-be", re.compile(rb"\0[{\[]")),
 )
 
-# Codecs of Python that no charset is; one of them needs hours for a body of some megabytes.
-_NO_CHARSETS = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"})
+# The charsets that are read, by the names of their modules in Python. It has others that are none, of which one needs
+# hours for a body of some megabytes, and remembers every name that it was ever asked for: it is asked for these alone.
+_CHARSETS = frozenset(
+    """ascii big5 big5hkscs cp037 cp437 cp500 cp850 cp852 cp855 cp858 cp866 cp874 cp932 cp949 cp950 cp1026 cp1140 cp1250
+    cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 euc_jp euc_kr gb18030 gb2312 gbk iso2022_jp iso2022_kr
+    iso8859_2 iso8859_3 iso8859_4 iso8859_5 iso8859_6 iso8859_7 iso8859_8 iso8859_9 iso8859_10 iso8859_11 iso8859_13
+    iso8859_14 iso8859_15 iso8859_16 johab koi8_r koi8_u latin_1 mac_cyrillic mac_greek mac_latin2 mac_roman mac_turkish
+    shift_jis tis_620 utf_7 utf_8 utf_8_sig utf_16 utf_16_be utf_16_le utf_32 utf_32_be utf_32_le""".split()  # noqa: SIM905
+)
+_NO_NAME = re.compile(r"[^a-z0-9]+")
+LONGEST_NAME = 100  # characters of a charset, and of a Content-Type that is remembered
+AT_ONCE = 64 << 10  # bytes recoded at a time, between which others may go on
+MOST_MARKS = 1000  # bytes that are not in the charset, before it is none that the body is in
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,11 @@ def text_of(body: bytes, content_type: str, *, charset: str = "", strict: bool =
     return Text(content, media in _LINES, charset)
 
 
+def is_compressed(body: bytes, encoding: str) -> bool:
+    """Whether a body says so, or begins like one that is."""
+    return encoding in COMPRESSED or body.startswith(_GZIP)
+
+
 def inflated(body: bytes, encoding: str, most: int, *, strict: bool = False) -> bytes:
     """A body without its compression, and as it is where it has none, whatever it is said to be.
 
@@ -101,7 +119,7 @@ def inflated(body: bytes, encoding: str, most: int, *, strict: bool = False) -> 
         MalformedBody: it is damaged or ends too early.
         UnreadableBody: for another encoding.
     """
-    if encoding not in COMPRESSED and not body.startswith(_GZIP):
+    if not is_compressed(body, encoding):
         if strict and encoding not in ("", "identity") and not _JSON.match(body):
             raise UnreadableBody(f"The encoding {encoding[:40]!r} is not read here: send gzip, deflate, or none.")
         return body
@@ -146,28 +164,43 @@ def _window(begin: memoryview, name: str) -> int:
     return 15 if is_zlib else -15
 
 
-@functools.lru_cache(maxsize=256)  # clients send few different ones, and all the time
 def _media_type(content_type: str) -> tuple[str, str]:
     """The media type and the charset of a Content-Type, in small letters."""
+    return _known_media_type(content_type) if len(content_type) <= LONGEST_NAME else _split_media_type(content_type)
+
+
+def _split_media_type(content_type: str) -> tuple[str, str]:
     media, _, parameters = content_type.lower().partition(";")
     return media.strip(), parameters.partition("charset=")[2].partition(";")[0].strip().strip('"')
+
+
+# Clients send few different ones, and all the time.
+_known_media_type = functools.lru_cache(maxsize=256)(_split_media_type)
 
 
 def _recoded(body: bytes, charset: str) -> bytes | None:
     """The body as UTF-8, with bytes that are none for what is not in this charset: the item that has them is refused.
 
-    None: there is no charset of the name.
+    None: there is no charset of the name, or the body is in another.
     """
-    codecs.register_error("eventsink.marked", _mark)
-    try:
-        if codecs.lookup(charset).name.replace("-", "_") in _NO_CHARSETS:
-            return None
-        return body.decode(charset, "eventsink.marked").encode("utf-8", "surrogatepass")
-    except (LookupError, ValueError):  # a UnicodeError is a ValueError, and so is a NUL in the name
+    name = _NO_NAME.sub("_", charset[: LONGEST_NAME + 1].lower()).strip("_")
+    codec = aliases.get(name, name)
+    if codec not in _CHARSETS or len(charset) > LONGEST_NAME:
         return None
+    if codec in ("utf_16", "utf_32") and not _marked(body):
+        codec += "_le"  # as most machines have it
+    codecs.register_error("eventsink.marked", _mark)
+    decoder, parts, marks = codecs.getincrementaldecoder(codec)("eventsink.marked"), [], 0
+    for at in range(0, len(body), AT_ONCE):
+        text = decoder.decode(body[at : at + AT_ONCE], at + AT_ONCE >= len(body))
+        parts.append(text.encode("utf-8", "surrogatepass"))
+        marks += text.count(_MARK)
+        if marks > MOST_MARKS:
+            return None
+    return b"".join(parts)
 
 
 def _mark(error: UnicodeError) -> tuple[str, int]:
     if isinstance(error, UnicodeDecodeError):
-        return "\udc80", error.end
+        return _MARK, error.end
     raise error

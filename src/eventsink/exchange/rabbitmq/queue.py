@@ -15,7 +15,7 @@ from eventsink.event import Event, encode
 from eventsink.exchange.contract import Batch, Failure
 from eventsink.exchange.rabbitmq.novelties import Novelties
 from eventsink.exchange.rabbitmq.settlements import Letter, Record, Settlement, Settlements
-from eventsink.exchange.rabbitmq.wire import APP, OURS, Broken, key_of, unpack
+from eventsink.exchange.rabbitmq.wire import APP, OURS, Broken, Parcel, is_little_work, key_of, unpack
 
 __all__ = ["InHand", "RabbitQueue"]
 
@@ -43,10 +43,10 @@ class InHand(msgspec.Struct, frozen=True):
 class _Opened:
     """A message whose events are being delivered."""
 
-    def __init__(self, delivery: Delivery, generation: int, source: str) -> None:
+    def __init__(self, delivery: Delivery, generation: int, parcel: Parcel) -> None:
         self.tag = delivery.tag
         self.generation = generation
-        self.parcel = unpack(delivery, source)
+        self.parcel = parcel
         self.left = len(self.parcel.events)
         self.letters = [_unreadable(broken) for broken in self.parcel.broken]
         self._key = key_of(delivery)
@@ -126,7 +126,7 @@ class RabbitQueue:
             self._forget()
             await self._begin()
         deadline = asyncio.get_running_loop().time() + wait
-        while not self._open_enough(limit):
+        while not await self._open_enough(limit):
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
                 break
@@ -188,17 +188,31 @@ class RabbitQueue:
 
     # --- how ---------------------------------------------------------------------------------------------------------
 
-    def _open_enough(self, limit: int) -> bool:
+    async def _open_enough(self, limit: int) -> bool:
         """Open messages that have come, until they hold `limit` events. False: more are needed, and may come."""
         events = sum(len(part) for _, part in self._ready)
         while events < limit and self._consumer.waiting:
-            opened = _Opened(self._consumer.take(), self._consumer.generation, self._source)
+            opened = await self._open_next()
+            if opened is None:
+                return False
             self._novelties.tell(opened.parcel.notices)
             self._opened.append(opened)
             if opened.left:
                 self._ready.append((opened, opened.parcel.events))
             events += opened.left
         return events >= limit or len(self._opened) >= self._consumer.prefetch
+
+    async def _open_next(self) -> _Opened | None:
+        """Open the next message. None: its channel has ended meanwhile, and the broker offers it again."""
+        delivery, generation = self._consumer.waiting[0], self._consumer.generation
+        if is_little_work(delivery):
+            parcel = unpack(delivery, self._source)
+        else:
+            parcel = await asyncio.to_thread(unpack, delivery, self._source)
+            if not self._consumer.open or self._consumer.generation != generation:
+                return None
+        self._consumer.take()  # not before: who is stopped meanwhile has lost nothing
+        return _Opened(delivery, generation, parcel)
 
     def _pop(self, limit: int) -> list[tuple[_Opened, Sequence[Event]]]:
         slices: list[tuple[_Opened, Sequence[Event]]] = []

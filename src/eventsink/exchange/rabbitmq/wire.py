@@ -1,6 +1,7 @@
 """Events as AMQP messages and back: alone or in batches of one type, and every dialect that others publish."""
 
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -14,17 +15,19 @@ from eventsink.amqp import Delivery, Message
 from eventsink.dialects import read
 from eventsink.dialects.admit import Admission, Stamps
 from eventsink.dialects.body import is_binary, read_binary, read_each
-from eventsink.dialects.labels import COMPRESSED, inflated, text_of
-from eventsink.errors import InvalidEvent, MalformedBody
+from eventsink.dialects.labels import COMPRESSED, inflated, is_compressed, text_of
+from eventsink.errors import BodyTooLarge, InvalidEvent, MalformedBody
 from eventsink.event import EPOCH, Event, decode_lines, encode
 
-__all__ = ["APP", "Broken", "Parcel", "key_of", "pack", "unpack"]
+__all__ = ["APP", "Broken", "Parcel", "is_little_work", "key_of", "pack", "unpack"]
 
 APP = "eventsink"  # app_id of our own messages: what is in them was checked and stamped before
 SINGLE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 MOST_EVENTS = 500  # of one message: a worker holds whole messages
 MOST_BYTES = 256 << 10
-MOST_INFLATED = 64 << 20
+MOST_INFLATED = 4 << 20
+MOST_HINTS = 100  # of what is broken in one message, for which it is looked what may have been meant
+LITTLE = 64 << 10  # bytes of a message of others that are read where it comes in; ours are small
 OURS = {"content_type": SINGLE, "app_id": APP}  # properties of one event that was checked before
 _ATTRIBUTE = ("ce-", "ce_", "cloudevents:", "cloudevents_")  # prefixes of CloudEvents' binary mode in headers
 
@@ -102,6 +105,14 @@ def key_of(delivery: Delivery) -> str:
     return digest.hexdigest()
 
 
+def is_little_work(delivery: Delivery) -> bool:
+    """Whether `unpack` takes no longer than others may wait."""
+    properties = delivery.properties
+    if len(delivery.body) > LITTLE:
+        return properties.app_id == APP and len(delivery.body) <= 4 * MOST_BYTES
+    return not is_compressed(delivery.body, _text(properties.content_encoding).strip().lower())
+
+
 def unpack(delivery: Delivery, source: str) -> Parcel:
     """The events of a message, whoever sent it, in whatever dialect and charset. It never raises.
 
@@ -150,7 +161,8 @@ def _read(delivery: Delivery, source: str) -> Parcel:
             events.append(event)
             notices += [notice.message for notice in noticed]
         except InvalidEvent as error:
-            reason = _text(f"{error.message} ({error.pointer})" if error.pointer else error.message)
+            message = error.message if len(broken) < MOST_HINTS else error.brief
+            reason = _text(f"{message} ({error.pointer})" if error.pointer else message)
             whole = piece is delivery.body
             broken.append(Broken(reason, piece, _kept(delivery.properties) if whole else {}))
     return Parcel(events, broken, notices)
@@ -161,6 +173,8 @@ def _drafts(delivery: Delivery) -> Iterator[tuple[bytes, Any]]:
     properties = delivery.properties
     encoding, content_type = _text(properties.content_encoding).strip().lower(), _text(properties.content_type)
     body = inflated(delivery.body, encoding, MOST_INFLATED)
+    if len(body) > MOST_INFLATED:
+        raise BodyTooLarge(f"The message has more than {MOST_INFLATED} bytes: publish its events in several.")
     text = text_of(body, content_type, charset="" if encoding in COMPRESSED else encoding)  # some clients put it there
     attributes = _attributes(properties)
     if is_binary(content_type, attributes):
@@ -171,9 +185,10 @@ def _drafts(delivery: Delivery) -> Iterator[tuple[bytes, Any]]:
             found = error
         yield delivery.body, found
         return
-    drafts = list(read_each(text))
-    for piece, found in drafts:
-        yield delivery.body if len(drafts) == 1 else piece, found
+    drafts = read_each(text)
+    some = list(itertools.islice(drafts, 2))
+    for piece, found in itertools.chain(some, drafts):
+        yield delivery.body if len(some) == 1 else piece, found
 
 
 def _attributes(properties: Any) -> dict[str, str]:
