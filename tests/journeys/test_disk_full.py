@@ -20,7 +20,7 @@ _MEGABYTES = 12
 
 def _on_small_disk(data: Path) -> tuple[str, ...]:
     """A command prefix that gives the process a data directory on a small disk of its own."""
-    script = f'mkdir -p "{data}" && mount -t tmpfs -o size={_MEGABYTES}m small "{data}" && exec "$@"'
+    script = f'mkdir -p "{data}" && mount -t tmpfs -o size={_MEGABYTES}m,mode=700 small "{data}" && exec "$@"'
     return ("unshare", "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",)), "sh", "-c", script, "sh")
 
 

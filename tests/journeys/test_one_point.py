@@ -110,7 +110,9 @@ def test_every_accepted_event_is_one_point(tmp_path: Path, requests: int) -> Non
                 points = _points(setup, measurement)
                 assert len(points) == events, "each accepted event is a point"
                 assert points.total() == events, "and no two"
-            assert accounts["influxdb"]["delivered"] == accounts["store"]["delivered"] == sum(accepted) + LINES
+            # What `send` had on its way when it was killed is accepted twice, and is one event all the same.
+            assert accounts["influxdb"]["delivered"] == accounts["store"]["delivered"] >= sum(accepted) + LINES
+            assert len(setup.serve.stored_ids()) == sum(accepted) + LINES
             assert accounts["influxdb"]["missing"] == 0
         finally:
             for worker in workers[1:]:

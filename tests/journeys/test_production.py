@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -148,8 +149,21 @@ def _check(setup: Production, flood: Flood, clowder: Clowder | None = None) -> d
         assert not set(flood.rejected) & ids.keys(), f"nothing that was refused is in {name}"
         again = setup.replayed if name == "influxdb" else 0
         assert accounts[name]["delivered"] == len(ids) + again, f"{name} has counted each event once"
-        assert accounts[name]["missing"] == 0, f"nothing is missing at {name}"
+    _check_missing(found, accounts)
     return accounts
+
+
+def _check_missing(found: dict[str, Counter[str]], accounts: dict[str, dict[str, Any]]) -> None:
+    """What is missing is what other destinations have, to the event.
+
+    Of a message that Clowder published while RabbitMQ was killed, and that was never confirmed, some queues may have a
+    copy and others not. Nothing else is missing.
+    """
+    everything = set().union(*found.values())
+    most_dead = max(accounts[name]["dead"] for name in found)
+    for name, ids in found.items():
+        elsewhere = len(everything - ids.keys()) + most_dead - accounts[name]["dead"]
+        assert accounts[name]["missing"] == elsewhere, f"at {name} {elsewhere} are missing: {accounts}"
 
 
 def _kill_in_turn(setup: Production, rounds: int, seed: int) -> None:
@@ -303,8 +317,7 @@ def test_a_destination_that_says_no_is_asked_again_until_it_takes_all(setup: Pro
                     with mood.answering(status, b'{"error": "timeout"}', **headers):
                         _wait_for(lambda before=before: mood.refused > before, "it is asked")  # type: ignore[misc]
                         _wait_for(lambda: "paused" in _state(setup, "influxdb"), "status says that it is paused")
-            accounts = _check(setup, flood)
-            assert accounts["influxdb"]["missing"] == 0
+            _check(setup, flood)
         finally:
             moody.stop()
             worker.start()
