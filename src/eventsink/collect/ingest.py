@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
 
 import msgspec
 
@@ -24,8 +23,6 @@ MOST_TOLD = 1000
 MOST_HINTS = 100  # of them, for which it is looked what may have been meant
 SMALL = 64 << 10  # bytes of a body that are read here whatever they are; of more, what is odd is read on another thread
 TURN = 0.01  # seconds after which others have theirs
-
-T = TypeVar("T")
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -88,7 +85,16 @@ async def ingest(
             return intake
     intake, stamps = Intake(), Stamps(datetime.now(UTC), source, len(body))
     with as_problems():
-        text = await _aside(len(body), text_of, body, content_type, strict=True)
+        large = len(body) > AT_ONCE
+        text = (
+            await asyncio.to_thread(text_of, body, content_type, strict=True)
+            if large
+            else text_of(body, content_type, strict=True)
+        )
+        at_once = None if large else _read_at_once(text)
+        if at_once is not None:  # nearly always
+            await _admit(at_once, admission, stamps, intake)
+            return intake
         index = 0
         async for drafts in _portions(text, max(MOST_SENT, 4 * admission.largest)):
             await _admit(drafts, admission, stamps, intake, index)
@@ -105,15 +111,16 @@ async def ingest_typed(
         return await _one(body, named, admission, source)
 
 
+def _read_at_once(text: Text) -> Sequence[Plain] | None:
+    """The drafts of a body, if all of them are well-formed; else each by itself says what is wrong."""
+    try:
+        return read_all(text) if len(text.content) <= AT_ONCE else None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 async def _portions(text: Text, most: int) -> AsyncIterator[Sequence[Plain | InvalidEvent]]:
-    """The drafts of a body, all at once where that is little work."""
-    if len(text.content) <= AT_ONCE:
-        try:
-            yield read_all(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # each by itself says what is wrong
-            pass
-        else:
-            return
+    """The drafts of a body that is not to be read in one go, some at a time."""
     if len(text.content) <= SMALL:
         yield [found for _, found in read_each(text, most)]
         return
@@ -158,11 +165,6 @@ async def _admit(
         accept(event)
         if notices:
             intake.warn(index, notices)
-
-
-async def _aside(size: int, work: Callable[..., T], *args: Any, **more: Any) -> T:
-    """Do some work, on another thread where it may take long."""
-    return await asyncio.to_thread(work, *args, **more) if size > AT_ONCE else work(*args, **more)
 
 
 @contextmanager

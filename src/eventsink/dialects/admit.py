@@ -144,8 +144,6 @@ class Admission:
             _check_version(draft.specversion)
         if stamps.bytes > self.largest:  # before each of its values is looked at
             self._check_size(_size_of(draft.data))
-        if stamps.bytes > self.largest:  # before each of its values is looked at
-            self._check_size(_size_of(draft.data))
         notices = self._check_data(draft, stamps)
         _check_attributes(draft)
         event_id = draft.id or stamps.fresh_id()
