@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from eventsink import dialects
 from eventsink.catalogue import CATALOGUE
 from eventsink.dialects.admit import Admission, Notice, Stamps
 from eventsink.dialects.private import HIDDEN, hide_private
@@ -20,7 +21,8 @@ def _admit(kind: str, data: dict[str, Any], *, hide: bool = True) -> tuple[Event
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "Password", "PASSWORD", "api_key", "apiKey", "API-KEY", "X-Api-Key", "accessToken", "client_ip",
+    ["clientIP", "user_password", "api_token", "passcode", "x_client_ip", "remote_ip_address", "ipv4", "tokens",
+     "password", "Password", "PASSWORD", "api_key", "apiKey", "API-KEY", "X-Api-Key", "accessToken", "client_ip",
      "remote_addr", "X-Forwarded-For", "ip", "set-cookie", "Authorization"],
 )  # fmt: skip
 def test_what_is_private_by_its_name_is_hidden_and_its_sender_is_told(name: str) -> None:
@@ -49,7 +51,7 @@ def test_also_among_what_a_known_type_does_not_have() -> None:
 def test_what_is_none_stays() -> None:
     data = {
         "token": 5,
-        "tokens": "many",
+        "tokens": 7,
         "password": None,
         "ip": True,
         "secretary": "Ada",
@@ -71,3 +73,10 @@ def test_who_wants_it_has_it() -> None:
 def test_very_deep_data_is_gone_through() -> None:
     data: dict[str, Any] = json.loads('{"a":' * 900 + '{"token":"x"}' + "}" * 900)
     assert hide_private(data) == ["token"]
+
+
+def test_also_among_the_extensions_of_an_event() -> None:
+    draft = dialects.read({"type": "lab.run", "password": SECRET, "clientip": "10.1.2.3", "sequence": "1"})
+    event, notices = Admission().admit(draft, Stamps(datetime.now(UTC), "clowder"))
+    assert event.extensions == {"password": HIDDEN, "clientip": HIDDEN, "sequence": "1"}
+    assert any("not kept" in notice.message for notice in notices)

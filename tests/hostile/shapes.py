@@ -161,6 +161,14 @@ SHAPES = [
         MEGABYTES,
         LINES,
     ),
+    Shape("a time that backs off", lambda size: b'{"type":"a.b","time":"' + _fill(b":59:60+", size) + b'\\n0"}'),
+    Shape("small lines that break off", lambda size: _lines(b"[", size), 16_000, LINES),
+    Shape("small lines of nothing", lambda size: _lines(b"{}", size), 16_000, LINES),
+    Shape("events of all kinds of types", lambda size: _each(lambda n: b'{"type":"a%d.b"}' % n, size), 16_000, LINES),
+    Shape(
+        "checks with long messages",
+        lambda size: b'{"check":"ping","measurement":{},"config":{},"message":"%b"}' % _fill(b"k@:/?", size),
+    ),
     Shape("bytes of no charset", lambda size: _lines(EVENT % b'{"a":"Mei\xdfner"}', size), 400_000, LINES),
     Shape(
         "bytes that are not in their charset",

@@ -20,6 +20,7 @@ from eventsink.settings import Settings
 
 __all__ = ["announced", "serving"]
 
+HEADERS = 64 << 10  # bytes that one connection may have us keep before its request is whole
 SILENT = 15.0  # seconds that a connection may say nothing, or not all of its headers
 MOST_CONNECTIONS = 4096
 BACKLOG = 1024  # that wait to be accepted
@@ -38,7 +39,7 @@ async def serving(app: App, settings: Settings) -> AsyncIterator[str]:
         port=port,
         interface=Interfaces.ASGI,
         http=HTTPModes.http1,  # who may choose is waited for until he has chosen
-        http1_settings=HTTP1Settings(header_read_timeout=int(1000 * SILENT)),
+        http1_settings=HTTP1Settings(header_read_timeout=int(1000 * SILENT), max_buffer_size=HEADERS),
         backlog=BACKLOG,
         backpressure=_most_connections(),
         log_enabled=False,

@@ -22,6 +22,7 @@ __all__ = ["Intake", "Notice", "Rejection", "as_problems", "ingest", "ingest_typ
 MOST_TOLD = 1000
 MOST_HINTS = 100  # of them, for which it is looked what may have been meant
 SMALL = 64 << 10  # bytes of a body that are read here whatever they are; of more, what is odd is read on another thread
+FEW = 500  # events of it, or what may be some
 TURN = 0.01  # seconds after which others have theirs
 
 
@@ -121,7 +122,8 @@ def _read_at_once(text: Text) -> Sequence[Plain] | None:
 
 async def _portions(text: Text, most: int) -> AsyncIterator[Sequence[Plain | InvalidEvent]]:
     """The drafts of a body that is not to be read in one go, some at a time."""
-    if len(text.content) <= SMALL:
+    content = text.content
+    if len(content) <= SMALL and content.count(b"\n") + content.count(b",") + content.count(b"\x1e") <= FEW:
         yield [found for _, found in read_each(text, most)]
         return
     portions = read_portions(text, most)
@@ -149,7 +151,7 @@ async def _admit(
     drafts: Sequence[Plain | InvalidEvent], admission: Admission, stamps: Stamps, intake: Intake, first: int = 0
 ) -> None:
     admit, accept = admission.admit, intake.events.append
-    large, turn = stamps.bytes > SMALL, time.perf_counter() + TURN
+    large, turn = stamps.bytes > SMALL or len(drafts) > FEW, time.perf_counter() + TURN
     for index, draft in enumerate(drafts, first):
         if large and time.perf_counter() > turn:
             await asyncio.sleep(0)

@@ -19,6 +19,7 @@ from eventsink.dialects.body import AT_ONCE
 from eventsink.dialects.labels import inflated, is_compressed
 from eventsink.errors import ExchangeUnavailable
 from eventsink.event import Event
+from eventsink.keys import Key
 
 __all__ = ["IntakeRoute"]
 
@@ -44,6 +45,7 @@ class IntakeRoute:
             hide=desk.settings.collect.hide,
         )
         self._rate_limit = RateLimit(desk.settings.collect.rate)
+        self._one_large = asyncio.Semaphore(1)
         self._budget = Budget(desk.settings.collect.memory)
         self._counts = desk.metrics.intake
 
@@ -74,19 +76,24 @@ class IntakeRoute:
         event_type = _type_of(scope["path"])
         self._rate_limit.spend(key.id, key.rate, 0)
         with self._budget.share(key.id) as share:
-            try:
-                body = await self._body(receive, headers, share)
-                intake = await self._read(event_type, body, headers)
-            except Problem:
-                self._rate_limit.spend(key.id, key.rate, 1)  # what is wrong as a whole is not free either
-                raise
-            self._rate_limit.spend(key.id, key.rate, len(intake.events) + intake.refused)
-            del body
-            accepted = len(intake.events)
-            if accepted:
-                await self._publish(intake)
-            if share.bytes:
-                await _let_go(intake.events)
+            body = await self._body(receive, headers, share)
+            if not share.bytes:
+                return await self._accept(event_type, body, headers, key)
+            async with self._one_large:  # what is made of it weighs many times as much
+                return await self._accept(event_type, body, headers, key)
+
+    async def _accept(self, event_type: str, body: bytes, headers: dict[bytes, bytes], key: Key) -> bytes:
+        try:
+            intake = await self._read(event_type, body, headers)
+        except Problem:
+            self._rate_limit.spend(key.id, key.rate, 1)  # what is wrong as a whole is not free either
+            raise
+        self._rate_limit.spend(key.id, key.rate, len(intake.events) + intake.refused)
+        accepted = len(intake.events)
+        if accepted:
+            await self._publish(intake)
+        if len(body) > AT_ONCE:
+            await _let_go(intake.events)
         self._counts.rejected += intake.refused
         return self._answer(intake, accepted)
 

@@ -13,6 +13,7 @@ __all__ = ["Budget", "RateLimit", "Share", "check_length", "read_body"]
 
 PATIENCE = 30.0  # seconds without a byte of a body that is not complete
 SLOWEST = 100_000  # bytes a second of a body, once it has been on its way for `PATIENCE`
+REFUSED = 10  # events that were refused for the rate alone cost as much as one
 FREE = 64 << 10  # bytes of a body that nobody has to wait for
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -207,6 +208,7 @@ class RateLimit:
         tokens, then = self._buckets.get(key_id, (most, now))
         tokens = min(most, tokens + (now - then) * rate)
         if tokens < min(events, most):
+            tokens -= events // REFUSED  # they were read to be refused: as long as that is paid off, no more are read
             wait = (min(events, most) - tokens) / rate
             self._buckets[key_id] = (tokens, now)
             raise Problem(

@@ -143,7 +143,7 @@ class Admission:
         if draft.specversion is not None:
             _check_version(draft.specversion)
         if stamps.bytes > self.largest:  # before each of its values is looked at
-            self._check_size(_size_of(draft.data))
+            self._check_size(_size_of(draft.data) + (_size_of(draft.extensions) if isinstance(draft, Draft) else 0))
         notices = self._check_data(draft, stamps)
         _check_attributes(draft)
         event_id = draft.id or stamps.fresh_id()
@@ -160,6 +160,8 @@ class Admission:
             time = parse_time(time)
         stamps.check_future(time)
         read = draft if isinstance(draft, Draft) else None
+        if read and read.extensions and self._hide:
+            notices = [*notices, *_about_private(hide_private(read.extensions))]
         event = Event(
             id=event_id,
             source=draft.source or stamps.source,

@@ -6,6 +6,7 @@ for what others put into a queue.
 
 import contextlib
 import json
+import logging
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ import msgspec
 from eventsink import dialects
 from eventsink.dialects.cloudevents import from_headers
 from eventsink.dialects.labels import Text, inflated, text_of
-from eventsink.dialects.pieces import malformed, split
+from eventsink.dialects.pieces import check_number, malformed, split
 from eventsink.errors import InvalidEvent, MalformedBody
 from eventsink.event import Plain
 
@@ -26,6 +27,7 @@ PORTION = 64 << 10  # bytes, of one that is larger
 MOST_SENT = 1 << 20  # bytes of one event as it was sent, with all its spaces and escapes
 
 _T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 _DIGITS = re.compile(r"\d{9,20}\.\d{1,30}", re.ASCII)  # which is a time also as text
 
 
@@ -44,8 +46,12 @@ def read_all(text: Text) -> Sequence[Plain]:
 
     Raises:
         msgspec.MsgspecError, UnicodeDecodeError, RecursionError: `read_each` says what is wrong.
+        TooManyEvents: more than anybody reads at once.
     """
+    if text.lines:
+        check_number(text.content.count(b"\n"))
     found = _decode_all(text, _plain, _plains)
+    check_number(len(found))
     if any(type(plain.time) is float for plain in found):
         for plain, as_sent in zip(found, _decode_all(text, _timed, _timeds), strict=True):
             plain.time = _exact(plain.time, as_sent)
@@ -103,6 +109,11 @@ def _read_piece(piece: bytes, charset: str, most: int) -> Plain | InvalidEvent:
         return dialects.read(_decode_item(piece, charset))
     except InvalidEvent as error:
         return error.with_traceback(None)  # with all that was at hand there, it would weigh many times as much
+    except MalformedBody:
+        raise
+    except Exception:  # noqa: BLE001 - a fault of ours: said, and no reason to refuse its neighbours
+        _log.exception("An event could not be read, by a fault of the event sink.")
+        return InvalidEvent("The event could not be read, by a fault of the event sink; its log says where.")
 
 
 def is_binary(content_type: str, names: Container[str]) -> bool:

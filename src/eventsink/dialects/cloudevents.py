@@ -39,7 +39,7 @@ def read(item: dict[str, Any]) -> Draft:
         item = item | {"data": _unpack(item["data_base64"])}
         del item["data_base64"]
     draft = shorthand.read({name: value for name, value in item.items() if name not in _OURS})
-    if isinstance(item.get("dialect"), str):
+    if isinstance(item.get("dialect"), str) and item["dialect"].isprintable():
         draft.dialect = item["dialect"][:100]
     return draft
 

@@ -96,7 +96,12 @@ def subject(data: dict[str, Any]) -> str | None:
 def resource_name(item: dict[str, Any], name: str, kind: Any) -> str | None:
     """The name of a resource as people see it: Clowder stores all but file names HTML-escaped."""
     value = text(item, name)
-    return value if value is None or kind == "file" else html.unescape(value)
+    if value is None or kind == "file":
+        return value
+    try:
+        return html.unescape(value)
+    except ValueError:  # a character of some thousand digits
+        return value
 
 
 def _size(item: dict[str, Any]) -> int | None:

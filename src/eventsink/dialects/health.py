@@ -12,6 +12,7 @@ from eventsink.event import Draft, content_id, parse_time
 from eventsink.redact import hide_secrets
 
 NAME = "healthmonitor"
+LONGEST = 10_000  # characters of a text that the catalogue takes: what is longer is refused
 
 
 def recognises(item: dict[str, Any]) -> bool:
@@ -29,7 +30,7 @@ def read(item: dict[str, Any]) -> Draft:
     common = {
         "check": text(item, "label"),
         "up": item.get("status") == "success",
-        "message": hide_secrets(text(item, "message") or "") or None,
+        "message": hide_secrets((text(item, "message") or "")[: LONGEST + 1]) or None,
         "elapsed_ms": _scaled(measurement.get("elapsed"), 1e-6),
     }
     event_type, data = _measured(str(item["check"]), measurement, config)

@@ -8,7 +8,7 @@ import msgspec
 from eventsink.dialects.labels import Text
 from eventsink.errors import MalformedBody, TooManyEvents
 
-__all__ = ["MOST_EVENTS", "malformed", "split"]
+__all__ = ["MOST_EVENTS", "check_number", "malformed", "split"]
 
 MOST_EVENTS = 50_000  # of one body: even the smallest, which is refused at once, costs more than its bytes
 
@@ -59,17 +59,22 @@ def split(text: Text) -> list[bytes]:
     pieces: list[bytes] = []
     for line in lines:
         pieces += _elements_of_line(line)
-        _check_number(len(pieces))
+        check_number(len(pieces))
     return pieces
 
 
 def _cut(body: bytes, mark: bytes) -> list[bytes]:
     """The parts of a body, which are counted before any is made."""
-    _check_number(body.count(mark))
+    check_number(body.count(mark))
     return body.split(mark)
 
 
-def _check_number(events: int) -> None:
+def check_number(events: int) -> None:
+    """Refuse more events than are read at once.
+
+    Raises:
+        TooManyEvents: there are.
+    """
     if events > MOST_EVENTS:
         raise TooManyEvents(f"The body holds more than {MOST_EVENTS:,} events: send them in parts.")
 
@@ -124,7 +129,7 @@ def _count_elements(array: bytes) -> None:
     rest, number = memoryview(array)[1:], 0
     while trailing := _trailing(rest):
         number += 1
-        _check_number(number)
+        check_number(number)
         if rest[trailing] != ord(","):
             return
         rest = rest[trailing + 1 :]
@@ -158,7 +163,7 @@ def _elements_by_form(body: bytes, error: Exception) -> list[bytes]:
             for comma in _COMMA.finditer(body, seen, found.start()):
                 pieces.append(body[start : comma.start()].strip())
                 start = comma.end()
-                _check_number(len(pieces))
+                check_number(len(pieces))
         mark, seen = found[0], found.end()
         if mark in (b"[", b"{"):
             depth += 1

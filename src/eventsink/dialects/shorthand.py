@@ -39,7 +39,7 @@ def check_extensions(extensions: dict[str, Any]) -> None:
         InvalidEvent: a name with other characters than a-z and 0-9, or a value that is no scalar.
     """
     for name, value in extensions.items():
-        if not _EXTENSION.fullmatch(name) or name in {"received", "dialect", "extensions"}:
+        if not _EXTENSION.fullmatch(name) or name in {"received", "dialect", "extensions", "seq"}:
             raise InvalidEvent(
                 f"{name[:60]!r} is no attribute of an event: put it into 'data'.",
                 pointer=f"/{name[:60]}",

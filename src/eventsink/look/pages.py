@@ -15,6 +15,8 @@ from eventsink.settings import Settings
 
 __all__ = ["pages"]
 
+MOST_PLAIN = 256 << 10  # bytes of a file that is sent without compression
+
 _METHODS = [HttpMethod.GET, HttpMethod.HEAD]
 _MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _SECURITY = {
@@ -77,6 +79,10 @@ class _Files:
         if "gzip" in request.headers.get("accept-encoding", ""):
             packed = {**headers, "content-encoding": "gzip"}
             return Response(file.packed, headers=packed, media_type=file.media_type)
+        if len(file.plain) > MOST_PLAIN:
+            # Whoever asks and never reads keeps a copy in memory, and needs no key for it.
+            sentence = f"This file has {len(file.plain)} bytes: ask for it with `Accept-Encoding: gzip`."
+            return Response(sentence.encode(), status_code=406, headers=headers, media_type="text/plain")
         return Response(file.plain, headers=headers, media_type=file.media_type)
 
     async def _read(self, name: str) -> _File | None:

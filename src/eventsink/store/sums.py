@@ -7,7 +7,7 @@ __all__ = ["summary"]
 
 MOST_BYTES_COUNTED = 2**63 - 1  # what JSON readers take for an integer
 MOST_TYPES = 250  # whoever may send can make up any number, and each has a point in every interval
-MOST_POINTS = 250_000  # some 100 MB on their way into JSON
+MOST_POINTS = 100_000  # some 40 MB on their way into JSON
 
 
 def summary(span: Span, interval: Interval) -> Summary:

@@ -1,6 +1,8 @@
 """One worker's queue in the embedded exchange: a cursor into the log, and what was read ahead of it."""
 
 import asyncio
+import bisect
+import itertools
 import sqlite3
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -15,6 +17,8 @@ from eventsink.exchange.embedded import sqlite_log
 from eventsink.exchange.embedded.log_file import LogFile
 
 __all__ = ["EmbeddedBatch", "EmbeddedQueue"]
+
+AT_ONCE = 256 << 10  # bytes of events that are read where they are taken
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +43,7 @@ class EmbeddedQueue:
         self._file = file
         self._put_back = 0  # events that wait beside the log
         self._ahead: deque[tuple[int, list[bytes]]] = deque()  # lines, and the number of the first of them
-        self._ahead_count = 0
+        self._ahead_count = self._ahead_bytes = 0
         self._next = 0  # number of the first event that was not read yet
         self._taken = 0  # number of the first event that was not taken yet
 
@@ -92,7 +96,7 @@ class EmbeddedQueue:
     async def rewind(self) -> None:
         """Begin again at the cursor in the file."""
         self._ahead.clear()
-        self._ahead_count = 0
+        self._ahead_count = self._ahead_bytes = 0
         self._next = self._taken = await self._file.read(lambda c: sqlite_log.cursor(c, self.name))
         await self.count_put_back()
 
@@ -109,15 +113,16 @@ class EmbeddedQueue:
 
     async def _take_from_log(self, limit: int) -> EmbeddedBatch | None:
         head = self._file.head
-        if self._ahead_count < limit and self._next < head:
+        if self._ahead_count < limit and self._ahead_bytes < sqlite_log.MOST_BYTES and self._next < head:
             await self._read_ahead(limit, head)
         if not self._ahead and self._next == self._taken:
             return None
         begin, lines, end = self._taken, *self._pop(limit)
         try:
-            events = decode_lines(lines)
-        except MalformedBody:
-            events = list(_decodable(lines))
+            events = await _decoded(lines)
+        except BaseException:  # stopped meanwhile
+            self._keep(begin, lines)
+            raise
         lost = end - begin - len(events)
         if lost:
             _log.error("exchange.events_lost", queue=self.name, lost=lost, first=begin, last=end - 1)
@@ -125,18 +130,27 @@ class EmbeddedQueue:
         return EmbeddedBatch(events, begin=begin, end=end, lost=lost)
 
     def _pop(self, limit: int) -> tuple[list[bytes], int]:
-        """Up to `limit` lines that were read ahead, and the number after the last of them."""
+        """Up to `limit` lines that were read ahead, or some megabytes, and the number after the last of them."""
         lines: list[bytes] = []
-        end = self._next
-        while self._ahead and len(lines) < limit:
+        end, room = self._next, sqlite_log.MOST_BYTES
+        while self._ahead and len(lines) < limit and room > 0:
             first, found = self._ahead.popleft()
-            wanted = found[: limit - len(lines)]
-            lines += wanted
-            end = first + len(wanted)
-            if len(wanted) < len(found):
-                self._ahead.appendleft((end, found[len(wanted) :]))
+            sizes = list(itertools.accumulate(map(len, found[: limit - len(lines)])))
+            number = max(bisect.bisect_right(sizes, room), 0 if lines else 1)
+            lines += found[:number]
+            room -= sizes[number - 1] if number else room
+            end = first + number
+            if number < len(found):
+                self._ahead.appendleft((end, found[number:]))
         self._ahead_count -= len(lines)
+        self._ahead_bytes -= sum(map(len, lines))
         return lines, end if self._ahead else self._next
+
+    def _keep(self, first: int, lines: list[bytes]) -> None:
+        """Have lines again as those that are taken next."""
+        self._ahead.appendleft((first, lines))
+        self._ahead_count += len(lines)
+        self._ahead_bytes += sum(map(len, lines))
 
     async def _read_ahead(self, limit: int, head: int) -> None:
         rows = await self._file.read(lambda c: sqlite_log.read(c, self._next, limit))
@@ -145,9 +159,23 @@ class EmbeddedQueue:
             skip = max(self._next - row.first, 0)
             self._ahead.append((row.first + skip, lines[skip:]))
             self._ahead_count += len(lines) - skip
+            self._ahead_bytes += sum(map(len, lines[skip:]))
             self._next = row.first + row.count
         if not rows:  # nothing readable up to the head: pass over it, the loss is counted when it is settled
             self._next = head
+
+
+async def _decoded(lines: list[bytes]) -> list[Event]:
+    """The events of some lines, on another thread where they are large."""
+    large = sum(map(len, lines)) > AT_ONCE
+    return await asyncio.to_thread(_decode, lines) if large else _decode(lines)
+
+
+def _decode(lines: list[bytes]) -> list[Event]:
+    try:
+        return decode_lines(lines)
+    except MalformedBody:
+        return list(_decodable(lines))
 
 
 def _decodable(lines: Iterable[bytes]) -> Iterable[Event]:

@@ -16,6 +16,8 @@ __all__ = ["Letter", "NumberedLetter", "Row", "connect", "prepare"]
 VERSION = 1
 PURGED = 4 << 20  # bytes in one transaction: others wait for it
 
+MOST_BYTES = 4 << 20  # of events that are taken at once: they weigh many times as much when they are read
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (
     first INTEGER PRIMARY KEY, count INTEGER NOT NULL, crc INTEGER NOT NULL, lines BLOB NOT NULL
@@ -116,15 +118,20 @@ def begin_of_new_queue(connection: sqlite3.Connection) -> int:
 
 
 def read(connection: sqlite3.Connection, cursor: int, limit: int) -> list[Row]:
-    """Rows that hold the events from `cursor` on, enough for `limit` events, without those that the disk changed."""
+    """Rows that hold the events from `cursor` on, enough for `limit` events or `MOST_BYTES`.
+
+    Those that the disk changed are left out.
+    """
     rows: list[Row] = []
+    size = 0
     start = connection.execute("SELECT max(first) FROM log WHERE first <= ?", (cursor,)).fetchone()[0]
     found = connection.execute("SELECT * FROM log WHERE first >= ? ORDER BY first", (start or cursor,))
     for first, count, crc, lines in found:
         if first + count <= cursor or not intact(lines, crc):
             continue
         rows.append(Row(first, count, lines))
-        if first + count - cursor >= limit:
+        size += len(lines)
+        if first + count - cursor >= limit or size >= MOST_BYTES:
             break
     return rows
 
@@ -218,9 +225,16 @@ def put_back(connection: sqlite3.Connection, name: str, lines: Sequence[bytes]) 
 
 
 def read_put_back(connection: sqlite3.Connection, name: str, limit: int) -> list[tuple[int, bytes]]:
-    """The oldest events that were put back for a queue, with their numbers."""
+    """The oldest events that were put back for a queue, up to `MOST_BYTES`, with their numbers."""
+    rows: list[tuple[int, bytes]] = []
+    size = 0
     found = connection.execute("SELECT id, line FROM put_back WHERE queue = ? ORDER BY id LIMIT ?", (name, limit))
-    return found.fetchall()
+    for number, line in found:
+        rows.append((number, line))
+        size += len(line)
+        if size >= MOST_BYTES:
+            break
+    return rows
 
 
 def settle_put_back(connection: sqlite3.Connection, name: str, ids: Sequence[int], delivered: int) -> None:

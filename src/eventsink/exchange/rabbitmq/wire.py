@@ -27,12 +27,14 @@ MOST_EVENTS = 500  # of one message: a worker holds whole messages
 MOST_BYTES = 256 << 10
 MOST_INFLATED = 4 << 20
 MOST_HINTS = 100  # of what is broken in one message, for which it is looked what may have been meant
+FEW = 500  # marks between events, or what looks like that, in such a one
 LITTLE = 64 << 10  # bytes of a message of others that are read where it comes in; ours are small
 OURS = {"content_type": SINGLE, "app_id": APP}  # properties of one event that was checked before
 _ATTRIBUTE = ("ce-", "ce_", "cloudevents:", "cloudevents_")  # prefixes of CloudEvents' binary mode in headers
 
 LATEST = datetime(2262, 1, 1, tzinfo=UTC)  # until then 64 bits hold the nanoseconds, as destinations write times
 
+_BETWEEN = (b"\n", b",", b"\x1e")
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _log = structlog.get_logger(__name__)
 
@@ -108,7 +110,7 @@ def key_of(delivery: Delivery) -> str:
 def is_little_work(delivery: Delivery) -> bool:
     """Whether `unpack` takes no longer than others may wait."""
     properties = delivery.properties
-    if len(delivery.body) > LITTLE:
+    if len(delivery.body) > LITTLE or sum(map(delivery.body.count, _BETWEEN)) > FEW:
         return properties.app_id == APP and len(delivery.body) <= 4 * MOST_BYTES
     return not is_compressed(delivery.body, _text(properties.content_encoding).strip().lower())
 
