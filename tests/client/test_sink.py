@@ -43,6 +43,12 @@ def test_pages_follow_the_cursor_to_the_end():
     assert fake.paths == ["/v1/dead?worker=x", "/v1/dead?worker=x&after=2"]
 
 
+def test_a_cursor_that_does_not_move_is_not_followed_for_ever():
+    with FakeSink(lambda _: (200, {}, {"events": [], "next": 1})) as fake, Sink(fake.url) as sink:
+        assert list(sink.pages("/v1/events", "events")) == [[], []]
+    assert len(fake.paths) == 2
+
+
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [

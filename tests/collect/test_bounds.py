@@ -8,13 +8,14 @@ import time
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from encodings import _cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eventsink.collect.ingest import MOST_TOLD, ingest
 from eventsink.collect.problems import Problem
-from eventsink.dialects import labels
+from eventsink.dialects import clowder, labels
 from eventsink.dialects.admit import MOST_HINTS, MOST_NOTICES, Admission, Stamps
 from eventsink.dialects.pieces import MOST_EVENTS
 from eventsink.event import Plain
@@ -124,6 +125,34 @@ async def test_more_events_than_are_read_at_once_are_refused_before_any_is_made(
     assert refusal.value.status == 413
 
 
+@pytest.mark.parametrize("media", [LINES, "application/json"])
+async def test_also_when_all_of_them_are_good(media: str) -> None:
+    body = b'{"type":"a.b"}'
+    bodies = {
+        LINES: b"\n".join([body] * (MOST_EVENTS + 1)),
+        "application/json": b"[" + b",".join([body] * 60_000) + b"]",
+    }
+    with pytest.raises(Problem, match=r"more than 50,000 events"):
+        await ingest(bodies[media], media, {}, Admission(), "clowder")
+
+
+async def test_a_fault_of_ours_in_one_event_fails_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(clowder, "read", fail)
+    intake = await ingest(KNOWN + b'\n{"category":"upload"}\n' + KNOWN, LINES, {}, Admission(), "clowder")
+    assert [event.type for event in intake.events] == ["users.login"] * 2
+    assert "by a fault of the event sink" in intake.rejected[0].message
+
+
+async def test_a_name_with_a_character_of_very_many_digits_is_a_name() -> None:
+    name = "&#" + "9" * 5000
+    message = {"category": "view_resource", "type": "dataset", "resource_id": "x", "resource_name": name}
+    intake = await ingest(json.dumps(message).encode(), "application/json", {}, Admission(), "clowder")
+    assert intake.events[0].data["resource_name"] == name
+
+
 async def test_as_many_events_as_are_read_at_once_are_accepted() -> None:
     body = b"[" + b",".join([KNOWN] * (MOST_EVENTS - 1)) + b", 1 ]"
     intake = await ingest(body, "application/json", {}, Admission(), "clowder")
@@ -170,6 +199,26 @@ def test_a_thousand_connections_that_say_nothing_lock_nobody_out(door: SinkProce
         assert time.monotonic() - begun < 2
         silent[0].settimeout(30)
         assert silent[0].recv(1000) == b"", "it is closed after a stated time"
+
+
+def test_who_takes_nothing_of_an_answer_is_let_go(door: SinkProcess) -> None:
+    port = int(door.url.rpartition(":")[2])
+    ask = b"GET /static/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n"
+    with socket.socket() as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        silent.connect(("127.0.0.1", port))
+        silent.sendall(ask * 40)
+        deadline = time.monotonic() + 90
+        while _is_open(port, silent.getsockname()[1]):
+            assert time.monotonic() < deadline, "it is closed by and by"
+            time.sleep(1.0)
+
+
+def _is_open(port: int, other: int) -> bool:
+    """Whether the sink's end of a connection is there, as the system says it."""
+    wanted = (f":{port:04X}", f":{other:04X}", "01")
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(row[1].endswith(wanted[0]) and row[2].endswith(wanted[1]) and row[3] == wanted[2] for row in rows)
 
 
 # --- what every route says -------------------------------------------------------------------------------------------

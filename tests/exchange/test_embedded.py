@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventsink.errors import DataDirectoryInUse, ExchangeFull, ExchangeUnavailable, WorkerInUse
+from eventsink.event import Event, encode
 from eventsink.exchange.contract import Failure
 from eventsink.exchange.embedded import EmbeddedExchange, log_file, sqlite_log
 from eventsink.testing import drain, sample_events
@@ -347,3 +349,29 @@ async def test_a_queue_that_nobody_needs_is_forgotten_with_what_it_alone_kept(tm
     await exchange.close()
     with sqlite3.connect(tmp_path / "exchange.db") as connection:
         assert connection.execute("SELECT count(*) FROM log").fetchone()[0] == 1, "nothing is kept for it"
+
+
+async def test_a_batch_ends_after_some_megabytes_and_nothing_is_left_out(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    queue = await exchange.queue("one")
+    events = [
+        msgspec.structs.replace(event, data={"text": "x" * size})
+        for event, size in zip(sample_events(60), [300_000, 10, 1_000_000] * 20, strict=True)
+    ]
+    for start in range(0, len(events), 10):
+        await exchange.publish(events[start : start + 10])
+    found: list[Event] = []
+    while batch := await queue.take(5000, 0.1):
+        assert sum(len(encode(event)) for event in batch.events) < 6_000_000
+        found += batch.events
+        await queue.done(batch)
+    assert found == events
+    await exchange.put_back("one", events)
+    again: list[Event] = []
+    while batch := await queue.take(5000, 0.1):
+        assert len(batch.events) < len(events)
+        again += batch.events
+        await queue.done(batch)
+    assert again == events
+    assert (await exchange.accounts())["one"].waiting == 0
+    await exchange.close()

@@ -48,7 +48,10 @@ def test_every_file_is_served_with_its_type_compressed_and_once(shared: SinkProc
     again, nothing = get(shared, f"/static/{name}", if_none_match=answer.headers["etag"])
     assert (again.status, nothing, again.headers["etag"]) == (304, b"", answer.headers["etag"])
     again, plain = get(shared, f"/static/{name}", if_none_match='"another"')
-    assert (again.status, again.headers["content-encoding"], plain) == (200, None, path.read_bytes())
+    if path.stat().st_size > look_pages.MOST_PLAIN:  # or who asks and never reads keeps it in our memory
+        assert (again.status, b"Accept-Encoding" in plain) == (406, True)
+    else:
+        assert (again.status, again.headers["content-encoding"], plain) == (200, None, path.read_bytes())
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/static/page.js", "/static/nothing.js"])

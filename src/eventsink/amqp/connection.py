@@ -10,7 +10,7 @@ import structlog
 from pika.adapters.asyncio_connection import AsyncioConnection
 
 from eventsink.amqp.address import Address
-from eventsink.amqp.lenient import read_any_time
+from eventsink.amqp.lenient import read_any_header
 from eventsink.amqp.message import Delivery
 from eventsink.amqp.refusals import explain
 from eventsink.errors import BrokerRefuses, BrokerUnavailable
@@ -129,7 +129,7 @@ class Connection:
         raise failure or BrokerUnavailable("There is no node to connect to.")
 
     async def _connect_to(self, url: str) -> Any:
-        read_any_time()
+        read_any_header()
         loop = asyncio.get_running_loop()
         opened: asyncio.Future[Any] = loop.create_future()
         connection = AsyncioConnection(

@@ -81,6 +81,9 @@ def prepare(settings: Settings) -> None:
     """
     directory, naming = settings.directory, f"--data {settings.directory}"
     check_found(directory, naming=naming)  # before: a folder of somebody else's gets nothing of ours
+    check_found(settings.store_path, naming="a whole path in store.path")
+    with contextlib.suppress(SettingsError):  # of an exchange that is no file
+        check_found(settings.exchange_path, naming="a whole path in exchange.url")
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = directory.stat()

@@ -24,7 +24,7 @@ class View:
     def __init__(self, total: int | None) -> None:
         self._screen = errors()
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             DownloadColumn(),
             TextColumn("{task.fields[events]} events"),

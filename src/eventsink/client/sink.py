@@ -16,6 +16,7 @@ from eventsink.redact import hide_in_address
 
 __all__ = ["Refusal", "Sink", "Unreachable"]
 
+LONGEST = 64 << 20  # bytes of an answer
 LONGEST_WAIT = 3600.0  # that a Retry-After may ask for
 
 
@@ -123,7 +124,7 @@ class Sink:
             page = _decode(self, self._ask("GET", _address(path, query)), dict[str, msgspec.Raw])
             yield msgspec.json.decode(page.get(member, b"[]"), type=list[msgspec.Raw])
             following = msgspec.json.decode(page.get("next", b"null"))
-            if following is None:
+            if following is None or following == query.get(cursor):  # or it would be asked for ever
                 return
             query[cursor] = following
 
@@ -152,7 +153,10 @@ class Sink:
     ) -> tuple[http.client.HTTPResponse, bytes]:
         self._connection.request(method, self._prefix + path, body, headers)
         answer = self._connection.getresponse()
-        return answer, answer.read()
+        content = answer.read(LONGEST + 1)
+        if len(content) > LONGEST:
+            raise EventSinkError(f"{self.where} answers with more than {LONGEST >> 20} MB: is it an event sink?")
+        return answer, content
 
     def _unreachable(self, error: Exception) -> Unreachable:
         if isinstance(error, TimeoutError):

@@ -15,6 +15,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 IN_BUFFERS = 64 << 10  # bytes that a client gets rid of though nobody reads them
 PATIENCE = 10.0  # seconds
+MOST_PARTS = 2000  # in which it comes: one that drips by the byte costs more than it is worth
 
 
 def read_on(scope: dict[str, Any], receive: Receive, send: Send, most: int) -> tuple[Receive, Send]:
@@ -59,5 +60,7 @@ class _Rest:
         await self._send(message)
 
     async def _throw_away(self) -> None:
-        while self._more and self._left > 0:
+        parts = 0
+        while self._more and self._left > 0 and parts < MOST_PARTS:
             self._left -= len((await self.receive()).get("body", b""))
+            parts += 1

@@ -195,6 +195,10 @@ class Keeper:
             if attempt % 60 == 0:
                 _log.error("keeper.not_filed", reason=str(error))
             return False
+        except Exception:  # noqa: BLE001 - a record of somebody else: said, and no reason to count nothing any more
+            if len(records) > 1:
+                return all([await self._filed_at([record], attempt) for record in records])
+            _log.exception("keeper.record_dropped", worker=getattr(records[0], "worker", None))
         return True
 
     async def _file(self, records: Sequence[Record | Entered]) -> None:
@@ -215,7 +219,7 @@ class Keeper:
 
         try:
             await self._change(write)
-        except ExchangeUnavailable:
+        except BaseException:
             self._last = last
             for record, settlements in fresh:
                 for key in (record.id, *(settlement.key for settlement in settlements)):

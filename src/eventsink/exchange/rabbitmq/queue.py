@@ -19,7 +19,7 @@ from eventsink.exchange.rabbitmq.wire import APP, OURS, Broken, Parcel, is_littl
 
 __all__ = ["InHand", "RabbitQueue"]
 
-FIRST_PREFETCH = 200  # messages
+FIRST_PREFETCH = 20  # messages, before it is seen how large they are
 MOST_PREFETCH = 2000  # of a quorum queue in RabbitMQ 4
 LEAST_PREFETCH = 20
 AHEAD = 24 << 20  # bytes of messages to hold ahead at most

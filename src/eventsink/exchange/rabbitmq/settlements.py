@@ -9,9 +9,10 @@ import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from eventsink.amqp import Message, MessageService
 from eventsink.errors import BrokerUnavailable, Unroutable
@@ -19,6 +20,7 @@ from eventsink.errors import BrokerUnavailable, Unroutable
 __all__ = ["SETTLEMENTS", "Letter", "Record", "Settlement", "Settlements"]
 
 SETTLEMENTS = "events.settlements"
+Count = Annotated[int, Meta(ge=0, le=2**53)]  # which the file holds, and whoever may publish may claim
 OWED = 10_000  # records that are kept back at most while the broker takes none
 
 
@@ -30,7 +32,7 @@ class Letter(msgspec.Struct, frozen=True, array_like=True):
     """
 
     reason: str
-    attempts: int
+    attempts: Count
     first_seen: datetime
     last_seen: datetime
     traceback: str | None
@@ -57,7 +59,7 @@ class Settlement(msgspec.Struct, frozen=True, array_like=True):
     key: str
     kind: str
     alone: bool
-    events: int
+    events: Count
     letters: list[Letter] = []
     surely: bool = True
     foreign: bool = False
@@ -89,9 +91,9 @@ class Entered(msgspec.Struct, frozen=True, array_like=True, tag="entered"):
     """
 
     door: str
-    events: dict[str, tuple[int, int]]
+    events: dict[str, tuple[Count, Count]]
     spool: str = ""
-    spooled: int = 0
+    spooled: Count = 0
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -128,7 +128,7 @@ def unpack(delivery: Delivery, source: str) -> Parcel:
             events = decode_lines(_raws.decode(body) if properties.content_type == BATCH else [body])
         except (MalformedBody, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # not ours, or a later form
             events = []
-        if events and all(map(_was_stamped, events)):
+        if 0 < len(events) <= MOST_EVENTS and all(map(_was_stamped, events)):
             return Parcel(events)
     try:
         return _read(delivery, source)
