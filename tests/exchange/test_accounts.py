@@ -116,6 +116,57 @@ def test_types_that_strangers_make_up_are_counted_together(
     file.close()
 
 
+def test_types_that_are_counted_together_hide_none_that_are_not(
+    file: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts_file, "MOST_KINDS", 0)
+    accounts_file.enrol(file, "store", [], fresh=True)
+    accounts_file.enter(file, Entered("door", {"lab.run": (0, 5), KIND: (0, 7)}))
+    assert _left(file) == {"store": 7}
+    file.close()
+
+
+def test_what_a_door_tells_of_its_spool_takes_the_place_of_what_it_told(file: sqlite3.Connection) -> None:
+    for spooled in (5, 3):
+        accounts_file.enter(file, Entered("door", {}, "spool-1", spooled))
+        accounts_file.enter(file, Entered("another", {}, "spool-2", 9))
+        assert [(spool, events) for spool, events, _ in accounts_file.spools(file)] == [
+            ("spool-1", spooled),
+            ("spool-2", 9),
+        ]
+    accounts_file.enter(file, Entered("door", {}, "spool-1", 0))
+    accounts_file.enter(file, Entered("nobody", {KIND: (0, 1)}))
+    found = accounts_file.spools(file)
+    assert [(spool, events) for spool, events, _ in found] == [("spool-2", 9)]
+    assert found[0][2].tzinfo is not None
+    file.close()
+
+
+def test_a_type_that_is_new_to_a_known_door_is_no_reason_to_begin_again(file: sqlite3.Connection) -> None:
+    accounts_file.enrol(file, "store", [], fresh=True)
+    accounts_file.enter(file, Entered("door", {KIND: (0, 10)}))
+    accounts_file.enter(file, Entered("door", {LOGIN: (0, 4), KIND: (10, 12)}))
+    assert accounts_file.books(file)["store"].begun
+    assert _left(file) == {"store": 16}
+    accounts_file.enter(file, Entered("door", {LOGIN: (5, 6)}))  # one of them was told elsewhere
+    assert not accounts_file.books(file)["store"].begun
+    file.close()
+
+
+def test_a_worker_that_comes_to_want_more_owes_nothing_of_what_was_before(file: sqlite3.Connection) -> None:
+    accounts_file.enrol(file, "store", [], fresh=True)
+    accounts_file.enrol(file, "some", ["users.*"], fresh=True)
+    accounts_file.enter(file, Entered("door", {KIND: (0, 100), LOGIN: (0, 10)}))
+    _file(file, "some", _settled("1", 10, kind=LOGIN), _settled("2", 30), types=["users.*"])  # it wanted those before
+    accounts_file.enrol(file, "some", None)
+    assert accounts_file.books(file)["some"].types == ["users.*"], "who says nothing of them changes nothing"
+    accounts_file.enrol(file, "some", [])
+    assert _left(file)["some"] == 0
+    accounts_file.enter(file, Entered("door", {KIND: (100, 103), LOGIN: (10, 12)}))
+    assert _left(file)["some"] == 5
+    file.close()
+
+
 async def test_a_front_door_remembers_no_more_types_than_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entries, "MOST", 3)
     told: list[Entered] = []
