@@ -13,7 +13,7 @@ __all__ = ["ATTEMPTS", "calm_collector", "heart", "is_bounded"]
 STALL = 0.1  # seconds that nobody else may stand still
 TIMES = 5.0  # as much CPU time, for four times as many bytes
 NOISE = 0.1  # seconds of it that are none of the body's
-ATTEMPTS = 3  # others use this machine as well
+ATTEMPTS = 5  # others use this machine as well
 BEAT = 0.002
 
 
