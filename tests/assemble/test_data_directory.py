@@ -193,11 +193,32 @@ def test_what_is_found_in_a_folder_of_another_user_is_refused_unless_it_is_named
 
 @needs_root
 def test_what_belongs_to_others_is_left_and_said(data: Path) -> None:
-    belongs_to(MALLORY, data / "keys.db", 0o644)
+    belongs_to(MALLORY, data / "exchange.db", 0o644)
     said = said_by_prepare(of(data))
-    assert open_ones(data) == ["keys.db"]
-    assert said["data.open_to_others"]["paths"] == str(data / "keys.db")
-    assert said["data.open_to_others"]["remedy"].startswith(f"As root: chown 0 {data / 'keys.db'} && chmod 600")
+    assert open_ones(data) == ["exchange.db"]
+    assert said["data.open_to_others"]["paths"] == str(data / "exchange.db")
+    assert said["data.open_to_others"]["remedy"].startswith(f"As root: chown 0 {data / 'exchange.db'} && chmod 600")
+
+
+@needs_root
+@pytest.mark.parametrize("kind", ["file", "link", "dangling link"])
+def test_keys_and_links_that_somebody_else_has_put_there_are_not_used(data: Path, tmp_path: Path, kind: str) -> None:
+    prepare(of(data))
+    data.chmod(0o777)
+    planted = data / ("exchange.db" if kind == "dangling link" else "keys.db")
+    planted.unlink()
+    if kind == "file":
+        planted.touch()
+    else:
+        planted.symlink_to(tmp_path / "theirs.db")
+        if kind == "link":
+            (tmp_path / "theirs.db").touch()
+    belongs_to(MALLORY, planted, 0o600)
+    with pytest.raises(SettingsError, match="take it away"):
+        prepare(of(data))
+    planted.unlink()
+    prepare(of(data))
+    assert open_ones(data) == []
 
 
 @needs_root

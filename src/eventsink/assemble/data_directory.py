@@ -77,7 +77,7 @@ def prepare(settings: Settings) -> None:
 
     Raises:
         NotTrusted: nobody named the directory, and it is another user's, or others can write to it.
-        SettingsError: it cannot be made, or is a folder that all users share.
+        SettingsError: it cannot be made, is a folder that all users share, or holds what somebody else has planted.
     """
     directory, naming = settings.directory, f"--data {settings.directory}"
     check_found(directory, naming=naming)  # before: a folder of somebody else's gets nothing of ours
@@ -95,6 +95,7 @@ def prepare(settings: Settings) -> None:
     if status.st_uid not in {os.geteuid(), 0}:
         advice = f"run it as {owner(status)}, or: chown -R {os.geteuid()} {directory}"
         _log.warning("data.of_another_user", path=str(directory), owner=owner(status), remedy=advice)
+    _refuse_planted(settings)
     _make_private(settings)
 
 
@@ -114,6 +115,20 @@ def _make_private(settings: Settings) -> None:
         _log.warning("data.made_private", count=len(mended), paths=_some(mended))
     if left:
         _log.warning("data.open_to_others", count=len(left), paths=_some(left), remedy=left[0].remedy)
+
+
+def _refuse_planted(settings: Settings) -> None:
+    """Use no link, and no keys, that somebody else has put there, who may do so while a directory is open to him."""
+    for place in _places(settings):
+        with contextlib.suppress(OSError):  # it is not there yet
+            trusted = {os.geteuid(), 0, place.folder.stat().st_uid}
+            for path, found in _entries(place.folder):
+                matters = stat.S_ISLNK(found.st_mode) or path.name.startswith("keys.")
+                if matters and place.names.fullmatch(path.name) and found.st_uid not in trusted:
+                    raise SettingsError(
+                        f"{path} belongs to {owner(found)}, and not to whoever has the data directory: take it away, or"
+                        f" give it to yourself if you trust it (chown -h {os.geteuid()} {path})."
+                    )
 
 
 def _places(settings: Settings) -> Iterator[_Place]:
