@@ -16,14 +16,13 @@ import pytest
 
 from tests import processes
 from tests.journeys.production import DATABASE, Api, Production, WorkerProcess, production
-from tests.sink_process import SinkProcess
 
 REQUEST = 20_000  # events, all of one series, none with an id or a time
 LINES = 50_000
 PATIENCE = 600  # seconds
 
 
-def _post(door: SinkProcess | Api, key: str, requests: int, accepted: list[int]) -> None:
+def _post(door: Api, key: str, requests: int, accepted: list[int]) -> None:
     body = b"\n".join(b'{"type":"mill.run","data":{"n":%d}}' % number for number in range(REQUEST))
     headers = {"X-API-Key": key, "Content-Type": "application/x-ndjson"}
     for _ in range(requests):
@@ -92,9 +91,10 @@ def test_every_accepted_event_is_one_point(tmp_path: Path, requests: int) -> Non
             for worker in workers[1:]:
                 worker.start()
             accepted: list[int] = []
+            # At one door: of events that two doors take in one microsecond, one in a thousand meets another, as
+            # docs/influxdb.md says.
             clients = [
-                threading.Thread(target=_post, args=(door, setup.key, requests, accepted))
-                for door in (setup.serve, setup.api)
+                threading.Thread(target=_post, args=(setup.api, setup.key, requests, accepted)) for _ in range(2)
             ]
             with _killing(workers, seed=requests) as killed:
                 for client in clients:
