@@ -200,6 +200,7 @@ async def test_statuses_become_events_with_the_times_between_their_arrivals(
     job = _job()
     await opened.submit(job, "alice")
     await asyncio.sleep(0.2)
+    await _until_consumed(broker)
     _reply(broker, _status(job.id, "start", "Started processing."))
     await sink.wait_for("queued", "working")
     await asyncio.sleep(0.3)
@@ -280,6 +281,7 @@ async def test_a_status_that_comes_again_is_one_event(open_extractors: Open, bro
     await sink.wait_for("queued")
     kept = opened._forward
     opened._forward = _fails  # type: ignore[method-assign,assignment]
+    await _until_consumed(broker)
     _reply(broker, _status(job.id, "start"), _status(job.id, "processing"), _status(job.id, "done"))
     async with asyncio.timeout(10):
         while (found := await opened.job(job.id)) is None or found.state != "done":
@@ -303,6 +305,7 @@ async def test_events_wait_for_an_exchange_that_takes_none(open_extractors: Open
     sink.failing = True
     job = _job()
     await opened.submit(job)
+    await _until_consumed(broker)
     _reply(broker, _status(job.id, "start"))
     await asyncio.sleep(0.5)
     assert sink.events == []
@@ -321,6 +324,7 @@ async def test_a_process_that_ends_before_it_says_what_it_sent_says_it_later(
     await opened.close()
     again = await open_extractors()
     assert sink.events == []
+    await _until_consumed(broker)
     _reply(broker, _status(job.id, "start"))
     events = await sink.wait_for("queued", "working")
     assert events[0].user == "alice" and events[0].time < events[1].time
