@@ -46,6 +46,8 @@ def test_each_form_of_the_table_hides_its_example(form: Any) -> None:
         ("PASSWORD='it''s hush' y", "PASSWORD='…' y"),
         ("token: “hush hush” y", "token: “…” y"),
         ('"tokens": ["hush", "hush"], "n": 1', '"tokens": …], "n": 1'),
+        ('[{"key": "token", "value": "hush"}, {"n": 1}]', '[{"key": "…", "value": "…"}, {"n": 1}]'),
+        ("glrt-hushhushhushhush sk-proj-hushhushhushhush", "glrt-… sk-…"),
         ("bad key: token: 'hush hush' y", "bad key: … '…' y"),
         ("amqp://u:hu/sh@hush@host/v", "amqp://…@host/v"),
         ("amqp://u:hush@a,b,c/v", "amqp://…@a,b,c/v"),
@@ -218,7 +220,7 @@ UNSEEN = (0x00, 0x1F), (0x7F, 0x9F), (0x200B, 0x200F), (0x2028, 0x202E), (0x2060
     "unseen",
     [
         *(chr(code) for first, last in UNSEEN for code in range(first, last + 1)),
-        *"\u00ad\u061c\ufeff\U000e0041",
+        *"\u00ad\u061c\ufeff\U000e0041\u115f\u1160\u2800\u3164\uffa0",
     ],
     ids=lambda letter: f"U+{ord(letter):04X}",
 )

@@ -23,7 +23,7 @@ _LONG = "key|token|secret|password|passwd|passphrase|pwd|authorization|signature
 _SHORT = "sig|pass|auth|jwt|pw|otp"
 _NAME = rf"(?:(?i:{_LONG})|(?<![A-Za-z])(?i:{_SHORT})|(?<=[a-z])(?:Sig|Pass|Auth|Jwt))(?:s|\d{{1,3}})?"
 # Of a setting, what is called so in part; and an address other than `url`, which of a webhook is a secret as a whole.
-_PART_OF_NAME = re.compile(rf"{_NAME}(?![a-z])|(?i:{_LONG})|(?i:.url|^urls)")
+_PART_OF_NAME = re.compile(rf"{_NAME}(?![a-z])|(?i:{_LONG})|(?i:.url|^urls|webhook)")
 
 # JSON within JSON has its quotes escaped, a page of HTML and an address have them in their own ways.
 _QUOTE = r"(?:\\{0,8}[\"'`]|\\{1,8}u002[27]|&(?:quot|apos|\#0?3[49]|\#x2[27]);|%2[27])"
@@ -129,11 +129,13 @@ def visible(text: str) -> str:
     That is what commands a terminal (C0, C1), turns the direction of writing or breaks lines, and what has no width:
     all that Unicode has in the categories C, Zl and Zp. Blanks of other widths become plain ones.
     """
+    text = _EMPTY.sub("�", text)
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else " " if letter in _BLANKS else "�" for letter in text)
 
 
+_EMPTY = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")  # letters by their category, and nothing to see
 _BLANKS = frozenset(
     "\t\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 )
@@ -278,6 +280,21 @@ FORMS = (
         ),
     ),
     Form(
+        "value beside a name",  # as headers and variables are listed
+        '{"name": "X-API-Key", "value": "hush hush"}',
+        _pattern(
+            rf"(?s)[\"'](?:name|key|header|field)[\"']\s*+:\s*+[\"'][\w.-]{{0,64}}?{_NAME}[\w.-]*+[\"']\s*+,\s*+[\"']"
+            r"(?:value|content)[\"']\s*+:\s*+(?P<quote>[\"'])(?P<secret>(?:\\.|(?!(?P=quote)).)*+)"
+        ),
+    ),
+    Form(
+        "option in a list",
+        "['curl', '--api-key', 'hush', 'x']",
+        _pattern(
+            rf"(?s)[\"']--?[\w-]{{0,64}}?{_NAME}[\"']\s*+,\s*+(?P<quote>[\"'])(?P<secret>(?:\\.|(?!(?P=quote)).)*+)(?P=quote)"
+        ),
+    ),
+    Form(
         "option of a command",
         "curl --api-key hush",
         _pattern(rf"(?<![\w-])--[\w-]*?{_NAME}[ \t]++(?P<secret>(?!-|(?:and|or)[ ]){_WORD})"),
@@ -292,7 +309,8 @@ FORMS = (
         "token that its beginning tells",  # as GitHub, GitLab, Slack, Stripe, Google and InfluxDB 3 make them
         "ghp_hushhushhushhush",
         _pattern(
-            r"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk_live_|AIza|apiv3_)(?P<secret>[\w-]{16,}+)"
+            r"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|gl[a-z]{2,5}-|xox[abeoprs]-|sk[-_]|[rw]k_live_|hf_|npm_|pypi-|dckr_pat_"
+            r"|AIza|ya29\.|apiv3_|SG\.)(?P<secret>[\w-]{16,}+)"
         ),
     ),
     Form(
