@@ -12,7 +12,7 @@ import nanoarrow  # type: ignore[import-untyped]
 from eventsink.catalogue import MOST_INTEGER
 from eventsink.event import EPOCH, Event
 
-__all__ = ["Chunk", "chunks", "id_column", "registered"]
+__all__ = ["Chunk", "chunks", "id_columns", "registered"]
 
 MOST_EVENTS = 5_000
 MOST_BYTES = 8 << 20  # of text; DuckDB holds a chunk whole, and may use no more than its share of memory
@@ -57,9 +57,9 @@ def chunks(events: Iterable[Event], seq: int) -> Iterator[Chunk]:
         yield _chunk(part, texts, seq)
 
 
-def id_column(ids: Sequence[str]) -> dict[str, Any]:
-    """Ids alone."""
-    return {"id": _texts(ids)}
+def id_columns(events: Sequence[Event]) -> dict[str, Any]:
+    """Ids and sources alone."""
+    return {"id": _texts([event.id for event in events]), "source": _texts([event.source for event in events])}
 
 
 @contextmanager

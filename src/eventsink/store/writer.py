@@ -10,7 +10,7 @@ import structlog
 
 from eventsink.errors import StoreUnavailable
 from eventsink.event import Event
-from eventsink.store.batch import Chunk, chunks, id_column, registered
+from eventsink.store.batch import Chunk, chunks, id_columns, registered
 from eventsink.store.month_names import month_before, month_of, this_month
 from eventsink.store.months import MOST_DIRTY, Months
 from eventsink.store.open_files import on_month
@@ -136,16 +136,17 @@ class Writer:
         return [event for event in events if (event.source, event.id) not in known] if known else events
 
     def _known(self, month: str, events: Sequence[Event]) -> set[tuple[str, str]]:
-        ordered: list[str] = []
-        others: list[str] = []  # apart, because one of them among the ordered makes DuckDB look everywhere
+        ordered: list[Event] = []
+        others: list[Event] = []  # apart, because one of them among the ordered makes DuckDB look everywhere
         for event in events:
-            (ordered if _begins_with_time(event.id) else others).append(event.id)
-        suspects = [row[0] for ids in (ordered, others) if ids for row in self._among(month, "suspects", ids)]
+            (ordered if _begins_with_time(event.id) else others).append(event)
+        found = {row[0] for part in (ordered, others) if part for row in self._among(month, "suspects", part)}
+        suspects = [event for event in events if event.id in found] if found else []
         return {(source, event_id) for source, event_id in self._among(month, "known", suspects)} if suspects else set()
 
-    def _among(self, month: str, name: str, ids: Sequence[str]) -> list[tuple[str, ...]]:
+    def _among(self, month: str, name: str, events: Sequence[Event]) -> list[tuple[str, ...]]:
         connection = self.months.files.writer
-        with registered(connection, batch=id_column(ids)):
+        with registered(connection, batch=id_columns(events)):
             return connection.execute(on_month(month, name)).fetchall()
 
     def _insert(self, month: str, events: Sequence[Event]) -> None:
