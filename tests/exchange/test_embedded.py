@@ -375,3 +375,39 @@ async def test_a_batch_ends_after_some_megabytes_and_nothing_is_left_out(tmp_pat
     assert again == events
     assert (await exchange.accounts())["one"].waiting == 0
     await exchange.close()
+
+
+async def test_a_queue_that_nobody_takes_from_leaves_half_of_the_space_to_the_others(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    await exchange.queue("gone")
+    await exchange.queue("store")
+    await exchange.close()
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db", most_bytes=400_000)  # `gone` is in no settings now
+    store = await exchange.queue("store")
+    published = 0
+    for _ in range(40):  # three times as much as there is room for
+        await exchange.publish(sample_events(100))
+        published += 100
+        assert len(await drain(store)) == 100
+        assert exchange.file.bytes <= 400_000
+    accounts = await exchange.accounts()
+    gone = accounts["gone"]
+    assert gone.missing > 1000 and gone.missing_since and gone.accepted == published == gone.waiting + gone.missing
+    assert accounts["store"].delivered == published
+    await exchange.close()
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db", most_bytes=400_000)
+    assert len(await drain(await exchange.queue("gone"))) == gone.waiting, (
+        "what is left is delivered to one that comes back"
+    )
+    await exchange.close()
+
+
+async def test_a_queue_in_use_is_never_let_go(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db", most_bytes=100_000)
+    await exchange.queue("slow")
+    await exchange.queue("store")
+    with pytest.raises(ExchangeFull):
+        for _ in range(40):
+            await exchange.publish(sample_events(100))
+    assert (await exchange.accounts())["slow"].missing == 0
+    await exchange.close()

@@ -90,6 +90,13 @@ def _lines(found: dict[str, Any]) -> list[Text]:
     lines = [f"Spool   {events(spool['events'])}, {size(spool['bytes'])}"]
     if store:
         lines.append(f"Store   {events(store['events'])}, {size(store['bytes'])}")
+    for monitor in found.get("monitors", ()):
+        kept = f", {events(monitor['waiting'])} wait on its disk" if monitor["waiting"] else ""
+        region = f" in {plain(monitor['region'])}" if monitor["region"] not in {"", monitor["name"]} else ""
+        checks = f"{count(monitor['checks'])} check{'' if monitor['checks'] == 1 else 's'}"
+        lines.append(
+            f"Monitor {plain(monitor['name'])}{region}: {checks}{kept}, heard {clock(monitor['last_heard'])} UTC"
+        )
     lines.append(f"Sink    version {found['version']}, up since {clock(found['started'])} UTC")
     return [Text(line) for line in lines]
 
@@ -120,7 +127,7 @@ def _concerns_of(name: str, account: Mapping[str, Any]) -> list[str]:
     state = plain(account.get("state", ""))
     if dead:
         needs.append(f"{name} could not deliver {events(dead)}: see `eventsink dead list --worker {name}`.")
-    if since := account.get("missing_since"):
+    if (since := account.get("missing_since")) and account.get("configured", True):
         needs.append(
             f"{name} misses {events(account['missing'])}: accepted, and nowhere since {clock(since)} UTC."
             " Somebody purged or deleted its queue, or the disk is damaged: see the log."
@@ -129,9 +136,10 @@ def _concerns_of(name: str, account: Mapping[str, Any]) -> list[str]:
     if (pause := state.find("paused since")) >= 0:
         needs.append(f"{name} is {state[pause:]} Its events wait, and are delivered when that is mended.")
     elif not account.get("configured", True) and account["waiting"]:
+        gone = f", and {events(account['missing'])} were let go to keep room for others" if account["missing"] else ""
         needs.append(
-            f"{name} is in no settings, and {events(account['waiting'])} wait for it: `eventsink workers forget {name}`"
-            " throws them away."
+            f"{name} is in no settings, and {events(account['waiting'])} wait for it{gone}:"
+            f" `eventsink workers forget {name}` throws them away."
         )
     elif account["waiting"] and account["lag_seconds"] > LATE:
         why = "no process runs it" if state.startswith("not running") else "it does not keep up"

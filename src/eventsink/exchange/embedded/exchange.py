@@ -1,11 +1,13 @@
 """The exchange inside one process: a SQLite log, durable at every answer, with a cursor for every queue."""
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from eventsink.errors import ExchangeFull, WorkerInUse
 from eventsink.event import Event, decode, encode
@@ -15,6 +17,8 @@ from eventsink.exchange.embedded.log_file import LogFile
 from eventsink.exchange.embedded.queue import EmbeddedQueue
 
 __all__ = ["EmbeddedExchange"]
+
+_log = structlog.get_logger(__name__)
 
 
 class EmbeddedExchange:
@@ -30,6 +34,8 @@ class EmbeddedExchange:
         self.file = file
         self.most_bytes = most_bytes
         self._queues = queues
+        self._look_at = most_bytes // 2  # bytes at which what waits for nobody is looked at
+        self._letting_go = asyncio.Lock()
 
     @classmethod
     async def open(cls, path: Path, most_bytes: int = 10 << 30) -> "EmbeddedExchange":
@@ -50,6 +56,8 @@ class EmbeddedExchange:
             ExchangeUnavailable: the disk does not take them.
         """
         lines = b"\n".join([encode(event) for event in events])
+        if self.file.bytes + len(lines) >= self._look_at:
+            await self._let_go_of_unused()
         self._check_size(len(lines))
         if events:
             await self.file.append(lines, len(events))
@@ -70,6 +78,21 @@ class EmbeddedExchange:
                 f"{self.file.bytes} bytes of events wait, and {self.most_bytes} may (exchange.max_bytes):"
                 " see which worker does not keep up with `eventsink status`."
             )
+
+    async def _let_go_of_unused(self) -> None:
+        """Keep half of the space for queues that are in use: of others, the oldest events go, and are missing there."""
+        async with self._letting_go:
+            if self.file.bytes < self._look_at or not self._queues:
+                return
+            names = await self.file.read(lambda c: sqlite_log.unused(c, [*self._queues]))
+            if names:
+                first = await self.file.read(lambda c: sqlite_log.newest(c, self.most_bytes // 2))
+                passed = await self.file.change(lambda c: sqlite_log.let_go(c, names, first))
+                if passed:
+                    remedy = f"`eventsink workers forget {names[0]}`, or put it into the settings again."
+                    _log.error("exchange.unused_let_go", workers=names, events=passed, remedy=remedy)
+                    await self.file.tidied()
+            self._look_at = max(self.file.bytes + self.most_bytes // 16, self.most_bytes // 2)
 
     async def queue(self, name: str, types: Sequence[str] = ()) -> EmbeddedQueue:
         """The queue of a worker; a new one gets what is published from now on, of whatever type."""

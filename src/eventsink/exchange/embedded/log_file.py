@@ -131,6 +131,12 @@ class LogFile:
         if self._tidying is None or self._tidying.done():
             self._tidying = asyncio.create_task(self._tidy(), name="exchange-tidy")
 
+    async def tidied(self) -> None:
+        """Remove what every queue is past, and wait until that is done."""
+        self.tidy()
+        if self._tidying:
+            await self._tidying
+
     async def _tidy(self) -> None:
         freed = sqlite_log.PURGED
         while freed >= sqlite_log.PURGED:

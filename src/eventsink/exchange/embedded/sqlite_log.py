@@ -192,6 +192,38 @@ def purge(connection: sqlite3.Connection, most: int = PURGED) -> int:
     return int(freed)
 
 
+def unused(connection: sqlite3.Connection, in_use: Sequence[str]) -> list[str]:
+    """Queues that nobody takes from now and that have something waiting in the log."""
+    end = head(connection)
+    found = connection.execute("SELECT name FROM queues WHERE cursor < ?", (end,)).fetchall()
+    return [name for (name,) in found if name not in in_use]
+
+
+def newest(connection: sqlite3.Connection, most: int) -> int:
+    """The number of the first event of those that make up at most so many bytes at the end of the log."""
+    first = head(connection)
+    for row, size in connection.execute("SELECT first, length(lines) FROM log ORDER BY first DESC"):
+        most -= size
+        if most < 0:
+            break
+        first = row
+    return int(first)
+
+
+def let_go(connection: sqlite3.Connection, names: Sequence[str], first: int) -> int:
+    """Move queues forward to an event, and count what they pass over as missing. Returns how many events that is."""
+    passed = 0
+    now = datetime.now(UTC).isoformat()
+    for name in names:
+        found = connection.execute("SELECT cursor FROM queues WHERE name = ? AND cursor < ?", (name, first)).fetchone()
+        if found is not None:
+            lost = first - found[0]
+            connection.execute("UPDATE queues SET cursor = ?, lost = lost + ? WHERE name = ?", (first, lost, name))
+            connection.execute("INSERT OR REPLACE INTO missing VALUES (?, ?)", (name, now))
+            passed += lost
+    return passed
+
+
 def forget(connection: sqlite3.Connection, name: str) -> int:
     """Remove a queue, what waits in it and its dead letters. Returns how many events waited.
 
