@@ -889,6 +889,14 @@ async def test_what_workers_elsewhere_do_is_seen_and_gone_when_they_are(
     _check(await keeper.accounts())
 
 
+async def test_a_worker_of_another_version_is_named(open_exchange: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = await open_exchange()
+    monkeypatch.setattr("eventsink.exchange.rabbitmq.exchange.__version__", "0.0.9")
+    older = await open_exchange(keeper=False)
+    await older.queue("influxdb")
+    await _until(lambda: any("influxdb runs version 0.0.9" in concern for concern in keeper.concerns()))
+
+
 async def test_two_processes_of_one_worker_are_told_apart(open_exchange: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeats, "EVERY", 0.05)
     keeper = await open_exchange()

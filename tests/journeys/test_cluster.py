@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from eventsink.amqp import Address
 from eventsink.errors import ExchangeUnavailable
 from eventsink.event import Event
 from eventsink.exchange.contract import Batch, Queue
-from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions
+from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, layout
 from eventsink.exchange.spooled import SpooledExchange, open_spool
 from eventsink.testing import sample_events
 from tests.servers.rabbitmq import RabbitMQ
@@ -135,3 +135,50 @@ async def _lose_the_leader(cluster: list[RabbitMQ], exchange: SpooledExchange) -
         assert account.accepted == account.delivered + account.waiting + account.dead + account.missing
         assert set(load.delivered[name]) >= set(load.accepted), load.missing()
         assert account.delivered == len(load.delivered[name]), "each is counted once"
+
+
+async def test_a_queue_without_a_majority_keeps_nothing_from_the_others(
+    cluster: list[RabbitMQ], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "EVERY", 1.0)
+    monkeypatch.setattr(layout, "UNBOUND_AFTER", 3.0)
+    hosts = ",".join(f"127.0.0.1:{node.port}" for node in cluster[:2])
+    options = RabbitOptions(destinations={"one": [], "two": []}, folder=tmp_path)
+    rabbit = await RabbitExchange.open(Address.parse(f"amqp://guest:guest@{hosts}/"), options, tmp_path / "accounts.db")
+    exchange = SpooledExchange(rabbit, open_spool(tmp_path / "spool.db"))
+    try:
+        await _lose_the_majority(cluster, exchange, rabbit)
+    finally:
+        async with asyncio.timeout(60):
+            await exchange.close()
+    assert not [*tmp_path.glob("aside-*")], "nothing is left of what was kept"
+
+
+async def _lose_the_majority(cluster: list[RabbitMQ], exchange: SpooledExchange, rabbit: RabbitExchange) -> None:
+    load = _Load(exchange, [await exchange.queue("one"), await exchange.queue("two")])
+    await asyncio.sleep(LOAD_SECONDS)
+    await asyncio.to_thread(cluster[0].shrink, "events.two")
+    cluster[2].kill()  # one of the two nodes that events.two has now; the others have two of three left
+    await _until(lambda: "events.two has not answered" in " ".join(rabbit.concerns()), "the queue is named")
+    accepted = set(load.accepted)
+    await _until(lambda: accepted <= load.delivered["one"].keys(), "what is accepted reaches the other queue")
+    await _until(lambda: not exchange.away, "nothing waits in the spool any more")
+    before = len(load.accepted)
+    await asyncio.sleep(LOAD_SECONDS)
+    assert len(load.accepted) > before + 100, "the front door goes on"
+    account = (await exchange.accounts())["two"]
+    assert account.waiting and not account.missing, account
+    await asyncio.to_thread(cluster[2].start)
+    await load.stop_publishing()
+    await load.finish()
+    await _until(lambda: not rabbit.concerns(), "all is said to be well again")
+    for name, account in (await exchange.accounts()).items():
+        assert set(load.delivered[name]) >= set(load.accepted), load.missing()
+        assert account.delivered == account.accepted == len(load.delivered[name]), "each is counted once"
+
+
+async def _until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, what
+        await asyncio.sleep(0.1)

@@ -105,7 +105,14 @@ class RabbitMQ(Server):
 
     def control(self, *arguments: str) -> str:
         """Run rabbitmqctl on this node."""
-        command = [required("rabbitmqctl", "rabbitmq-server"), "--quiet", *arguments]
+        return self._run("rabbitmqctl", *arguments)
+
+    def shrink(self, queue: str) -> None:
+        """Have a quorum queue no copy on this node any more."""
+        self._run("rabbitmq-queues", "delete_member", queue, self.node)
+
+    def _run(self, program: str, *arguments: str) -> str:
+        command = [required(program, "rabbitmq-server"), "--quiet", *arguments]
         environment = {**os.environ, **self._environment()}
         done = processes.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"

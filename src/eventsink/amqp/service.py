@@ -228,6 +228,25 @@ class MessageService:
         await channel.call("queue_delete", queue)  # quorum queues know no `if_unused`
         channel.close()
 
+    async def exists(self, exchange: str) -> bool:
+        """Whether there is an exchange of this name.
+
+        Raises:
+            BrokerUnavailable: the broker does not answer.
+        """
+        return await topology.exists(self._consuming, exchange)
+
+    async def delete_exchange(self, exchange: str) -> None:
+        """Delete an exchange, if it is there.
+
+        Raises:
+            BrokerRefuses: it is not ours to delete.
+            BrokerUnavailable: the broker does not answer.
+        """
+        channel = await self._consuming.channel()
+        await channel.call("exchange_delete", exchange)
+        channel.close()
+
     async def bindings(self, queue: str) -> list[Binding]:
         """What goes to a queue, as the management API says.
 

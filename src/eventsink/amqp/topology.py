@@ -83,7 +83,7 @@ async def declare(
     for exchange in exchanges:
         await _declare_exchange(connection, exchange)
     made = [queue.name for queue in queues if await _declare_queue(connection, queue)]
-    if not bindings:
+    if not bindings and not unwanted:
         return made
     channel = await connection.channel()
     for binding in bindings:

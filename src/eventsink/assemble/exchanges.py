@@ -70,6 +70,8 @@ async def _open_rabbitmq(settings: Settings, *, keeper: bool, spool: bool) -> Op
         single=settings.exchange.format == "single",
         management=settings.exchange.management,
         destinations=_destinations(settings) if spool else {},
+        folder=settings.directory if spool else None,
+        most_bytes=settings.exchange.max_bytes,
     )
     file = open_spool(settings.spool_path) if spool else None
     try:

@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from eventsink import amqp
+from eventsink import __version__, amqp
 from eventsink.amqp import Address, Message, MessageService
+from eventsink.catalogue import matches
 from eventsink.errors import (
     BrokerRefuses,
     BrokerUnavailable,
@@ -28,6 +29,7 @@ from eventsink.event import Event
 from eventsink.exchange.contract import Account, DeadLetter, Spool
 from eventsink.exchange.rabbitmq.accounts import DEAD, Keeper
 from eventsink.exchange.rabbitmq.accounts_file import Book, Stored
+from eventsink.exchange.rabbitmq.aside import Aside
 from eventsink.exchange.rabbitmq.claim import claim
 from eventsink.exchange.rabbitmq.dead_queue import PREFIX
 from eventsink.exchange.rabbitmq.entries import Entries
@@ -60,6 +62,9 @@ class RabbitOptions(msgspec.Struct, frozen=True, kw_only=True):
         management: address of the management API; empty for port 15672 of the first node.
         destinations: the types that each wants, by its name, all if empty. Their queues are there before anything is
             accepted.
+        folder: where a process that publishes keeps what a queue without a majority should have; None for one that does
+            not publish.
+        most_bytes: of that, for each such queue.
     """
 
     name: str = "clowder.metrics"
@@ -67,6 +72,8 @@ class RabbitOptions(msgspec.Struct, frozen=True, kw_only=True):
     single: bool = False
     management: str = ""
     destinations: Mapping[str, Sequence[str]] = {}
+    folder: Path | None = None
+    most_bytes: int = 10 << 30
 
 
 class Depth(msgspec.Struct, frozen=True):
@@ -99,6 +106,10 @@ class RabbitExchange:
         self._keeper = keeper
         self._options = options
         self._layout = Layout(service, options.name, options.destinations)
+        self._aside: Aside | None = None
+        if options.folder:
+            self._aside = Aside(service, options.folder, self._layout.answers, options.most_bytes)
+            self._layout.mind(self._aside)
         self._settlements = Settlements(service, self._layout.declare)
         self._heartbeats = Heartbeats(service, listen=keeper is not None)
         self._heartbeats.tell(self._own_heartbeats)
@@ -182,7 +193,10 @@ class RabbitExchange:
             async with self._declaring:  # one after the other, so that what waited in order is published in order
                 if not self._layout.declared:
                     await self._layout.declare()
+            kept = self._aside.kept if self._aside else ()  # what is bound while this is under way gets it twice
             await self._service.publish_all([message for message, _ in packed])
+            for worker in kept:
+                await self._keep_aside(worker, [message for message, _ in packed])
         except Unroutable as error:
             self._layout.declared = False  # somebody may have deleted what was there at the last look
             returned = {id(message) for message in error.returned}
@@ -192,7 +206,7 @@ class RabbitExchange:
                 self._entries.count(taken)
             raise Unroutable(f"{error} No worker has made its queue yet.", returned=back) from error
         except BrokerUnavailable:
-            self._layout.declared = False  # it may be another broker that answers next
+            self._layout.suspect()  # one queue may be the reason; or it is another broker that answers next
             raise
         if counted:
             self._entries.count(events)
@@ -275,6 +289,7 @@ class RabbitExchange:
         return [
             *self._layout.concerns(),
             *([self._guard.concern] if self._guard.concern else []),
+            *dict.fromkeys(self._heartbeats.other_versions()),
             *(
                 f"The front door with the spool {spool} has kept {events} events in it since {told:%Y-%m-%d %H:%M:%S}"
                 " UTC, as far as it has told: see whether it runs, and what its log says."
@@ -358,6 +373,8 @@ class RabbitExchange:
         if consumers:
             raise WorkerInUse(f"{worker} runs: stop its process first, and take it out of the settings.")
         await self._layout.forget(worker)
+        if self._aside:
+            await self._aside.forget(worker)
         await self._service.delete_queue(PREFIX + worker)  # also if it is not there
         await keeper.forget(worker)
         self._given.pop(worker, None)
@@ -371,6 +388,8 @@ class RabbitExchange:
         for queue in self._queues.values():
             queue.end()
         await self._heartbeats.close()
+        if self._aside:
+            await self._aside.close()
         await self._entries.close()
         try:
             await self._settlements.settle_up()
@@ -381,6 +400,11 @@ class RabbitExchange:
         await self._service.close()
 
     # --- how ---------------------------------------------------------------------------------------------------------
+
+    async def _keep_aside(self, worker: str, messages: Sequence[Message]) -> None:
+        types = self._options.destinations.get(worker, ())
+        if self._aside:
+            await self._aside.keep(worker, [message for message in messages if matches(message.routing_key, types)])
 
     async def _known_workers(self) -> list[str]:
         return [*await self._need_keeper().books()]
@@ -519,7 +543,14 @@ class RabbitExchange:
             hand = queue.in_hand()
             state = states.get(name, "")
             heartbeats.append(
-                Heartbeat(worker=name, process=self._process, state=state, messages=hand.messages, oldest=hand.oldest)
+                Heartbeat(
+                    worker=name,
+                    process=self._process,
+                    state=state,
+                    messages=hand.messages,
+                    oldest=hand.oldest,
+                    version=__version__,
+                )
             )
         return heartbeats
 

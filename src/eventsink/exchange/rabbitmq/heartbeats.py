@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 import structlog
 
+from eventsink import __version__
 from eventsink.amqp import Consumer, Delivery, MessageService
 from eventsink.errors import BrokerUnavailable, Unroutable
 
@@ -27,6 +28,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         state: as its runner says it.
         messages: taken from the broker and not settled.
         oldest: when the first event of these was accepted.
+        version: of the event sink that the process runs.
     """
 
     worker: str
@@ -34,6 +36,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     messages: int
     oldest: datetime | None = None
+    version: str = ""
 
 
 class Heartbeats:
@@ -73,6 +76,16 @@ class Heartbeats:
             if who not in own and at >= since:
                 found.setdefault(heartbeat.worker, []).append(heartbeat)
         return found
+
+    def other_versions(self) -> list[str]:
+        """Which workers run another version than this process: a sentence for each."""
+        return [
+            f"A process of {worker} runs version {heartbeat.version or '(older)'}, and this one {__version__}: bring"
+            " all to the newer one, or what one writes the other may not read."
+            for worker, heartbeats in sorted(self.of_others().items())
+            for heartbeat in heartbeats
+            if heartbeat.version != __version__
+        ]
 
     async def fresh(self) -> None:
         """Wait until every other process that was heard lately has spoken again; one that is gone is not waited for."""

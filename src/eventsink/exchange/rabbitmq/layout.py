@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from eventsink import amqp
-from eventsink.amqp import Binding, MessageService
+from eventsink.amqp import Binding, Connection, MessageService
 from eventsink.catalogue import CATALOGUE
 from eventsink.errors import BrokerRefuses, BrokerUnavailable
 from eventsink.exchange.rabbitmq.accounts import DEAD
+from eventsink.exchange.rabbitmq.aside import Aside
 from eventsink.exchange.rabbitmq.claim import taken
 from eventsink.exchange.rabbitmq.dead_queue import PREFIX
 from eventsink.exchange.rabbitmq.heartbeats import HEARTBEATS
@@ -30,6 +31,9 @@ FLUSHED_AFTER = 1.0  # seconds
 # Made anew within milliseconds after it was deleted, a quorum queue inherits consumers to which it delivers nothing.
 CANCELLED_AFTER = 0.5  # seconds
 EVERY = 20.0  # seconds
+ANSWERS_WITHIN = 3.0  # seconds
+# A queue that takes nothing is unbound when every front door has had the time to see it, and keeps its messages aside.
+UNBOUND_AFTER = 2 * EVERY
 REMEMBERED = timedelta(days=1)
 
 _log = structlog.get_logger(__name__)
@@ -50,12 +54,50 @@ class Layout:
         self._destinations = dict(destinations)
         self._one = asyncio.Lock()
         self._known: set[str] = set()  # queues that were there at a look
+        self._aside: Aside | None = None
+        self._silent: dict[str, datetime] = {}  # since when queues have not answered, while others did
+        self._suspicious = False
         self._rival = ""  # who else keeps the accounts
         self._refused: dict[str, str] = {}
         self._gone: dict[str, tuple[datetime, str]] = {}  # when something of a worker was found missing, and a sentence
         self._looked = datetime.now(UTC)  # when all was well
         self.declared = False
         """Whether it was all there at the last look, and nothing has spoken against it since."""
+
+    def mind(self, aside: Aside) -> None:
+        """Have messages kept for queues that do not answer, and unbind these: for a process that publishes."""
+        self._aside = aside
+
+    def suspect(self) -> None:
+        """Something that was published was not confirmed in time: one of the queues may be the reason."""
+        self.declared = False
+        self._suspicious = True
+
+    async def answers(self, name: str) -> bool:
+        """Whether the queue of a worker takes messages: of one without a majority, nobody can say what is next in it.
+
+        Its depth says nothing: without a majority, its leader goes on telling what it knew. A message that is there is
+        put back. On a connection of its own, for RabbitMQ may close the one on which this is asked.
+
+        Raises:
+            BrokerUnavailable: the broker itself does not answer.
+        """
+        try:
+            await self._service.depth(PREFIX + name)
+        except BrokerRefuses:  # it is not there, or we may not read it: nothing speaks against its taking messages
+            return True
+        connection = Connection(self._service.address, "eventsink asking a queue")
+        channel = await connection.channel()
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN):
+                await channel.get(PREFIX + name)
+        except BrokerRefuses:
+            pass
+        except (BrokerUnavailable, TimeoutError):
+            connection.drop(channel)  # it would wait with its goodbye, too
+            return False
+        await connection.close()
+        return True
 
     async def declare(self) -> list[str]:
         """Make sure that all is there; gives the queues that were not.
@@ -125,6 +167,7 @@ class Layout:
             self._destinations.pop(name, None)
             self._known.discard(PREFIX + name)
             self._gone.pop(name, None)
+            self._silent.pop(name, None)
 
     async def watch(self, *, tell: bool) -> None:
         """Look now and then, and mend what is missing. Ends when it is cancelled.
@@ -153,6 +196,7 @@ class Layout:
         return [
             *([f"{self._rival} Stop one of the two: each gets half of the events."] if self._rival else []),
             *(f"{name} gets no events: {reason}" for name, reason in self._refused.items()),
+            *(self._say_silent(name, since) for name, since in self._silent.items()),
             *(sentence for at, sentence in self._gone.values() if at > recent),
         ]
 
@@ -165,10 +209,15 @@ class Layout:
     async def _declare_destinations(self) -> list[str]:
         """One that is declared differently, or may not be made, does not keep events from the others."""
         made, refused = await self._make_destinations()
+        await self._look_for_silent([name for name in self._destinations if name not in refused])
         for name, types in list(self._destinations.items()):
             try:
-                if name not in refused:
+                if name in self._silent:
+                    await self._set_aside(name)
+                elif name not in refused:
                     await self._bind(name, types)
+                    if self._aside:
+                        self._aside.end(name)
             except BrokerRefuses as error:
                 refused[name] = str(error)
         for name, reason in refused.items():
@@ -190,6 +239,57 @@ class Layout:
                 except BrokerRefuses as error:
                     refused[name] = str(error)
         return made, refused
+
+    async def _look_for_silent(self, names: Sequence[str]) -> None:
+        """Which queues do not answer, while others do: where none does, it is the broker.
+
+        Asked is only when there is a reason, for it moves messages. What one process finds, all learn by a mark: an
+        exchange, to which nothing is bound.
+        """
+        marked = [name for name in names if await self._service.exists(_mark(name))]
+        suspects = names if self._suspicious else marked
+        answers = dict(zip(suspects, await asyncio.gather(*map(self.answers, suspects)), strict=True))
+        if self._suspicious and not any(answers.values()):
+            return
+        self._suspicious = False
+        for name in suspects:
+            if answers[name] or (name not in marked and await self.answers(name)):  # it was choosing a leader
+                await self._note_answer(name, marked=name in marked)
+            elif name not in self._silent:
+                self._silent[name] = datetime.now(UTC)
+                await self._service.declare(exchanges=[amqp.Exchange(_mark(name), durable=False)])
+                _log.error("exchange.queue_silent", worker=name, reason=self._say_silent(name, self._silent[name]))
+        for name in [name for name in self._silent if name not in suspects]:  # another process has seen it answer
+            await self._note_answer(name, marked=False)
+
+    async def _note_answer(self, name: str, *, marked: bool) -> None:
+        if marked:
+            await self._bind(name, self._destinations[name])  # before others hear that they may
+            await self._service.delete_exchange(_mark(name))
+        if since := self._silent.pop(name, None):
+            _log.info("exchange.queue_answers_again", worker=name, since=since.isoformat())
+
+    async def _set_aside(self, name: str) -> None:
+        if self._aside is None:
+            return
+        self._aside.begin(name)
+        if (datetime.now(UTC) - self._silent[name]).total_seconds() >= UNBOUND_AFTER:
+            await self._unbind(name)
+
+    async def _unbind(self, name: str) -> None:
+        types = self._destinations[name]
+        unwanted = [Binding(self._exchange, PREFIX + name)]
+        if types:
+            unwanted += [Binding(self._topic, PREFIX + name, key) for key in {*map(_key, types), *CLOWDERS_KEYS}]
+        await self._service.declare(unwanted=unwanted)
+
+    def _say_silent(self, name: str, since: datetime) -> str:
+        waiting = f" {self._aside.waiting(name):,} events wait here for it." if self._aside else ""
+        return (
+            f"{PREFIX}{name} has not answered since {since:%Y-%m-%d %H:%M:%S} UTC, while other queues do: it has lost"
+            f" the majority of its nodes. Start them; the others go on meanwhile.{waiting} What other programs publish"
+            f" now is missing there: `eventsink replay --to {name} --since {since:%Y-%m-%dT%H:%M:%SZ}` delivers it."
+        )
 
     async def _keep_claim(self) -> None:
         try:
@@ -221,6 +321,11 @@ class Layout:
         if name not in self._gone or self._gone[name][0] < self._looked:
             self._gone[name] = datetime.now(UTC), sentence
             _log.error("exchange.queue_was_gone", worker=name, reason=sentence)
+
+
+def _mark(name: str) -> str:
+    """What all processes see as long as the queue of a worker does not answer; it goes with the broker's restart."""
+    return f"{PREFIX}{name}.silent"
 
 
 def _key(pattern: str) -> str:

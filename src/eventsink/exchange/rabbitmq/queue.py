@@ -13,6 +13,7 @@ import structlog
 from eventsink.amqp import Consumer, Delivery
 from eventsink.event import Event, encode
 from eventsink.exchange.contract import Batch, Failure
+from eventsink.exchange.rabbitmq.aside import KIND
 from eventsink.exchange.rabbitmq.novelties import Novelties
 from eventsink.exchange.rabbitmq.settlements import Letter, Record, Settlement, Settlements
 from eventsink.exchange.rabbitmq.wire import APP, OURS, Broken, Parcel, is_little_work, key_of, unpack
@@ -52,9 +53,10 @@ class _Opened:
         self._key = key_of(delivery)
         self._named = bool(delivery.properties.message_id)
         self._surely = self._named or delivery.redelivered
-        self._alone = not delivery.exchange
-        self._kind = delivery.routing_key
         self._foreign = delivery.properties.app_id != APP
+        kind = None if delivery.exchange or self._foreign else (delivery.properties.headers or {}).get(KIND)
+        self._alone = not delivery.exchange and kind is None
+        self._kind = delivery.routing_key if kind is None else str(kind)
 
     def settlement(self, more: Sequence[Letter]) -> Settlement:
         """What becomes of it with these letters besides, when nothing is left."""
