@@ -30,12 +30,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "health.connection_update": {"requests": 1},
     "health.queue_update": {"queue": "q", "ready": 0},
     "health.check_update": {"target": "x", "up": True, "value": -1.5},
+    "health.heartbeat": {"name": "backup"},
     "health.status_changed": {"target": "x", "up": True},
 }
 
 UNITS = re.compile(
     r"\b(bytes|milliseconds|seconds|percent|days|HTTP status|unit of the check"
-    r"|packets|messages|requests|clients|connections|consumers|files)\b",
+    r"|packets|messages|requests|clients|connections|consumers|files|redirects|addresses|lines|checks)\b",
     re.IGNORECASE,
 )
 

@@ -165,32 +165,52 @@ class Account(_Data, kw_only=True):
     user_name: Annotated[Text | None, Meta(description="Name of the user. Never sent to third parties.")] = None
 
 
-class _Check(_Data, kw_only=True):
-    target: Annotated[Text, Meta(description="What was checked: a host, host:port or name of a service.")]
-    up: Annotated[bool, Meta(description="Whether it was well.")]
+class _Measured(_Data, kw_only=True):
+    target: Annotated[Text | None, Meta(description="What was checked: a host, host:port or name of a service.")] = None
+    up: Annotated[bool | None, Meta(description="Whether it was well; null where the monitor could not tell.")] = None
     region: Annotated[Text | None, Meta(description="Where the monitor stands.")] = None
+    monitor: Annotated[Text | None, Meta(description="Name of the monitor.")] = None
     check: Annotated[Text | None, Meta(description="Name of the check.")] = None
+    kind: Annotated[Text | None, Meta(description="Kind of check, as tcp.")] = None
+    every_s: Annotated[Rate | None, Meta(description="From one check to the next, seconds.")] = None
+    missed: Annotated[Count | None, Meta(description="Checks that were left out before this one.")] = None
+    reason: Annotated[Text | None, Meta(description="Class of the failure in one word, as timeout.")] = None
     message: Annotated[Text | None, Meta(description="What was found, for a person.")] = None
     elapsed_ms: Annotated[Milliseconds | None, Meta(description="Duration of the whole check, milliseconds.")] = None
+
+
+class _Check(_Measured, kw_only=True):
+    target: Annotated[Text, Meta(description="What was checked: a host, host:port or name of a service.")]
+    up: Annotated[bool | None, Meta(description="Whether it was well; null where the monitor could not tell.")]
 
 
 class Ping(_Check, kw_only=True):
     """Round trips to a host."""
 
+    method: Annotated[
+        Literal["icmp", "icmp_raw", "tcp"] | None,
+        Meta(description="How: by a datagram socket, by a raw one, or as the time to connect by TCP."),
+    ] = None
     sent: Annotated[Count | None, Meta(description="Packets sent.")] = None
+    received: Annotated[Count | None, Meta(description="Packets that came back.")] = None
     loss_percent: Annotated[Percent | None, Meta(description="Packets lost, percent.")] = None
     min_ms: Annotated[Milliseconds | None, Meta(description="Shortest round trip, milliseconds.")] = None
     avg_ms: Annotated[Milliseconds | None, Meta(description="Mean round trip, milliseconds.")] = None
+    median_ms: Annotated[Milliseconds | None, Meta(description="Median round trip, milliseconds.")] = None
     max_ms: Annotated[Milliseconds | None, Meta(description="Longest round trip, milliseconds.")] = None
+    stddev_ms: Annotated[
+        Milliseconds | None, Meta(description="Standard deviation of the round trips, milliseconds.")
+    ] = None
     queue_length: Annotated[Count | None, Meta(description="Messages waiting in the queue asked about.")] = None
 
 
-class Download(_Check, kw_only=True):
+class Download(_Measured, kw_only=True):
     """A page or file fetched over HTTP."""
 
-    target: Annotated[Text | None, Meta(description="Name of the service.")] = None  # type: ignore[assignment]
+    up: Annotated[bool | None, Meta(description="Whether it was well; null where the monitor could not tell.")]
     url: Annotated[Text, Meta(description="Address fetched, without credentials or query.")]
     status: Annotated[Status | None, Meta(description="HTTP status of the answer.")] = None
+    redirects: Annotated[Count | None, Meta(description="Redirects that were followed.")] = None
     dns_ms: Annotated[Milliseconds | None, Meta(description="Name look-up, milliseconds.")] = None
     connect_ms: Annotated[Milliseconds | None, Meta(description="TCP connect, milliseconds.")] = None
     tls_ms: Annotated[Milliseconds | None, Meta(description="TLS handshake, milliseconds.")] = None
@@ -203,33 +223,65 @@ class Download(_Check, kw_only=True):
     )
 
 
-class Connections(_Data, kw_only=True):
-    """What NGINX served in an interval."""
+class Connections(_Measured, kw_only=True):
+    """What NGINX served in an interval: of its log what has ended, of its status page what was open at that moment."""
 
-    target: Annotated[Text | None, Meta(description="Name of the server.")] = None
-    region: Annotated[Text | None, Meta(description="Where the monitor stands.")] = None
     interval_s: Annotated[Rate | None, Meta(description="Length of the interval, seconds.")] = None
-    requests: Annotated[Count | None, Meta(description="Requests in the interval.")] = None
+    requests: Annotated[Count | None, Meta(description="Requests in the interval, those of robots included.")] = None
+    robots: Annotated[Count | None, Meta(description="Requests of robots among them.")] = None
     clients: Annotated[Count | None, Meta(description="Distinct clients in the interval.")] = None
+    connections: Annotated[Count | None, Meta(description="Distinct connections in the interval.")] = None
     bytes: Annotated[Count | None, Meta(description="Bytes sent in the interval.")] = None
+    status_1xx: Annotated[Count | None, Meta(description="Requests answered with a status from 100 to 199.")] = None
+    status_2xx: Annotated[Count | None, Meta(description="Requests answered with a status from 200 to 299.")] = None
+    status_3xx: Annotated[Count | None, Meta(description="Requests answered with a status from 300 to 399.")] = None
+    status_4xx: Annotated[Count | None, Meta(description="Requests answered with a status from 400 to 499.")] = None
+    status_5xx: Annotated[Count | None, Meta(description="Requests answered with a status from 500 to 599.")] = None
+    p50_ms: Annotated[Milliseconds | None, Meta(description="Median time to answer, milliseconds.")] = None
+    p95_ms: Annotated[Milliseconds | None, Meta(description="95 % were answered faster, milliseconds.")] = None
+    p99_ms: Annotated[Milliseconds | None, Meta(description="99 % were answered faster, milliseconds.")] = None
+    unreadable: Annotated[Count | None, Meta(description="Lines that do not fit the format of the log.")] = None
     active: Annotated[Count | None, Meta(description="Connections open at its end.")] = None
+    reading: Annotated[Count | None, Meta(description="Open connections of which the request is read.")] = None
+    writing: Annotated[Count | None, Meta(description="Open connections to which an answer is written.")] = None
+    waiting: Annotated[Count | None, Meta(description="Open connections that are idle.")] = None
+    accepted: Annotated[Count | None, Meta(description="Connections accepted in the interval.")] = None
+    dropped: Annotated[Count | None, Meta(description="Connections accepted and not handled in the interval.")] = None
 
 
-class Queue(_Data, kw_only=True):
+class Queue(_Measured, kw_only=True):
     """The length of a queue."""
 
     queue: Annotated[Text, Meta(description="Name of the queue.")]
     ready: Annotated[Count | None, Meta(description="Messages ready for a consumer.")] = None
     unacknowledged: Annotated[Count | None, Meta(description="Messages delivered and not acknowledged yet.")] = None
     consumers: Annotated[Count | None, Meta(description="Consumers of the queue.")] = None
-    region: Annotated[Text | None, Meta(description="Where the monitor stands.")] = None
 
 
 class Check(_Check, kw_only=True):
     """Any other check."""
 
-    kind: Annotated[Text | None, Meta(description="Kind of check, as hostport.")] = None
     value: Annotated[Number | None, Meta(description="What was measured, in the unit of the check.")] = None
+    dns_ms: Annotated[Milliseconds | None, Meta(description="Name look-up, milliseconds.")] = None
+    connect_ms: Annotated[Milliseconds | None, Meta(description="TCP connect, milliseconds.")] = None
+    tls_ms: Annotated[Milliseconds | None, Meta(description="TLS handshake, milliseconds.")] = None
+    write_ms: Annotated[Milliseconds | None, Meta(description="Time to write, milliseconds.")] = None
+    fsync_ms: Annotated[Milliseconds | None, Meta(description="Time until it was on the disk, milliseconds.")] = None
+    free_bytes: Annotated[Count | None, Meta(description="Bytes that are free.")] = None
+    addresses: Annotated[Count | None, Meta(description="Addresses that a name has.")] = None
+    certificate_days: Annotated[Number | None, Meta(description="Days until the certificate ends; negative: past.")] = (
+        None
+    )
+    age_s: Annotated[Rate | None, Meta(description="Since the last heartbeat, seconds.")] = None
+
+
+class Heartbeat(_Data, kw_only=True):
+    """Something says that it is alive, or that its work is done."""
+
+    name: Annotated[Text, Meta(description="Of what reports in, as nightly-backup.")]
+    ok: Annotated[bool, Meta(description="Whether its work was done well.")] = True
+    duration_ms: Annotated[Milliseconds | None, Meta(description="How long that took, milliseconds.")] = None
+    message: Annotated[Text | None, Meta(description="What it says, for a person.")] = None
 
 
 class StatusChanged(_Check, kw_only=True):
@@ -355,6 +407,12 @@ CATALOGUE: Mapping[str, EventType] = dict(
             {"queue": "ncsa.image.preview", "ready": 12, "unacknowledged": 1, "consumers": 1},
         ),
         _entry("health.check_update", Check, "Any other check was made.", _CHECK | {"kind": "hostport", "value": 12.5}),
+        _entry(
+            "health.heartbeat",
+            Heartbeat,
+            "A job or program reported in.",
+            {"name": "nightly-backup", "ok": True, "duration_ms": 512000.0},
+        ),
         _entry(
             "health.status_changed",
             StatusChanged,

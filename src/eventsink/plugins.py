@@ -1,22 +1,26 @@
-"""Finding a worker by its name: one of ours, a file, `package.module:Class`, or an entry point. No registry, no scan.
+"""Finding a worker or check by its name: one of ours, a file, `package.module:Class`, or an entry point.
 
-Only the chosen module is imported. A worker file holds exactly one `Worker` and one `Options`. What is named by a whole
-path is meant; what a relative one finds in the current folder is run only if nobody else can have put it there.
+There is no registry and no scan: only the chosen module is imported. A file holds exactly one of them and its
+`Options`. What is named by a whole path is meant; what a relative one finds in the current folder is run only if nobody
+else can have put it there.
 """
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
+
 from eventsink.catalogue import nearest
-from eventsink.errors import PluginError
+from eventsink.errors import PluginError, SettingsError
 from eventsink.trust import doubt
 
-__all__ = ["find", "names"]
+__all__ = ["fill", "find", "holds", "names", "options_type"]
 
 
 def names(package: str, group: str) -> list[str]:
@@ -28,8 +32,11 @@ def names(package: str, group: str) -> list[str]:
     return sorted(ours | {point.name for point in metadata.entry_points(group=group)})
 
 
-def find(name: str, *, package: str, group: str, base: type) -> type[Any]:
+def find(name: str, *, package: str, group: str, base: type, what: str = "worker") -> type[Any]:
     """The class that a name stands for: the one subclass of `base` in the module found.
+
+    Args:
+        what: it is, for a person.
 
     Raises:
         PluginError: a sentence saying what is missing, and what to install or mend.
@@ -38,27 +45,66 @@ def find(name: str, *, package: str, group: str, base: type) -> type[Any]:
         return _only_subclass(_load_file(Path(name)), base, name)
     module, colon, attribute = name.partition(":")
     if colon and module:
-        found = getattr(_import(module, name), attribute, None)
+        found = getattr(_import(module, name, what), attribute, None)
         if isinstance(found, type) and issubclass(found, base):
             return found
         raise PluginError(f"{name}: {module} has no {base.__name__} called {attribute!r}.")
     if name.isidentifier() and importlib.util.find_spec(f"{package}.{name}") is not None:
-        return _only_subclass(_import(f"{package}.{name}", name), base, name)
+        return _only_subclass(_import(f"{package}.{name}", name, what), base, name)
     for point in metadata.entry_points(group=group, name=name):
-        return _only_subclass(_import(point.module, name), base, name)
+        return _only_subclass(_import(point.module, name, what), base, name)
     close = nearest(name, names(package, group))
     hint = f" Did you mean {close!r}?" if close else f" Known are {', '.join(names(package, group))}."
-    raise PluginError(f"There is no worker {name!r}.{hint}")
+    raise PluginError(f"There is no {what} {name!r}.{hint}")
 
 
-def _import(module: str, name: str) -> ModuleType:
+def holds(path: str, base: type) -> bool:
+    """Whether a file holds one of a kind: it says by its content whether it is a worker or a check.
+
+    Raises:
+        PluginError: it does not load.
+    """
+    module = _load_file(Path(path))
+    return any(isinstance(item, type) and issubclass(item, base) and item is not base for item in vars(module).values())
+
+
+def options_type(plugin: type[Any]) -> type[Any]:
+    """The `Options` that stand beside a worker or check in its module.
+
+    Raises:
+        PluginError: there are none.
+    """
+    found = getattr(sys.modules[plugin.__module__], "Options", None)
+    if not inspect.isclass(found):
+        raise PluginError(f"{plugin.__module__} has no class Options (a frozen dataclass, empty if it needs none).")
+    return found
+
+
+def fill(options: type[Any], values: dict[str, Any], section: str) -> Any:
+    """Options from plain values.
+
+    Raises:
+        SettingsError: with the name of the option.
+    """
+    names = list(getattr(options, "__dataclass_fields__", {}))
+    unknown = [name for name in values if name not in names]
+    if unknown:
+        raise SettingsError(f"There is no setting {section}.{unknown[0]}: known are {', '.join(names) or 'none'}.")
+    try:
+        return msgspec.convert(values, options, strict=False)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        raise SettingsError(f"{section}{'.' + where.rstrip('`') if where else ''}: {what}.") from None
+
+
+def _import(module: str, name: str, what: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or str(error)
         ours = module.startswith("eventsink.")
         remedy = f": pip install 'clowder-eventsink[{name}]'." if ours else ", which is not there."
-        raise PluginError(f"Worker {name} needs {missing}{remedy}") from error
+        raise PluginError(f"{what.capitalize()} {name} needs {missing}{remedy}") from error
     except (Exception, SystemExit) as error:  # as in _load_file
         raise PluginError(f"{module} does not load: {type(error).__name__}: {error}.") from error
 

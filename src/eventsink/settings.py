@@ -18,7 +18,7 @@ from eventsink.errors import SettingsError
 from eventsink.redact import hidden, hide_in_address
 from eventsink.trust import read_found
 
-__all__ = ["Collect", "Exchange", "Extractors", "Settings", "Store", "load", "redacted"]
+__all__ = ["Collect", "Exchange", "Extractors", "Monitor", "Settings", "Store", "load", "redacted"]
 
 PREFIX = "EVENTSINK_"
 
@@ -91,8 +91,22 @@ class Extractors(_Section, frozen=True, kw_only=True):
     announce: Annotated[bool, Meta(description="Let Clowder list our workers like extractors.")] = False
 
 
+class Monitor(_Section, frozen=True, kw_only=True):
+    """Who runs the checks, and where their results go."""
+
+    url: Annotated[str, Meta(description="Address of the sink; `up` needs none.")] = ""
+    key: Annotated[str, Meta(description="API key with the scope ingest; read as well for checks of the sink.")] = ""
+    region: Annotated[str, Meta(description="Where it stands; empty for its name.", max_length=100)] = ""
+    name: Annotated[str, Meta(description="Its name, which no other has; empty for that of the host.")] = ""
+    references: Annotated[
+        list[str],
+        Meta(description="host:port that nearly always answer: if none does, the monitor's own network is down."),
+    ] = []
+    max_bytes: Annotated[int, Meta(description="Results that wait for the sink, bytes at most.", ge=1 << 16)] = 1 << 30
+
+
 class Settings(_Section, frozen=True, kw_only=True):
-    """All settings. A section under `workers` switches its destination on."""
+    """All settings. A section under `workers` or `checks` switches its destination or check on."""
 
     data: Annotated[str, Meta(description="The data directory.", min_length=1)] = "var"
     exchange: Exchange = Exchange()
@@ -100,6 +114,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     store: Store = Store()
     extractors: Extractors | None = None
     workers: dict[str, dict[str, Any]] = {}
+    monitor: Monitor = Monitor()
+    checks: dict[str, dict[str, Any]] = {}
 
     @property
     def extractors_url(self) -> str:
@@ -140,6 +156,21 @@ class Settings(_Section, frozen=True, kw_only=True):
                 f"exchange.url {found}: give amqp://user:password@host/vhost for RabbitMQ, or sqlite:///FILE."
             )
         return Path(rest[1:])
+
+    @property
+    def monitor_spool_path(self) -> Path:
+        """The file of results that wait for the sink."""
+        return self.directory / "monitor-spool.db"
+
+    @property
+    def monitor_states_path(self) -> Path:
+        """The file of what is known of each check."""
+        return self.directory / "monitor-states.json"
+
+    @property
+    def checks_path(self) -> Path:
+        """The folder in which each check may have one of its own."""
+        return self.directory / "checks"
 
     @property
     def accounts_path(self) -> Path:
@@ -184,9 +215,10 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None,
             tree[section] = {**tree.get(section, {}), **values}
         elif values is not None and not isinstance(values, dict):
             tree[section] = values
-    for name, section in tree["workers"].items() if isinstance(tree.get("workers"), dict) else ():
-        if not isinstance(section, dict):
-            raise SettingsError(f"workers.{name}: expected a section, got {type(section).__name__}.")
+    for room in ("workers", "checks"):
+        for name, section in tree[room].items() if isinstance(tree.get(room), dict) else ():
+            if not isinstance(section, dict):
+                raise SettingsError(f"{room}.{name}: expected a section, got {type(section).__name__}.")
     try:
         return msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -196,9 +228,12 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None,
 def redacted(settings: Settings) -> dict[str, Any]:
     """The settings as plain values, with secrets hidden; a section that is not there is left out."""
     values = msgspec.to_builtins(settings)
-    workers = {name: hidden(section, text=hide_in_address) for name, section in values.pop("workers").items()}
+    rooms = {
+        room: {name: hidden(section, text=hide_in_address) for name, section in values.pop(room).items()}
+        for room in ("workers", "checks")
+    }
     shown = {name: hidden(value, name, text=hide_in_address) for name, value in values.items() if value is not None}
-    return shown | {"workers": workers}
+    return shown | rooms
 
 
 def _read_file(path: Path | None, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def _options() -> Iterator[tuple[str, ...]]:
     """The options of all workers that take a text."""
     for name in loading.known():
         worker = plugins.find(name, package=loading.PACKAGE, group=ENTRY_POINTS, base=Worker)
-        yield from _texts(inspect.type_info(loading.options_type(worker)), ("workers", name))
+        yield from _texts(inspect.type_info(plugins.options_type(worker)), ("workers", name))
 
 
 PLACES = [

@@ -3,6 +3,6 @@
 In: settings. Out: a running process, until it is told to stop. Called by the commands.
 """
 
-from eventsink.assemble.process import api, serve, up, work
+from eventsink.assemble.process import api, monitor, serve, up, work
 
-__all__ = ["api", "serve", "up", "work"]
+__all__ = ["api", "monitor", "serve", "up", "work"]

@@ -16,6 +16,7 @@ from eventsink import logs
 from eventsink.assemble import banner, data_directory
 from eventsink.assemble.exchanges import Opened, open_exchange
 from eventsink.assemble.extracting import announcing, extracting
+from eventsink.assemble.monitoring import monitoring, online, planned, posting
 from eventsink.assemble.playing import play
 from eventsink.assemble.serving import announced, serving
 from eventsink.collect.app import App
@@ -33,11 +34,13 @@ from eventsink.keys import KeyFile
 from eventsink.look.pages import pages
 from eventsink.settings import Settings
 from eventsink.store import Store
+from eventsink.store.uptime import UptimeBook
+from eventsink.watch.loading import Planned
 
 if TYPE_CHECKING:
     from eventsink.extractors import Extractors
 
-__all__ = ["api", "serve", "up", "work"]
+__all__ = ["api", "monitor", "serve", "up", "work"]
 
 DRAIN = 20.0  # seconds that workers have to finish the batch in hand
 # Containers that are made before the youngest of them are looked at, and how often before the older ones are: a look at
@@ -56,16 +59,18 @@ class _Parts:
         door: the HTTP API.
         store: the store with its worker, the pages, and the accounts of all workers.
         workers: the destinations that it delivers to.
+        checks: whether it runs the checks.
     """
 
     door: bool = False
     store: bool = False
     workers: Sequence[str] = ()
+    checks: bool = False
     demo: bool = False
 
 
 def up(settings: Settings, *, demo: bool = False) -> None:
-    """Run everything in this process until SIGTERM or SIGINT: API, store, pages, and all configured destinations.
+    """Run everything in this process until SIGTERM or SIGINT: API, store, pages, all destinations and checks.
 
     Args:
         settings: all of them.
@@ -74,7 +79,7 @@ def up(settings: Settings, *, demo: bool = False) -> None:
     Raises:
         EventSinkError: it cannot start; a sentence says why.
     """
-    _start(settings, _Parts(door=True, store=True, workers=[*settings.workers], demo=demo))
+    _start(settings, _Parts(door=True, store=True, workers=[*settings.workers], checks=True, demo=demo))
 
 
 def serve(settings: Settings) -> None:
@@ -112,6 +117,39 @@ def work(settings: Settings, names: Sequence[str]) -> None:
     _start(settings, _Parts(workers=list(dict.fromkeys(names))))
 
 
+def monitor(settings: Settings) -> None:
+    """Run the checks, and post what they find to the sink that the settings name.
+
+    Raises:
+        EventSinkError: it cannot start; a sentence says why.
+    """
+    if not settings.checks:
+        raise SettingsError("There is no check: `eventsink init-checks https://clowder.example.org` writes some.")
+    checks = planned(settings)  # what is wrong with them is said before anything is made
+    online(settings)
+    logs.configure()
+    before = os.umask(UMASK)
+    try:
+        uvloop.run(_watch(settings, checks))
+    finally:
+        os.umask(before)
+
+
+async def _watch(settings: Settings, checks: Sequence[Planned]) -> None:
+    stop = _stop_on_signals()
+    data_directory.prepare(settings)
+    async with posting(settings) as keep, monitoring(settings, checks, keep):
+        await stop.wait()
+        _log.info("process.stopping")
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
 def _need_rabbitmq(settings: Settings, what: str) -> None:
     if not settings.exchange.on_rabbitmq:
         raise SettingsError(
@@ -130,9 +168,10 @@ def _start(settings: Settings, parts: _Parts) -> None:
 
 
 async def _run(settings: Settings, parts: _Parts) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = _stop_on_signals()
+    if parts.checks:
+        planned(settings)  # one that is wrong stops the start
+        online(settings)
     sections = {name: settings.workers[name] for name in parts.workers if name != "store"}
     workers = {name: loading.load(name, section) for name, section in sections.items()}
     types = {name: loading.types(name, section) for name, section in sections.items()}
@@ -148,13 +187,17 @@ async def _run(settings: Settings, parts: _Parts) -> None:
             await _warn_of_orphans(opened.exchange, [runner.name for runner in runners])
         opened.announce(lambda: {runner.name: runner.state for runner in runners})
         extractors = await stack.enter_async_context(extracting(settings, opened.exchange)) if parts.store else None
-        known = _Known(opened, store, metrics, runners, extractors)
+        uptime = await stack.enter_async_context(_keeping_uptime(store.store)) if store and store.store else None
+        known = _Known(opened, store, metrics, runners, extractors, uptime)
         door = await _prepare_door(settings, known, stack) if parts.door else None
         running = [asyncio.create_task(runner.run(), name=runner.name) for runner in runners]
         stack.push_async_callback(_drain, runners, running)
         await stack.enter_async_context(announcing(settings, [runner.name for runner in runners]))
         if door:
-            await stack.enter_async_context(door(main=parts.store))
+            local = await stack.enter_async_context(door(main=parts.store))
+            if parts.checks and settings.checks:
+                checks = planned(settings, local.url, local.key)
+                await stack.enter_async_context(monitoring(settings, checks, opened.exchange.publish))
             if parts.demo:
                 playing = asyncio.create_task(play(opened.exchange, stop))
                 stack.callback(playing.cancel)
@@ -175,11 +218,20 @@ class _Known:
     metrics: Metrics
     runners: list[Runner]
     extractors: "Extractors | None"
+    uptime: UptimeBook | None
+
+
+@dataclass(frozen=True)
+class _Local:
+    """Where the front door is, and a key for this process itself."""
+
+    url: str
+    key: str
 
 
 async def _prepare_door(
     settings: Settings, known: _Known, stack: contextlib.AsyncExitStack
-) -> Callable[..., contextlib.AbstractAsyncContextManager[None]]:
+) -> Callable[..., contextlib.AbstractAsyncContextManager[_Local]]:
     """The front door, to be opened once the workers run."""
     file = KeyFile(settings.keys_path)
     keys = Keyring(file)
@@ -198,12 +250,13 @@ async def _prepare_door(
         states,
         lambda: [*known.opened.concerns(), *keys.concerns()],
         extractors=known.extractors,
+        uptime=known.uptime,
     )
     stack.push_async_callback(desk.outlook.close)
     app = App(desk, pages(settings) if store else ())
 
     @contextlib.asynccontextmanager
-    async def door(*, main: bool) -> AsyncIterator[None]:
+    async def door(*, main: bool) -> AsyncIterator[_Local]:
         async with serving(app, settings) as url:
             local = keys.create_ephemeral(("admin", "ingest", "read"), name="this machine, while running")
             visitor = keys.create_ephemeral(("read",), name="dashboard link, while running") if main else None
@@ -212,9 +265,21 @@ async def _prepare_door(
                 await asyncio.to_thread(
                     banner.show, settings, place, file
                 )  # not before it listens: keys of a start that fails nobody would see
-                yield
+                yield _Local(url, local.key)
 
     return door
+
+
+@contextlib.asynccontextmanager
+async def _keeping_uptime(store: Store) -> AsyncIterator[UptimeBook]:
+    book = UptimeBook(store)
+    task = asyncio.create_task(book.keep(), name="uptime")
+    try:
+        yield book
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await book.close()
 
 
 def _calm_collector() -> None:

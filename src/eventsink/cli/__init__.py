@@ -23,11 +23,14 @@ COMMANDS = {
     "serve": ("serve", "Run API, store and pages, with the workers in processes of their own."),
     "api": ("api", "Run the HTTP API alone."),
     "worker": ("worker", "Deliver to destinations, in a process of its own."),
+    "monitor": ("monitor", "Run the checks, and post what they find."),
+    "init-checks": ("init_checks", "Write checks for a Clowder into the settings, and try them."),
     "send": ("send", "Send events from files, standard input or the command line."),
     "tail": ("tail", "Show events as they are stored, until Ctrl-C."),
     "events": ("events", "Show stored events, the newest last."),
     "types": ("event_types", "Show the catalogue of event types, or the fields of one."),
     "status": ("status", "Show the accounts of each worker, and what needs attention."),
+    "uptime": ("uptime", "Show how long checks were up, and the incidents."),
     "dead": ("dead", "Look at events that could not be delivered; mend them."),
     "workers": ("workers", "List the workers that have queues; forget one that nobody needs."),
     "replay": ("replay", "Deliver stored events to a worker again."),
@@ -35,7 +38,7 @@ COMMANDS = {
     "keys": ("keys", "Make, list and revoke API keys."),
     "config": ("config", "Show or check the settings."),
     "doctor": ("doctor", "Check that everything is well configured and reachable."),
-    "try": ("trial", "Try out a worker on three sample events."),
+    "try": ("trial", "Try out a worker or a check."),
 }
 
 

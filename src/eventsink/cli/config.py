@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from eventsink.assemble.monitoring import online, planned
 from eventsink.cli.options import Form, Format, configured, new_app
 from eventsink.cli.screen import as_json, print_json, say
 from eventsink.deliver import loading
@@ -25,7 +26,7 @@ def show(settings: Settings, format: Format = Form.table) -> None:  # noqa: A002
 @app.command()
 @configured
 def check(settings: Settings) -> None:
-    """Check all settings, those of the workers included. Says what is wrong, and starts nothing."""
+    """Check all settings, those of workers and checks included. Says what is wrong, and starts nothing."""
     if settings.exchange.on_rabbitmq:
         from eventsink.amqp import Address  # noqa: PLC0415 - needs RabbitMQ's client, which else is not needed
 
@@ -39,8 +40,10 @@ def check(settings: Settings) -> None:
     for name, section in settings.workers.items():
         loading.load(name, section)
         loading.types(name, section)
+    checks = planned(settings, keeps=False)
+    online(settings)
     names = ", ".join(settings.workers) or "none but the store"
-    say(f"The settings are well. Destinations: {names}.")
+    say(f"The settings are well. Destinations: {names}. Checks: {', '.join(one.name for one in checks) or 'none'}.")
 
 
 def _toml(values: dict[str, Any], prefix: str = "") -> Iterator[str]:

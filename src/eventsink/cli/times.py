@@ -1,5 +1,6 @@
 """Times as people type them."""
 
+import itertools
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ import typer
 from eventsink.errors import InvalidEvent
 from eventsink.event import parse_time
 
-__all__ = ["age", "clock", "moment"]
+__all__ = ["age", "clock", "moment", "span"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -46,3 +47,15 @@ def age(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f}{unit}"
     return f"{seconds:.0f}s" if seconds >= 10 or not seconds else f"{seconds:.1f}s"
+
+
+def span(seconds: float) -> str:
+    """A duration in its two largest units: 42s, 12m 5s, 3h 10m, 2d 4h."""
+    for (unit, length), (less, short) in itertools.pairwise(_LENGTHS):
+        if seconds >= length:
+            rest = int(seconds % length // short)
+            return f"{int(seconds // length)}{unit}" + (f" {rest}{less}" if rest else "")
+    return f"{seconds:.0f}s" if seconds >= 10 or not seconds else f"{seconds:.1f}s"
+
+
+_LENGTHS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))

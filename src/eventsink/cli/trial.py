@@ -1,4 +1,4 @@
-"""`eventsink try`: a worker delivers three sample events, for those who write one."""
+"""`eventsink try`: a worker delivers three sample events, or a check runs once, for those who write one."""
 
 import asyncio
 import traceback
@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from eventsink import plugins
 from eventsink.catalogue import matches
 from eventsink.causes import why
+from eventsink.cli.check_trial import try_check
 from eventsink.cli.options import Form, Format, configured, new_app
 from eventsink.cli.screen import note, plain, print_json
 from eventsink.deliver import loading
@@ -20,6 +22,8 @@ from eventsink.errors import Refused, TryLater
 from eventsink.event import Event, new_ids
 from eventsink.redact import hide_secrets
 from eventsink.settings import Settings
+from eventsink.watch import loading as checks
+from eventsink.watch.check import Check
 
 app = new_app()
 
@@ -39,18 +43,21 @@ class Outcome(msgspec.Struct, frozen=True):
 @configured
 def try_(
     settings: Settings,
-    worker: Annotated[str, typer.Argument(help="Name of a worker, or a .py file.", metavar="PATH|NAME")],
+    worker: Annotated[str, typer.Argument(help="Name of a worker or check, or a .py file.", metavar="PATH|NAME")],
     options: Annotated[
         list[str] | None,
         typer.Option(help="Its options, over those of the settings. Can be repeated.", metavar="NAME=VALUE"),
     ] = None,
     format: Format = Form.table,  # noqa: A002
 ) -> None:
-    """Have a worker deliver three sample events, and say what came of it.
+    """Have a worker deliver three sample events, or a check run once, and say what came of it.
 
     It is opened and closed as the sink does it: try a .py file as it is written.
     """
     name = Path(worker).stem if worker.endswith(".py") else worker
+    if _is_check(settings, name, worker):
+        try_check(settings, name, _named(worker), _values(options or []), as_json=format is Form.json)
+        return
     section = {"use": _named(worker), **settings.workers.get(name, {}), **_values(options or [])}
     wanted = loading.types(name, section)
     events = [event for event in samples() if matches(event.type, wanted)]
@@ -61,6 +68,14 @@ def try_(
         _print(name, outcome, _COUNTS[len(events)])
     if outcome.outcome != "delivered":
         raise typer.Exit(1)
+
+
+def _is_check(settings: Settings, name: str, worker: str) -> bool:
+    """Whether a check is meant: a file says it by what it holds, and of one name the worker comes first."""
+    if worker.endswith(".py"):
+        return plugins.holds(_named(worker), Check)
+    known = name in settings.workers or name in loading.known()
+    return not known and (name in settings.checks or name in checks.known())
 
 
 def samples() -> list[Event]:

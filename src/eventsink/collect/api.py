@@ -15,8 +15,11 @@ import eventsink
 from eventsink.catalogue import CATALOGUE, schemas
 from eventsink.collect.desk import Desk
 from eventsink.collect.extractor_api import extractor_routes
+from eventsink.collect.heartbeats import heartbeat_routes
+from eventsink.collect.monitor_api import monitor_routes
 from eventsink.collect.outlook import Seen
 from eventsink.collect.problems import Problem
+from eventsink.collect.reports import report_routes
 from eventsink.collect.routing import answers, needs, security
 from eventsink.errors import InvalidEvent, WorkerInUse
 from eventsink.event import parse_time
@@ -63,6 +66,9 @@ def routes(desk: Desk) -> list[BaseRouteHandler]:
         *_about_workers(desk),
         *_about_dead_letters(desk),
         *extractor_routes(desk),
+        *heartbeat_routes(desk),
+        *monitor_routes(desk),
+        *report_routes(desk),
         *_for_machines(desk),
     ]
 
@@ -171,7 +177,8 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
             "started": desk.started,
             "workers": workers,
             "refuses": seen.unready,
-            "concerns": desk.concerns(),
+            "concerns": [*desk.concerns(), *desk.monitors.concerns()],
+            "monitors": desk.monitors.listed(),
             **_exchange(seen),
             "store": store,
         }

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from eventsink.collect.metrics import Metrics
+from eventsink.collect.monitors import Monitors
 from eventsink.collect.outlook import Outlook
 from eventsink.exchange.contract import Exchange
 from eventsink.keyring import Keyring
 from eventsink.settings import Settings
 from eventsink.store import Store
+from eventsink.store.uptime import UptimeBook
 
 if TYPE_CHECKING:
     from eventsink.extractors import Extractors  # with pika, which most processes do without
@@ -30,6 +32,8 @@ class Desk:
         metrics: counts.
         states: what each worker of this process is doing, by name.
         concerns: what a person should do about the exchange itself.
+        uptime: what is known of checks; None where this process has no store.
+        monitors: those that report here.
         extractors: jobs and who works on them; None where this process has nothing to do with them.
     """
 
@@ -41,6 +45,8 @@ class Desk:
     states: Callable[[], dict[str, str]] = dict
     concerns: Callable[[], list[str]] = list
     extractors: "Extractors | None" = None
+    uptime: UptimeBook | None = None
+    monitors: Monitors = field(default_factory=Monitors)
     outlook: Outlook = field(init=False)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 

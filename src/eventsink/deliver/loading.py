@@ -1,17 +1,13 @@
 """From the settings of a worker to the worker: its class found, its options checked and filled."""
 
-import inspect
 import re
-import sys
 from typing import Any
-
-import msgspec
 
 from eventsink import plugins
 from eventsink.deliver.worker import ENTRY_POINTS, Worker
-from eventsink.errors import PluginError, SettingsError
+from eventsink.errors import SettingsError
 
-__all__ = ["known", "load", "options_type", "types"]
+__all__ = ["known", "load", "types"]
 
 PACKAGE = "eventsink.deliver.workers"
 _PATTERN = re.compile(r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?")
@@ -36,7 +32,7 @@ def load(name: str, section: dict[str, Any]) -> Worker[Any]:
         raise SettingsError(f"workers.{name}.use must be the name or path of a worker.")
     values.pop("types", None)
     worker = plugins.find(values.pop("use", name), package=PACKAGE, group=ENTRY_POINTS, base=Worker)
-    loaded: Worker[Any] = worker(fill(options_type(worker), values, f"workers.{name}"))
+    loaded: Worker[Any] = worker(plugins.fill(plugins.options_type(worker), values, f"workers.{name}"))
     return loaded
 
 
@@ -53,32 +49,3 @@ def types(name: str, section: dict[str, Any]) -> list[str]:
     if not isinstance(found, list) or len(wanted) != len(found) or wrong:
         raise SettingsError(f'workers.{name}.types must be a list of types, as ["storage.*", "users.login"].')
     return wanted
-
-
-def options_type(worker: type[Worker[Any]]) -> type[Any]:
-    """The `Options` that stand beside a worker in its module.
-
-    Raises:
-        PluginError: there are none.
-    """
-    found = getattr(sys.modules[worker.__module__], "Options", None)
-    if not inspect.isclass(found):
-        raise PluginError(f"{worker.__module__} has no class Options (a frozen dataclass, empty if it needs none).")
-    return found
-
-
-def fill(options: type[Any], values: dict[str, Any], section: str) -> Any:
-    """Options from plain values.
-
-    Raises:
-        SettingsError: with the name of the option.
-    """
-    names = list(getattr(options, "__dataclass_fields__", {}))
-    unknown = [name for name in values if name not in names]
-    if unknown:
-        raise SettingsError(f"There is no setting {section}.{unknown[0]}: known are {', '.join(names) or 'none'}.")
-    try:
-        return msgspec.convert(values, options, strict=False)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        raise SettingsError(f"{section}{'.' + where.rstrip('`') if where else ''}: {what}.") from None

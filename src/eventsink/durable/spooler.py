@@ -47,9 +47,10 @@ class Spooler(Generic[T]):
         again: publishes what was in the file from the start, which may have been published before.
         keep_unroutable: items that nobody takes wait in the spool; if not, the caller is told, unless they waited there
             for something that was away.
+        first: every item goes to the file, and its caller waits for the disk alone.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what can be said of a spool
         self,
         publish: Callable[[Sequence[T]], Awaitable[None]],
         file: SpoolFile[T],
@@ -57,13 +58,15 @@ class Spooler(Generic[T]):
         *,
         again: Callable[[Sequence[T]], Awaitable[None]] | None = None,
         keep_unroutable: bool = True,
+        first: bool = False,
     ) -> None:
-        self.away = False
+        self.away = first
         """Whether items go to the spool, because it is away or what it missed is still being forwarded."""
         self.file = file
         self._publish = publish
         self._again = again or publish
         self._keep_unroutable = keep_unroutable
+        self._first = first
         self._most_bytes = most_bytes
         self._waiting: deque[_Group[T]] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -156,7 +159,7 @@ class Spooler(Generic[T]):
             await self.file.append([items])
         except ExchangeUnavailable:
             if not self.file.events:  # nothing is to be forwarded: the next items show whether it is back
-                self.away = False
+                self.away = self._first
             raise
         self._spooled.set()
 
@@ -187,7 +190,7 @@ class Spooler(Generic[T]):
             await self._wait_for_events()
             self._spooled.clear()
             try:
-                await self._pass()
+                forwarded = await self._pass()
             except Exception as error:  # noqa: BLE001 - the exchange is away, the disk full; or a bug, which must not end this
                 if not self._is_refused(error):
                     self._refused = None
@@ -198,10 +201,12 @@ class Spooler(Generic[T]):
                 self._spooled.set()
                 await asyncio.sleep(ASK_AGAIN)
                 continue
+            if forwarded and (failures or not self._first):
+                _log.info("spool.forwarded", events=forwarded, left=self.file.events)
             failures, self._refused = 0, None
             newer = self.file.events - self._unwanted
             if newer <= LARGEST:
-                self.away = False  # what comes from now on need not wait for these
+                self.away = self._first  # what comes from now on need not wait for these
             if newer > 0:
                 self._spooled.set()
 
@@ -217,8 +222,8 @@ class Spooler(Generic[T]):
         if loop.time() >= self._ask_all_at:
             self._after, self._unwanted = 0, 0
 
-    async def _pass(self) -> None:
-        """Forward all groups that are there now, in order, but for those that no queue took lately.
+    async def _pass(self) -> int:
+        """Forward all groups that are there now, in order, but for those that no queue took lately; gives how many.
 
         Raises:
             ExchangeUnavailable: the exchange is away, or the disk fails.
@@ -237,8 +242,7 @@ class Spooler(Generic[T]):
                 at_once = FORWARDED_AT_ONCE
             forwarded += sum(group.count for group in groups)
         forwarded -= self._unwanted - before
-        if forwarded:
-            _log.info("spool.forwarded", events=forwarded, left=self.file.events)
+        return forwarded
 
     async def _send_groups(self, groups: Sequence[Spooled]) -> None:
         """Publish groups in their order; what no queue takes of them stays in the spool."""

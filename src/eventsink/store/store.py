@@ -68,6 +68,11 @@ class Store:
         """The damaged files that were set aside since the store was opened: what was in them is to be sent again."""
         return list(self._months.set_aside)
 
+    @property
+    def committed(self) -> int:
+        """The number of the last event that is committed."""
+        return self._writer.committed
+
     async def append(self, events: Sequence[Event]) -> int:
         """Insert each event once, also when it comes again. They are durable when this returns.
 

@@ -1,0 +1,63 @@
+"""The routes of reports: numbers of a span, ready to be printed."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from litestar import get
+from litestar.handlers import BaseRouteHandler
+from litestar.params import Parameter
+
+from eventsink.collect.desk import Desk
+from eventsink.collect.problems import Problem
+from eventsink.collect.routing import answers, needs, security
+from eventsink.errors import InvalidEvent
+from eventsink.event import parse_time
+from eventsink.store.uptime import By, Question
+
+__all__ = ["report_routes"]
+
+MOST_ROWS = 100_000
+SPAN = timedelta(days=30)
+
+Name = Annotated[str | None, Parameter(max_length=500)]
+
+
+def report_routes(desk: Desk) -> list[BaseRouteHandler]:
+    """All reports."""
+
+    @get(
+        "/v1/reports/uptime",
+        operation_id="getUptime",
+        summary="How long checks were up",
+        guards=[needs("read", desk)],
+        security=security("read"),
+        tags=["reports"],
+        responses=answers(503),
+    )
+    async def get_uptime(
+        since: Name = None, until: Name = None, by: By = "check", check: Name = None
+    ) -> dict[str, Any]:
+        """Seconds up, down, unknown and in maintenance, by check, region or time, and the incidents; of 30 days."""
+        if desk.uptime is None:
+            raise Problem(503, "This process has no store: ask the one that runs `eventsink serve` or `eventsink up`.")
+        now = datetime.now(UTC)
+        end = min(_time(until, "until") or now, now)
+        begin = _time(since, "since") or end - SPAN
+        if begin >= end:
+            raise Problem(400, "since must lie before until, and before now.")
+        if by in {"hour", "day"} and (end - begin).total_seconds() / (3600 if by == "hour" else 86_400) > MOST_ROWS:
+            raise Problem(400, f"That would be more than {MOST_ROWS:,} rows a check: ask for longer intervals.")
+        found = await desk.uptime.uptime(Question(since=begin, until=end, by=by, check=check))
+        return dict(msgspec.to_builtins(found))
+
+    return [get_uptime]
+
+
+def _time(text: str | None, name: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return parse_time(text)
+    except InvalidEvent as error:
+        raise Problem(400, f"{name}: {error.message}") from None

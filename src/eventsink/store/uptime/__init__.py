@@ -1,0 +1,11 @@
+"""How long what is checked was up: from intervals, not from the share of good samples.
+
+In: the events of checks, as the store has them, in whatever order they came. Out: seconds up, down, in maintenance and
+unknown, by check and region, by hour and day, and the incidents. `timeline` knows what a sample says of the time after
+it, `file` keeps what follows from it for years, `book` keeps that up to date.
+"""
+
+from eventsink.store.uptime.book import UptimeBook
+from eventsink.store.uptime.report import By, Incident, Question, Row, Uptime
+
+__all__ = ["By", "Incident", "Question", "Row", "Uptime", "UptimeBook"]

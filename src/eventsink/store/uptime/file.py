@@ -1,0 +1,237 @@
+"""The file of what follows from the samples: segments of every hour, sums of every day, and incidents.
+
+A series is a check in one region; the one with an empty region is what all regions together say. Of an hour in which
+nothing changed one letter is kept. It outlives the events: whole months of these may be deleted.
+
+All functions run on the thread that owns the connection.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from eventsink.store.uptime.timeline import DOWN, MAINTENANCE, UP, Segment, clipped
+
+__all__ = ["DAY", "HOUR", "Hour", "Series", "connect"]
+
+HOUR, DAY = 3_600_000, 86_400_000  # milliseconds
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS series (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, region TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL,
+    first INTEGER NOT NULL, UNIQUE (name, region)
+);
+CREATE TABLE IF NOT EXISTS hours (
+    series INTEGER NOT NULL, hour INTEGER NOT NULL, state TEXT, segments BLOB, samples INTEGER NOT NULL,
+    elapsed_ms REAL NOT NULL, carried BLOB, PRIMARY KEY (series, hour)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS days (
+    series INTEGER NOT NULL, day INTEGER NOT NULL, up INTEGER NOT NULL, down INTEGER NOT NULL,
+    maintenance INTEGER NOT NULL, samples INTEGER NOT NULL, elapsed_ms REAL NOT NULL, PRIMARY KEY (series, day)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS incidents (
+    series INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER, down INTEGER NOT NULL, reason TEXT NOT NULL,
+    message TEXT NOT NULL, regions TEXT NOT NULL, PRIMARY KEY (series, begun)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS progress (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL);
+"""
+
+
+class Series(NamedTuple):
+    """One check in one region.
+
+    Args:
+        first: when it was first looked at, milliseconds since 1970.
+    """
+
+    id: int
+    name: str
+    region: str
+    kind: str
+    target: str
+    first: int
+
+
+class Hour(NamedTuple):
+    """What is known of one hour.
+
+    Args:
+        hour: its begin, milliseconds since 1970.
+        elapsed_ms: of all samples together.
+        carried: what the last sample says beyond its end.
+    """
+
+    hour: int
+    segments: Sequence[Segment]
+    samples: int = 0
+    elapsed_ms: float = 0.0
+    carried: Segment | None = None
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file, or make it. Nothing in it is lost for good: all follows from the events."""
+    path.touch(mode=0o600)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.executescript(_SCHEMA)
+    return connection
+
+
+def progress(connection: sqlite3.Connection) -> int:
+    """The number of the last event of which all that follows is in the file."""
+    row = connection.execute("SELECT seq FROM progress").fetchone()
+    return int(row[0]) if row else 0
+
+
+def note_progress(connection: sqlite3.Connection, seq: int) -> None:
+    """All that follows from the events up to this number is in the file."""
+    connection.execute("INSERT OR REPLACE INTO progress VALUES (1, ?)", (seq,))
+
+
+def all_series(connection: sqlite3.Connection) -> list[Series]:
+    """Every series, by name and region."""
+    return [Series(*row) for row in connection.execute("SELECT * FROM series ORDER BY name, region")]
+
+
+def enrol(connection: sqlite3.Connection, found: Series) -> Series:
+    """Know a series, or that it began earlier, or has another target now; gives it with its id."""
+    connection.execute(
+        "INSERT INTO series (name, region, kind, target, first) VALUES (?1, ?2, ?3, ?4, ?5)"
+        " ON CONFLICT (name, region) DO UPDATE SET kind = ?3, target = ?4, first = min(first, ?5)",
+        found[1:],
+    )
+    return Series(
+        *connection.execute("SELECT * FROM series WHERE name = ? AND region = ?", (found.name, found.region)).fetchone()
+    )
+
+
+def put(connection: sqlite3.Connection, series: int, hour: Hour) -> None:
+    """Keep an hour in the place of what was known of it."""
+    whole = len(hour.segments) == 1 and hour.segments[0][:2] == (hour.hour, hour.hour + HOUR)
+    plain = whole and not hour.segments[0].reason
+    state = hour.segments[0].state if plain else None
+    packed = None if plain else _pack(hour.segments, hour.hour)
+    carried = _pack([hour.carried], hour.hour) if hour.carried else None
+    row = (series, hour.hour, state, packed, hour.samples, hour.elapsed_ms, carried)
+    connection.execute("INSERT OR REPLACE INTO hours VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def hour_at(connection: sqlite3.Connection, series: int, hour: int) -> Hour | None:
+    """What is known of one hour; None when nothing is."""
+    return next(hours(connection, series, hour, hour + HOUR), None)
+
+
+def hours(connection: sqlite3.Connection, series: int, since: int, until: int) -> Iterator[Hour]:
+    """What is known of the hours that begin within a span, in order."""
+    for hour, state, packed, samples, elapsed, carried in connection.execute(
+        "SELECT hour, state, segments, samples, elapsed_ms, carried FROM hours"
+        " WHERE series = ? AND hour >= ? AND hour < ? ORDER BY hour",
+        (series, since, until),
+    ):
+        found = [Segment(hour, hour + HOUR, state)] if state else _unpack(packed, hour)
+        yield Hour(hour, found, samples, elapsed, _unpack(carried, hour)[0] if carried else None)
+
+
+def sum_day(connection: sqlite3.Connection, series: int, day: int) -> None:
+    """Sum a day up anew, from its hours."""
+    sums = dict.fromkeys((UP, DOWN, MAINTENANCE), 0)
+    samples, elapsed = 0, 0.0
+    for hour in hours(connection, series, day, day + DAY):
+        samples, elapsed = samples + hour.samples, elapsed + hour.elapsed_ms
+        for segment in hour.segments:
+            sums[segment.state] += segment.end - segment.start
+    row = (series, day, sums[UP], sums[DOWN], sums[MAINTENANCE], samples, elapsed)
+    connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def days(connection: sqlite3.Connection, series: int, since: int, until: int) -> list[tuple[int, ...]]:
+    """Days that begin within a span: day, milliseconds up, down and in maintenance, samples, elapsed milliseconds."""
+    return connection.execute(
+        "SELECT day, up, down, maintenance, samples, elapsed_ms FROM days"
+        " WHERE series = ? AND day >= ? AND day < ? ORDER BY day",
+        (series, since, until),
+    ).fetchall()
+
+
+def find_incidents(
+    connection: sqlite3.Connection, series: int, since: int, until: int
+) -> list[tuple[int, int | None, int, str, str, str]]:
+    """Incidents that touch a span: begun, ended (None: not yet), milliseconds down, reason, message, regions."""
+    return connection.execute(
+        "SELECT begun, ended, down, reason, message, regions FROM incidents"
+        " WHERE series = ? AND begun < ? AND coalesce(ended, ?) > ? ORDER BY begun",
+        (series, until, until, since),
+    ).fetchall()
+
+
+def renew_incidents(
+    connection: sqlite3.Connection, series: int, since: int, regions: Mapping[str, int], last: int
+) -> None:
+    """Find the incidents anew that go on at a moment, or begin after it.
+
+    An incident is a time in which it was never up: between two outages nobody may have known anything.
+
+    Args:
+        regions: the series of each region of the check, to say which saw it.
+        last: the last hour that there is.
+    """
+    row = connection.execute(
+        "SELECT min(begun) FROM incidents WHERE series = ? AND coalesce(ended, ?) >= ?", (series, since, since)
+    ).fetchone()
+    begin = min(row[0], since) if row[0] is not None else since
+    connection.execute("DELETE FROM incidents WHERE series = ? AND begun >= ?", (series, begin))
+    first = begin - begin % HOUR
+    timeline = (segment for hour in hours(connection, series, first, last + HOUR) for segment in hour.segments)
+    for outage in _outages(clipped(timeline, begin, last + HOUR)):
+        seen = [name for name, region in regions.items() if _was_down(connection, region, outage.start, outage.until)]
+        connection.execute(
+            "INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (series, outage.start, outage.end, outage.down, outage.reason, outage.message, " ".join(seen)),
+        )
+
+
+class _Outage(NamedTuple):
+    start: int
+    end: int | None  # when it was up again
+    until: int  # when it was down for the last time
+    down: int
+    reason: str
+    message: str
+
+
+def _outages(timeline: Iterable[Segment]) -> Iterator[_Outage]:
+    open_: _Outage | None = None
+    for segment in timeline:
+        if segment.state == DOWN:
+            length = segment.end - segment.start
+            if open_ is None:
+                open_ = _Outage(segment.start, None, segment.end, length, segment.reason, segment.message)
+            else:
+                open_ = open_._replace(until=segment.end, down=open_.down + length)
+        elif open_ is not None:
+            yield open_._replace(end=segment.start)
+            open_ = None
+    if open_ is not None:
+        yield open_
+
+
+def _was_down(connection: sqlite3.Connection, series: int, since: int, until: int) -> bool:
+    return any(
+        segment.state == DOWN
+        for hour in hours(connection, series, since - since % HOUR, until)
+        for segment in clipped(hour.segments, since, until)
+    )
+
+
+def _pack(found: Sequence[Segment], hour: int) -> bytes:
+    rows = [(s.start - hour, s.end - hour, s.state, s.reason, s.message, s.region) for s in found]
+    return msgspec.msgpack.encode(rows)
+
+
+def _unpack(packed: bytes, hour: int) -> list[Segment]:
+    rows = msgspec.msgpack.decode(packed, type=list[tuple[int, int, str, str, str, str]])
+    return [Segment(start + hour, end + hour, *rest) for start, end, *rest in rows]

@@ -1,0 +1,1 @@
+"""One file a kind of check; its name is the kind. A new kind is a new file."""

@@ -1,0 +1,180 @@
+"""The monitor: runs every check when it is due, and makes events of what it finds.
+
+No check waits for another, and none runs twice at once: each has a task of its own. What a run has found is handed to
+`keep`, which makes it durable; when that fails, the result is counted as lost and the next one says so.
+"""
+
+import asyncio
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+
+import structlog
+
+from eventsink.causes import why, why_unreachable
+from eventsink.errors import EventSinkError
+from eventsink.event import Event
+from eventsink.redact import hide_secrets
+from eventsink.watch.check import Down, Measurement, Unknown
+from eventsink.watch.loading import Planned
+from eventsink.watch.online import Online
+from eventsink.watch.result import Place, Result, change, update
+from eventsink.watch.schedule import Schedule
+from eventsink.watch.states import State, States
+
+__all__ = ["Monitor", "run_once"]
+
+GRACE = 0.5  # seconds beyond its time limit in which a check may say itself where it was stuck
+NAP = 1.0  # seconds after which the wall clock is looked at again: somebody may set it
+# Failures that may as well be those of the network in which the monitor stands.
+_OF_NETWORK = frozenset({"name", "unreachable", "timeout", "loss"})
+LONGEST_MESSAGE = 1000
+
+_log = structlog.get_logger(__name__)
+
+Keep = Callable[[Sequence[Event]], Awaitable[None]]
+
+
+class Monitor:
+    """Runs checks until it is stopped.
+
+    Args:
+        planned: what to run.
+        place: where it stands.
+        keep: makes events durable.
+        online: whether the network of the monitor itself is well.
+        states: what was known before.
+    """
+
+    def __init__(self, planned: Sequence[Planned], place: Place, keep: Keep, online: Online, states: States) -> None:
+        self._planned = planned
+        self._place = place
+        self._keep = keep
+        self._online = online
+        self._states = states
+        self._lost: dict[str, int] = {}
+        self.latest: dict[str, Result] = {}
+        """The last result of each check."""
+        self.missed = 0
+        """Runs that were left out, and results that could not be kept."""
+
+    async def run(self) -> None:
+        """Run all checks for ever; ends when it is cancelled."""
+        _log.info("monitor.running", checks=len(self._planned), region=self._place.region, name=self._place.monitor)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for planned in self._planned:
+                    group.create_task(self._repeat(planned), name=f"check-{planned.name}")
+        finally:
+            for planned in self._planned:
+                await planned.check.close()
+
+    async def _repeat(self, planned: Planned) -> None:
+        schedule = Schedule(f"{self._place.monitor}/{planned.name}", planned.every, time.time())
+        while True:
+            await _sleep(schedule)
+            missed = schedule.begin(time.time()) + self._lost.pop(planned.name, 0)
+            self.missed += missed
+            if missed:
+                _log.warning("monitor.runs_missed", check=planned.name, runs=missed)
+            results = await measure(planned, self._online, missed)
+            if all([await self._is_reported(result) for result in results]):
+                await planned.check.kept()
+
+    async def _is_reported(self, result: Result) -> bool:
+        self.latest[result.check] = result
+        if result.traceback:
+            _log.error("check.failed", check=result.check, traceback=result.traceback)
+        known = self._states.get(result.check)
+        changed = result.up is not None and result.state != (known.state if known else "up")
+        events = [update(result, self._place)]
+        if changed:
+            before = known.state if known else "up"
+            events.append(change(result, self._place, known.since if known else None, before))
+            log = _log.info if result.up else _log.warning
+            log(f"check.{result.state}", check=result.check, target=result.target, reason=result.message or None)
+        try:
+            await self._keep(events)
+        except EventSinkError as error:
+            self._lost[result.check] = self._lost.get(result.check, 0) + 1 + result.missed  # told by it alone
+            _log.error("monitor.result_lost", check=result.check, reason=str(error))
+            return False
+        if result.up is not None and (changed or known is None):
+            self._states.note({result.check: State(result.state, result.time)})
+        return True
+
+
+async def _sleep(schedule: Schedule) -> None:
+    """Wait until a run is due."""
+    left = schedule.wait(time.time())
+    while left > 0:
+        await asyncio.sleep(min(left, NAP))
+        left = schedule.wait(time.time())
+
+
+async def run_once(planned: Sequence[Planned], online: Online, at_once: int = 100) -> list[Result]:
+    """Run each check once; gives the results in the order of the checks."""
+    room = asyncio.Semaphore(at_once)
+
+    async def run(one: Planned) -> list[Result]:
+        async with room:
+            try:
+                return await measure(one, online, 0)
+            finally:
+                await one.check.close()
+
+    return [result for results in await asyncio.gather(*map(run, planned)) for result in results]
+
+
+async def measure(planned: Planned, online: Online, missed: int) -> list[Result]:
+    """Run a check, and say what it has come to. It never raises for what the check does."""
+    began, started = datetime.now(UTC), time.perf_counter()
+    measured: list[Measurement] = []
+    failure: Down | None = None
+    bug = ""
+    try:
+        async with asyncio.timeout(planned.timeout + GRACE):
+            found = await planned.check.measure()
+        measured = found if isinstance(found, list) else [found]
+    except Down as error:
+        failure = error
+    except TimeoutError:
+        failure = Down("timeout", f"No answer within {planned.timeout:g} seconds.")
+    except Exception as error:  # noqa: BLE001 - a stranger's check: the monitor lives on, and says what is wrong
+        failure = _of(error)
+        bug = hide_secrets(traceback.format_exc()) if isinstance(failure, Unknown) else ""
+    if failure and failure.reason in _OF_NETWORK and planned.check.network and not await online.ask():
+        failure = Unknown("offline", f"The monitor's own network is down: {failure.message}", failure.numbers)
+    elapsed = 1000 * (time.perf_counter() - started)
+    if failure:
+        measured = [Measurement(failure.numbers, failure.message)]
+    up = None if isinstance(failure, Unknown) else failure is None
+    return [
+        Result(
+            check=planned.name,
+            kind=planned.kind,
+            target=planned.check.target,
+            event=planned.check.event,
+            up=up,
+            reason=failure.reason if failure else "",
+            message=hide_secrets(one.message)[:LONGEST_MESSAGE],
+            numbers=one.numbers,
+            time=one.time or began,
+            elapsed_ms=elapsed,
+            every_s=planned.every,
+            missed=missed,
+            key=one.key,
+            traceback=bug,
+        )
+        for one in measured
+    ]
+
+
+def _of(error: Exception) -> Down:
+    """What an error means that a check did not explain itself."""
+    words = why_unreachable(error)
+    if words is None:
+        return Unknown("failed", f"The check itself failed: {type(error).__name__}: {why(error)}.")
+    reason = "refused" if isinstance(error, ConnectionRefusedError) else "unreachable"
+    return Down(reason, f"It cannot be reached: {words}.")

@@ -1,0 +1,234 @@
+"""Three monitors in networks of their own: one region is cut off, then the sink is away, then the target from two."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import processes
+from tests.servers.process import free_ports
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make network namespaces")
+
+REGIONS = ("urbana", "berlin", "tokyo")
+EVERY = 1.0  # seconds
+CUT = 12.0  # seconds that something is cut off
+NET = "10.213.77"
+
+
+def ip(*arguments: str) -> None:
+    """Run `ip`."""
+    done = processes.run(["ip", *arguments], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0, f"ip {' '.join(arguments)}: {done.stderr}"
+
+
+class Networks:
+    """A bridge with a namespace for each region, and one for the target."""
+
+    def __init__(self) -> None:
+        self._bridge = f"evs{os.getpid() % 100_000}"
+        self._names: dict[str, str] = {}
+
+    def make(self) -> None:
+        """Make them all."""
+        ip("link", "add", self._bridge, "type", "bridge")
+        ip("addr", "add", f"{NET}.1/24", "dev", self._bridge)
+        ip("link", "set", self._bridge, "up")
+        for number, name in enumerate((*REGIONS, "target"), 2):
+            self._add(name, f"{NET}.{number}", number)
+
+    def _add(self, name: str, address: str, number: int) -> None:
+        space, outside = f"{self._bridge}-{number}", f"{self._bridge}v{number}"
+        ip("netns", "add", space)
+        self._names[name] = space
+        ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", space)
+        ip("link", "set", outside, "master", self._bridge, "up")
+        ip("-n", space, "addr", "add", f"{address}/24", "dev", "eth0")
+        ip("-n", space, "link", "set", "eth0", "up")
+        ip("-n", space, "link", "set", "lo", "up")
+
+    def command(self, name: str, *command: str) -> list[str]:
+        """A command in one of the networks."""
+        return ["ip", "netns", "exec", self._names[name], *command]
+
+    def cut(self, name: str, *, on: bool) -> None:
+        """Cut a network off from all others, or mend that."""
+        ip("-n", self._names[name], "link", "set", "eth0", "down" if on else "up")
+
+    def hide_target(self, name: str, *, on: bool) -> None:
+        """Let what is sent to the target from one network be dropped on its way."""
+        ip("-n", self._names[name], "route", "add" if on else "del", "blackhole", f"{NET}.5/32")
+
+    def close(self) -> None:
+        """Take all down."""
+        for space in self._names.values():
+            processes.run(["ip", "netns", "del", space], capture_output=True, timeout=20, check=False)
+        processes.run(["ip", "link", "del", self._bridge], capture_output=True, timeout=20, check=False)
+
+
+@pytest.fixture
+def networks() -> Iterator[Networks]:
+    """Made, and taken down."""
+    made = Networks()
+    try:
+        made.make()
+        yield made
+    finally:
+        made.close()
+
+
+class Site:
+    """The sink, the target, and the monitors."""
+
+    def __init__(self, networks: Networks, folder: Path) -> None:
+        self.networks = networks
+        self.folder = folder
+        (self.port,) = free_ports(1)
+        self.running: dict[str, processes.Popen[bytes]] = {}
+        self.url = f"http://{NET}.1:{self.port}"
+
+    def start(self, name: str, *command: str) -> None:
+        """Start a program; its output goes into a file."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.running[name] = processes.start(command, stdout=log, stderr=log, cwd=self.folder)
+
+    def start_sink(self) -> None:
+        """Start the sink, and wait until it answers."""
+        given = ("--data", str(self.folder / "sink"), "--host", f"{NET}.1", "--port", str(self.port))
+        self.start("sink", *eventsink("up", *given))
+        self.until(lambda: self.ask("status")["workers"] is not None, "the sink answers")
+
+    def start_target(self) -> None:
+        """Something that is there as long as its network is."""
+        run = (
+            "import asyncio\nasync def main():\n"
+            f" async with await asyncio.start_server(lambda r, w: w.close(), '{NET}.5', 7000) as server:\n"
+            "  await server.serve_forever()\nasyncio.run(main())"
+        )
+        self.start("target", *self.networks.command("target", sys.executable, "-c", run))
+
+    def start_monitor(self, region: str, key: str) -> None:
+        """Start a monitor in its network."""
+        settings = self.folder / f"{region}.toml"
+        settings.write_text(
+            f'data = "{self.folder / region}"\n[monitor]\nurl = "{self.url}"\nkey = "{key}"\nregion = "{region}"\n'
+            f'name = "{region}"\nreferences = ["{NET}.1:{self.port}"]\n'
+            f'[checks.target]\nkind = "tcp"\nhost = "{NET}.5"\nport = 7000\nevery = {EVERY}\ntimeout = 0.8\n'
+        )
+        self.start(region, *self.networks.command(region, *eventsink("monitor", "--config", str(settings))))
+
+    def ask(self, command: str, *arguments: str) -> Any:
+        """What a command of the sink prints as JSON."""
+        given = [command, *arguments, "--data", str(self.folder / "sink"), "--format", "json"]
+        done = processes.run(eventsink(*given), capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode:
+            raise AssertionError(done.stderr)
+        lines = done.stdout.splitlines()
+        return [json.loads(line) for line in lines] if command == "events" else json.loads(lines[0])
+
+    def samples(self, region: str) -> list[dict[str, Any]]:
+        """What a monitor has found, in the order of its times."""
+        found = self.ask("events", "--type", "health.check_update", "--limit", "0")
+        return sorted((e for e in found if e["data"]["region"] == region), key=lambda event: str(event["time"]))
+
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+        """Wait."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                if condition():
+                    return
+            except AssertionError:
+                pass
+            assert time.monotonic() < deadline, what
+            time.sleep(0.3)
+
+    def stop(self, name: str, number: int = signal.SIGTERM) -> None:
+        """Stop a program."""
+        process = self.running.pop(name)
+        process.send_signal(number)
+        process.wait(30)
+
+
+def eventsink(*arguments: str) -> list[str]:
+    """A command of ours."""
+    return [sys.executable, "-m", "eventsink", *arguments]
+
+
+@pytest.fixture
+def site(networks: Networks, tmp_path: Path) -> Iterator[Site]:
+    """All of them running."""
+    made = Site(networks, tmp_path)
+    try:
+        made.start_sink()
+        made.start_target()
+        key = made.ask("keys", "create", "--scope", "ingest")["key"]
+        for region in REGIONS:
+            made.start_monitor(region, key)
+        yield made
+    finally:
+        for name in [*made.running]:
+            made.stop(name, signal.SIGKILL)
+
+
+@pytest.mark.timeout(240)
+def test_regions_sink_and_target_are_cut_off_one_after_the_other(site: Site) -> None:
+    for region in REGIONS:
+        site.until(partial(_reports, site, region), f"{region} reports")
+
+    site.networks.cut("tokyo", on=True)
+    time.sleep(CUT)
+    site.networks.cut("tokyo", on=False)
+    site.until(lambda: any(s["data"].get("reason") == "offline" for s in site.samples("tokyo")), "tokyo knows")
+
+    site.stop("sink")
+    time.sleep(CUT)
+    site.stop("berlin", signal.SIGKILL)
+    key = (site.folder / "berlin.toml").read_text().partition('key = "')[2].partition('"')[0]
+    site.start_monitor("berlin", key)
+    site.start_sink()
+
+    begun = time.time()
+    for region in ("urbana", "berlin"):
+        site.networks.hide_target(region, on=True)
+    time.sleep(CUT)
+    for region in ("urbana", "berlin"):
+        site.networks.hide_target(region, on=False)
+    for region in REGIONS:
+        site.until(partial(_is_up_since, site, region, begun + CUT), f"{region} has told all that it found")
+
+    assert all(sample["data"]["up"] is not False for sample in site.samples("tokyo")), "the target was never down there"
+    for region in REGIONS:
+        samples = site.samples(region)
+        most = 3.5 if region == "berlin" else 2.6  # seconds: berlin was killed and started again
+        assert max(_gaps(samples)) <= most, f"{region}: {sorted(_gaps(samples))[-3:]}"
+        assert len({sample["id"] for sample in samples}) == len(samples)
+    found = site.ask("uptime", "--since", "1h")
+    (incident,) = found["incidents"]
+    assert sorted(incident["regions"]) == ["berlin", "urbana"] and CUT - 3 <= incident["down_s"] <= CUT + 3
+    (row,) = found["rows"]
+    assert row["down_s"] == incident["down_s"]
+
+
+def _gaps(samples: list[dict[str, Any]]) -> list[float]:
+    """Seconds from each sample to the next, those that the machine was too busy for counted as there."""
+    times = [datetime.fromisoformat(sample["time"]).timestamp() for sample in samples]
+    missed = [sample["data"].get("missed", 0) for sample in samples]
+    return [later - earlier - gone * EVERY for earlier, later, gone in zip(times, times[1:], missed[1:], strict=False)]
+
+
+def _reports(site: Site, region: str) -> bool:
+    return len(site.samples(region)) >= 3
+
+
+def _is_up_since(site: Site, region: str, moment: float) -> bool:
+    last = site.samples(region)[-1]
+    return bool(last["data"]["up"]) and datetime.fromisoformat(last["time"]).timestamp() > moment

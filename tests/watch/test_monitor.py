@@ -1,0 +1,179 @@
+"""What the monitor makes of what checks do: the good, the bad, and the bugs."""
+
+import asyncio
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from eventsink.catalogue import CATALOGUE, validate
+from eventsink.errors import ExchangeUnavailable
+from eventsink.event import encode
+from eventsink.watch.check import Down, Measurement, Unknown
+from eventsink.watch.monitor import measure, run_once
+from eventsink.watch.online import Online
+from eventsink.watch.states import States
+from tests.servers.process import free_ports
+from tests.watch.checking import Kept, Scripted, planned, run
+
+GOOD = Measurement({"value": 1.5})
+BAD = Down("refused", "Nothing listens there.", {"dns_ms": 2.0})
+UPDATE = "health.check_update"
+
+
+def _has_run(kept: Kept, times: int) -> bool:
+    return len(kept.of(UPDATE)) >= times
+
+
+def _has_changed(kept: Kept) -> bool:
+    return bool(kept.changes)
+
+
+async def test_each_run_is_an_event_that_the_catalogue_knows() -> None:
+    kept, check = Kept(), planned("one", GOOD, BAD)
+    await run([check], kept, lambda: len(kept.events) >= 4)
+    for event in kept.events:
+        assert validate(CATALOGUE[event.type], event.data) == [], event
+    first, second = kept.of(UPDATE)[:2]
+    assert first.data["up"] is True and first.data["value"] == 1.5 and first.data["region"] == "urbana"
+    assert second.data["up"] is False and second.data["reason"] == "refused" and second.data["dns_ms"] == 2.0
+    assert first.source == "monitor/here" and first.subject == "checks/one" and first.data["every_s"] == 0.05
+
+
+async def test_three_outages_are_three_downs_and_three_ups() -> None:
+    kept, script = Kept(), [GOOD, BAD, BAD, GOOD, GOOD, BAD, GOOD, BAD, BAD, BAD, GOOD]
+    await run([planned("one", *script)], kept, lambda: len(kept.of(UPDATE)) >= len(script) + 2)
+    assert kept.changes == [False, True] * 3
+
+
+async def test_what_is_unknown_in_between_changes_nothing() -> None:
+    kept, unknown = Kept(), Unknown("offline", "The monitor's own network is down.")
+    script = [GOOD, unknown, GOOD, BAD, unknown, unknown, BAD, GOOD]
+    await run([planned("one", *script)], kept, lambda: len(kept.of(UPDATE)) >= len(script))
+    assert kept.changes == [False, True]
+    assert [event.data["up"] for event in kept.of(UPDATE)][:4] == [True, None, True, False]
+
+
+async def test_a_change_is_told_once_also_over_a_restart(tmp_path: Path) -> None:
+    kept, path = Kept(), tmp_path / "states.json"
+    for script in ([GOOD, BAD], [BAD], [BAD], [GOOD], [GOOD]):
+        enough = len(kept.of(UPDATE)) + 3
+        await run([planned("one", *script)], kept, partial(_has_run, kept, enough), States(path))
+    assert kept.changes == [False, True]
+    down, up = kept.of("health.status_changed")
+    assert up.data["since"] == down.time.isoformat()
+
+
+async def test_a_change_that_is_seen_again_after_kill_9_is_the_same_event(tmp_path: Path) -> None:
+    ids = []
+    for _ in range(2):  # what was noted of it is gone each time
+        kept = Kept()
+        states = States(tmp_path / "states.json")
+        await run([planned("one", GOOD, BAD)], kept, partial(_has_changed, kept), states)
+        ids.append(kept.of("health.status_changed")[0].id)
+        (tmp_path / "states.json").write_bytes(b'{"one":{"state":"up","since":"2026-01-01T00:00:00Z"}}')
+    kept = Kept()
+    await run([planned("one", BAD)], kept, lambda: bool(kept.changes), States(tmp_path / "states.json"))
+    assert kept.of("health.status_changed")[0].id == ids[1]
+
+
+async def test_a_slow_check_delays_no_other_and_its_missed_runs_are_counted() -> None:
+    async def slow() -> Measurement:
+        await asyncio.sleep(0.5)
+        return GOOD
+
+    kept = Kept()
+    monitor = await run(
+        [planned("slow", slow), planned("quick", GOOD)],
+        kept,
+        lambda: len([e for e in kept.events if e.data["check"] == "slow"]) >= 3,
+    )
+    runs = {name: [event for event in kept.of(UPDATE) if event.data["check"] == name] for name in ("slow", "quick")}
+    assert len(runs["quick"]) > 4 * len(runs["slow"])
+    assert sum(event.data.get("missed", 0) for event in runs["slow"]) >= 10
+    assert monitor.missed >= 10
+
+
+async def test_what_a_check_does_wrong_is_said_and_the_monitor_lives_on() -> None:
+    async def hang() -> Measurement:
+        await asyncio.sleep(60)
+        return GOOD
+
+    script = [hang, ValueError("a bug"), ConnectionRefusedError(), GOOD]
+    kept = Kept()
+    await run([planned("one", *script, timeout=0.1)], kept, lambda: len(kept.of(UPDATE)) >= 4)
+    found = [(event.data["up"], event.data.get("reason")) for event in kept.of(UPDATE)[:4]]
+    assert found == [(False, "timeout"), (None, "failed"), (False, "refused"), (True, None)]
+
+
+async def test_what_cannot_be_kept_is_counted_and_its_check_is_not_told_that_it_was() -> None:
+    kept, check = Kept(), planned("one", GOOD)
+    kept.failing = ExchangeUnavailable("The disk is full.")
+    scripted = check.check
+    assert isinstance(scripted, Scripted)
+
+    def mended() -> bool:
+        if scripted.runs >= 3:
+            assert kept.failing is None or scripted.kept_runs == 0
+            kept.failing = None
+        return bool(kept.events)
+
+    await run([check], kept, mended)
+    assert kept.events[0].data["missed"] >= 2
+
+
+async def test_several_intervals_of_one_run_are_several_events() -> None:
+    kept = Kept()
+    several = [Measurement({"value": number}, key=f"interval {number}") for number in range(3)]
+    check = planned("one", several)
+    await run([check], kept, lambda: len(kept.events) >= 3)
+    assert [event.data["value"] for event in kept.events[:3]] == [0, 1, 2]
+    again = await measure(check, Online([]), 0)
+    assert [result.key for result in again] == ["interval 0", "interval 1", "interval 2"]
+
+
+async def test_without_network_of_its_own_the_monitor_says_that_nothing_is_known() -> None:
+    (port,) = free_ports(1)
+    away = Online([f"127.0.0.1:{port}"])
+    down = planned("one", Down("timeout", "No answer."))
+    refused = planned("two", BAD)
+    (first,), (second,) = await measure(down, away, 0), await measure(refused, away, 0)
+    assert (first.up, first.reason) == (None, "offline")
+    assert (second.up, second.reason) == (False, "refused"), "somebody has answered"
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port)
+    try:
+        (third,) = await measure(down, Online([f"127.0.0.1:{port}", "192.0.2.1:9"]), 0)
+    finally:
+        server.close()
+    assert (third.up, third.reason) == (False, "timeout")
+
+
+async def test_five_hundred_checks_run_in_time() -> None:
+    kept = Kept()
+    checks = [planned(f"check {number}", GOOD, every=2.0) for number in range(500)]
+    begun = time.time()
+    await run(checks, kept, lambda: time.time() > begun + 4.5)
+    counts = [sum(event.data["check"] == check.name for event in kept.events) for check in checks[::50]]
+    assert all(count >= 2 for count in counts)
+
+
+async def test_once_is_once_for_each() -> None:
+    checks = [planned("good", GOOD), planned("bad", BAD)]
+    results = await run_once(checks, Online([]))
+    assert [(result.check, result.state) for result in results] == [("good", "up"), ("bad", "down")]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"one": 1}', b"\xff"])
+async def test_a_damaged_file_of_states_is_said_and_made_anew(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "states.json"
+    path.write_bytes(content)
+    kept = Kept()
+    await run([planned("one", BAD)], kept, lambda: bool(kept.changes), States(path))
+    assert States(path).get("one")
+
+
+async def test_no_secret_of_a_message_is_in_an_event() -> None:
+    kept = Kept()
+    await run([planned("one", Down("status", "GET failed with X-API-Key: hush-hush"))], kept, lambda: bool(kept.events))
+    assert not any(b"hush" in encode(event) for event in kept.events)
