@@ -4,7 +4,8 @@ import http.server
 import json
 import threading
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from eventsink.cli import app
 from tests.servers.process import free_ports
+from tests.sink_process import SinkProcess
 
 CHECK = '''
 """Is the moon up."""
@@ -227,3 +229,42 @@ def test_queues_are_watched_where_rabbitmq_is_named(clowder: str) -> None:
     found = run("init-checks", clowder, "--rabbitmq", f"amqp://u:hush@127.0.0.1:{port}/", "--queue", 'a"b')
     assert found.exit_code == 1 and 'queue-a"b' in found.stdout and "hush" not in found.output
     assert Path("eventsink.toml").stat().st_mode & 0o777 == 0o600, "a password is in it"
+
+
+# --- uptime ----------------------------------------------------------------------------------------------------------
+
+
+def test_uptime_is_a_table_and_an_object(make_sink: Callable[..., SinkProcess]) -> None:
+    sink = make_sink().start()
+    now = datetime.now(UTC)
+    events = [
+        {
+            "type": "health.check_update",
+            "time": (now - timedelta(minutes=90 - minute)).isoformat(),
+            "data": {
+                "target": "h",
+                "check": "door",
+                "region": region,
+                "up": not 30 <= minute < 45,
+                "every_s": 60,
+                "elapsed_ms": 4.0,
+                **({"reason": "refused", "message": "\x1b[31mNothing listens."} if 30 <= minute < 45 else {}),
+            },
+        }
+        for minute in range(90)
+        for region in ("urbana", "berlin")
+    ]
+    assert sink.post(events)[0] == 202
+    sink.settle()
+    where = ("--data", str(sink.data))
+    found = run("uptime", *where, "--since", "2h")
+    assert found.exit_code == 0, found.output
+    assert "door" in found.stdout and "15m" in found.stdout and "berlin, urbana" in found.stdout
+    assert "\x1b" not in found.stdout
+    told = json.loads(run("uptime", "door", *where, "--since", "2h", "--format", "json").stdout)
+    assert told["rows"][0]["down_s"] == 900 and len(told["incidents"]) == 1
+    by_region = json.loads(run("uptime", *where, "--since", "2h", "--by", "region", "--format", "json").stdout)
+    assert {row["region"] for row in by_region["rows"]} == {"urbana", "berlin"}
+    assert "was not checked" in run("uptime", "window", *where).stdout
+    assert run("uptime", *where, "--since", "2026-01-02", "--until", "2026-01-01").exit_code == 1
+    assert sink.request("GET", "/v1/reports/uptime?by=hour&since=1970-01-01T00:00:00Z")[0] == 400

@@ -103,6 +103,11 @@ class Check(Generic[Options]):
         """What is checked, for a person: a host, host:port, address or name. No secret belongs in it."""
         raise NotImplementedError
 
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Fields that every event of it has, whatever was found: those that its type in the catalogue must have."""
+        return {}
+
     async def measure(self) -> Measurement | list[Measurement]:
         """Look once; several where it finds what happened in several intervals.
 

@@ -159,7 +159,7 @@ async def measure(planned: Planned, online: Online, missed: int) -> list[Result]
             up=up,
             reason=failure.reason if failure else "",
             message=hide_secrets(one.message)[:LONGEST_MESSAGE],
-            numbers=one.numbers,
+            numbers={**planned.check.about, **one.numbers},
             time=one.time or began,
             elapsed_ms=elapsed,
             every_s=planned.every,

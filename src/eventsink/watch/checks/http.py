@@ -33,6 +33,11 @@ class Http(Check[Options]):
         """The address without secrets."""
         return shown(self.options.url)
 
+    @property
+    def about(self) -> dict[str, str]:
+        """The address."""
+        return {"url": self.target}
+
     async def measure(self) -> Measurement:
         """Ask once."""
         async with course(self) as run:

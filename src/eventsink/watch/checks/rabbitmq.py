@@ -5,7 +5,7 @@ Over AMQP, which every user of the queue may; with `management`, messages that a
 
 import asyncio
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -42,6 +42,11 @@ class RabbitMQ(Check[Options]):
         """The broker."""
         return hide_in_address(str(self._address))
 
+    @property
+    def about(self) -> dict[str, str]:
+        """Its name."""
+        return {"queue": self.options.queue}
+
     async def measure(self) -> Measurement:
         """Ask how long the queue is."""
         queue = self.options.queue
@@ -53,7 +58,7 @@ class RabbitMQ(Check[Options]):
             raise Down("name" if gone else "rights", f"There is no queue {queue}." if gone else str(error)) from error
         except BrokerUnavailable as error:
             raise Down("unreachable", str(error)) from error
-        numbers = {"queue": queue, "ready": depth.ready, "consumers": depth.consumers}
+        numbers: dict[str, Any] = {"ready": depth.ready, "consumers": depth.consumers}
         if more is not None:
             numbers["unacknowledged"] = more.get("messages_unacknowledged")
         if self.options.most and depth.ready > self.options.most:
