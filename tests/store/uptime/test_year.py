@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -169,3 +170,15 @@ async def test_two_that_ask_at_once_get_the_same(store: Store) -> None:
     first, second = await asyncio.gather(book.uptime(question), book.uptime(question))
     await book.close()
     assert first == second and first.rows[0].up_s == 6 * 86_400
+
+
+async def test_what_is_good_for_hours_is_known_while_they_pass(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [BEGIN.timestamp() + 60]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    await store.append([sample(BEGIN, "up", every=86_400)])
+    book = UptimeBook(store)
+    for hours in (1, 5, 30, 70):
+        now[0] = BEGIN.timestamp() + hours * 3600
+        found = await book.uptime(Question(since=BEGIN, until=BEGIN + timedelta(hours=hours)))
+        assert (found.rows[0].up_s, found.rows[0].unknown_s) == (min(hours, 60) * 3600, max(hours - 60, 0) * 3600)
+    await book.close()

@@ -30,7 +30,6 @@ __all__ = ["UptimeBook"]
 
 EVERY = 30.0  # seconds
 TYPES = "health.*"
-FRESH_FOR = 2.0  # seconds
 MANY = 200_000  # events of one go, beyond the first hour of it
 TOGETHER = (24 * 30, 24)  # hours of one go
 LONGEST_MESSAGE = 200
@@ -55,7 +54,8 @@ class UptimeBook:
         self._thread = ThreadPoolExecutor(1, "uptime")
         self._connection: sqlite3.Connection | None = None
         self._one = asyncio.Lock()
-        self._read_at = 0.0
+        self._read_to = -1  # the last event that the store had when it was read
+        self._hour = 0  # up to which what reaches beyond its hour was carried on
 
     async def keep(self) -> None:
         """Read what is new now and then; ends when it is cancelled."""
@@ -75,12 +75,16 @@ class UptimeBook:
             StoreUnavailable: the store does not answer, or the disk takes nothing.
         """
         async with self._one:
-            if time.monotonic() - self._read_at < FRESH_FOR:
+            committed, now = self._store.committed, round(time.time() * 1000)
+            hour = now - now % HOUR
+            if committed == self._read_to and hour == self._hour:
                 return
             await self._check_progress()
+            if behind := await self._run(lambda connection: _behind(connection, now)):
+                await self._do_hours(behind)
             while await self._read_some():
                 pass
-            self._read_at = time.monotonic()
+            self._read_to, self._hour = committed, hour
 
     async def uptime(self, question: report.Question) -> report.Uptime:
         """Sums and incidents of a span.
@@ -210,6 +214,16 @@ def _read(event: StoredEvent) -> tuple[Series, Sample] | None:
     return series, Sample(at // timedelta(milliseconds=1), state, valid, *said, took)
 
 
+def _behind(connection: sqlite3.Connection, now: int) -> set[tuple[Key, int]]:
+    """Hours that have begun since, and into which the last sample of a series reaches."""
+    found = set()
+    for series in file.all_series(connection):
+        last = file.last_hour(connection, series.id) if series.region else None
+        if last and last.carried and last.hour + HOUR <= now:
+            found.add(((series.name, series.region), last.hour + HOUR))
+    return found
+
+
 def _enrol(connection: sqlite3.Connection, found: Any) -> set[tuple[Key, int]]:
     """Know series. What began earlier than was known makes the hour in which it was thought to begin another one."""
     before = {(series.name, series.region): series for series in file.all_series(connection)}
@@ -274,7 +288,9 @@ def _finish(connection: sqlite3.Connection, done: dict[str, int], now: int) -> N
         found = {one.region: one for one in file.all_series(connection) if one.name == name}
         whole, regions = found.pop(""), {region: one.id for region, one in found.items()}
         last = first
-        for hour in sorted({hour.hour for one in regions.values() for hour in file.hours(connection, one, first, now)}):
+        for hour in sorted(
+            {hour.hour for one in regions.values() for hour in file.hours(connection, one, first, now + 1)}
+        ):
             there = [one for region in regions.values() if (one := file.hour_at(connection, region, hour))]
             merged = Hour(
                 hour,

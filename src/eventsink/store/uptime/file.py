@@ -125,6 +125,12 @@ def hour_at(connection: sqlite3.Connection, series: int, hour: int) -> Hour | No
     return next(hours(connection, series, hour, hour + HOUR), None)
 
 
+def last_hour(connection: sqlite3.Connection, series: int) -> Hour | None:
+    """The last hour of which anything is known."""
+    row = connection.execute("SELECT max(hour) FROM hours WHERE series = ?", (series,)).fetchone()
+    return None if row[0] is None else hour_at(connection, series, row[0])
+
+
 def hours(connection: sqlite3.Connection, series: int, since: int, until: int) -> Iterator[Hour]:
     """What is known of the hours that begin within a span, in order."""
     for hour, state, packed, samples, elapsed, carried in connection.execute(
