@@ -233,7 +233,7 @@ def redacted(settings: Settings) -> dict[str, Any]:
         for room in ("workers", "checks")
     }
     shown = {name: hidden(value, name, text=hide_in_address) for name, value in values.items() if value is not None}
-    return shown | rooms
+    return shown | {room: sections for room, sections in rooms.items() if sections}
 
 
 def _read_file(path: Path | None, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -187,11 +187,13 @@ async def _run(settings: Settings, parts: _Parts) -> None:
             await _warn_of_orphans(opened.exchange, [runner.name for runner in runners])
         opened.announce(lambda: {runner.name: runner.state for runner in runners})
         extractors = await stack.enter_async_context(extracting(settings, opened.exchange)) if parts.store else None
-        uptime = await stack.enter_async_context(_keeping_uptime(store.store)) if store and store.store else None
+        uptime = UptimeBook(store.store) if store and store.store else None
         known = _Known(opened, store, metrics, runners, extractors, uptime)
         door = await _prepare_door(settings, known, stack) if parts.door else None
         running = [asyncio.create_task(runner.run(), name=runner.name) for runner in runners]
         stack.push_async_callback(_drain, runners, running)
+        if uptime:  # after the drain is announced: it ends before the store is closed
+            await stack.enter_async_context(_keeping(uptime))
         await stack.enter_async_context(announcing(settings, [runner.name for runner in runners]))
         if door:
             local = await stack.enter_async_context(door(main=parts.store))
@@ -271,15 +273,14 @@ async def _prepare_door(
 
 
 @contextlib.asynccontextmanager
-async def _keeping_uptime(store: Store) -> AsyncIterator[UptimeBook]:
-    book = UptimeBook(store)
-    task = asyncio.create_task(book.keep(), name="uptime")
+async def _keeping(uptime: UptimeBook) -> AsyncIterator[None]:
+    task = asyncio.create_task(uptime.keep(), name="uptime")
     try:
-        yield book
+        yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await book.close()
+        await uptime.close()
 
 
 def _calm_collector() -> None:

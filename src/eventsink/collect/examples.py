@@ -60,8 +60,16 @@ _BODIES = {
         "job_id": _JOB,
     },
     "postResubmit": {"all": True},
+    "postHeartbeat": {"ok": True, "duration_ms": 512_000.0},
+    "reportMonitor": {"instance": "0b9f3c52", "region": "urbana", "checks": 12},
 }
-_PARAMETERS = {"number": 1, "worker": "former", "job_id": _JOB, "extractor": "ncsa.image.preview"}
+_PARAMETERS = {
+    "name": "nightly-backup",
+    "number": 1,
+    "worker": "former",
+    "job_id": _JOB,
+    "extractor": "ncsa.image.preview",
+}
 _DETAILS = {
     400: "The JSON is malformed at line 1, column 10 (byte 9): invalid character.",
     401: "A key is needed. Send one as `X-API-Key: …` or `Authorization: Bearer …`.",

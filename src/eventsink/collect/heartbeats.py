@@ -45,11 +45,10 @@ def heartbeat_routes(desk: Desk) -> list[BaseRouteHandler]:
         "guards": [needs("ingest", desk)],
         "security": security("ingest"),
         "tags": ["send"],
-        "status_code": 202,
         "responses": answers(503),
     }
 
-    @post("/v1/heartbeats/{name:str}", operation_id="postHeartbeat", summary="Report in", **may)
+    @post("/v1/heartbeats/{name:str}", operation_id="postHeartbeat", summary="Report in", status_code=202, **may)
     async def post_heartbeat(name: Name, data: Beat | None = None) -> dict[str, int]:
         """Something is alive, or its work is done."""
         return await _take(desk, name, data or Beat())

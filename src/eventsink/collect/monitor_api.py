@@ -22,13 +22,13 @@ def monitor_routes(desk: Desk) -> list[BaseRouteHandler]:
 
     @post(
         "/v1/monitors/{name:str}",
-        operation_id="postMonitor",
+        operation_id="reportMonitor",
         summary="A monitor runs",
         status_code=200,
         responses=answers(),
         **may,
     )
-    async def post_monitor(name: Name, data: Report) -> dict[str, bool]:
+    async def report_monitor(name: Name, data: Report) -> dict[str, bool]:
         """Say that a monitor runs; the answer says whether another process of its name does, too."""
         if not name.isprintable():
             raise Problem(400, "The name of a monitor has letters that cannot be seen.")
@@ -42,7 +42,7 @@ def monitor_routes(desk: Desk) -> list[BaseRouteHandler]:
         responses=answers(),
         **may,
     )
-    async def delete_monitor(name: Name, instance: Name) -> dict[str, bool]:
+    async def delete_monitor(name: Name, instance: Name = "") -> dict[str, bool]:
         """Say that a monitor ends."""
         desk.monitors.forget(name, instance)
         return {"forgotten": True}
@@ -60,4 +60,4 @@ def monitor_routes(desk: Desk) -> list[BaseRouteHandler]:
         """All that have reported since this process began."""
         return {"monitors": desk.monitors.listed()}
 
-    return [post_monitor, delete_monitor, get_monitors]
+    return [report_monitor, delete_monitor, get_monitors]
