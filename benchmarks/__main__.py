@@ -5,12 +5,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import embedded, extractors, monitor, production
+from benchmarks import embedded, extractors, monitor, nginx, production
 from benchmarks.results import show, write
 
 console = Console(stderr=True)
 results = []
-for benchmark in embedded.BENCHMARKS + production.BENCHMARKS + extractors.BENCHMARKS + monitor.BENCHMARKS:
+for benchmark in (
+    embedded.BENCHMARKS + production.BENCHMARKS + extractors.BENCHMARKS + monitor.BENCHMARKS + nginx.BENCHMARKS
+):
     if sys.argv[1:] and not any(benchmark.__name__.startswith(word) for word in sys.argv[1:]):
         continue
     with console.status(f"{benchmark.__name__}: {benchmark.__doc__}"):

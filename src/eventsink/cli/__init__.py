@@ -30,6 +30,7 @@ COMMANDS = {
     "events": ("events", "Show stored events, the newest last."),
     "types": ("event_types", "Show the catalogue of event types, or the fields of one."),
     "status": ("status", "Show the accounts of each worker, and what needs attention."),
+    "nginx": ("nginx", "Show what an access log of NGINX says, or make events of it."),
     "uptime": ("uptime", "Show how long checks were up, and the incidents."),
     "dead": ("dead", "Look at events that could not be delivered; mend them."),
     "workers": ("workers", "List the workers that have queues; forget one that nobody needs."),

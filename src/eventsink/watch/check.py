@@ -109,7 +109,10 @@ class Check(Generic[Options]):
         return {}
 
     async def measure(self) -> Measurement | list[Measurement]:
-        """Look once; several where it finds what happened in several intervals.
+        """Look once.
+
+        A check that reads what has piled up may give several, the oldest first, or none yet; each with its time and
+        key. What was measured and not kept is given again the next time.
 
         Raises:
             Down: it is not well.

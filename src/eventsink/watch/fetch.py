@@ -38,10 +38,12 @@ async def fetch(url: str, within: float, headers: Mapping[str, str] | None = Non
             aiohttp.ClientSession(timeout=limit, trust_env=False) as session,
             session.get(url, headers=headers, allow_redirects=False) as answer,
         ):
-            body = await answer.content.read(MOST_BYTES)
-            if not answer.content.at_eof():
-                raise Down("too_large", f"{where} answers with more than {MOST_BYTES >> 20} MB.")
-            return Answer(answer.status, body)
+            body = bytearray()
+            async for part in answer.content.iter_chunked(1 << 16):
+                body += part
+                if len(body) > MOST_BYTES:
+                    raise Down("too_large", f"{where} answers with more than {MOST_BYTES >> 20} MB.")
+            return Answer(answer.status, bytes(body))
     except TimeoutError as error:
         raise Down("timeout", f"{where} did not answer within {within:g} seconds.") from error
     except (aiohttp.ClientError, ValueError, OSError) as error:

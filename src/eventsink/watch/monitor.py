@@ -67,8 +67,10 @@ class Monitor:
                 for planned in self._planned:
                     group.create_task(self._repeat(planned), name=f"check-{planned.name}")
         finally:
-            for planned in self._planned:
-                await planned.check.close()
+            outcomes = await asyncio.gather(*(one.check.close() for one in self._planned), return_exceptions=True)
+            for one, outcome in zip(self._planned, outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    _log.error("check.not_closed", check=one.name, exc_info=outcome)
 
     async def _repeat(self, planned: Planned) -> None:
         schedule = Schedule(f"{self._place.monitor}/{planned.name}", planned.every, time.time())
@@ -78,9 +80,12 @@ class Monitor:
             self.missed += missed
             if missed:
                 _log.warning("monitor.runs_missed", check=planned.name, runs=missed)
-            results = await measure(planned, self._online, missed)
-            if all([await self._is_reported(result) for result in results]):
-                await planned.check.kept()
+            try:
+                results = await measure(planned, self._online, missed)
+                if all([await self._is_reported(result) for result in results]):
+                    await planned.check.kept()
+            except Exception:  # noqa: BLE001 - a stranger's check, or a bug of ours: said, and the others live on
+                _log.exception("check.not_reported", check=planned.name)
 
     async def _is_reported(self, result: Result) -> bool:
         self.latest[result.check] = result
