@@ -26,7 +26,7 @@ from eventsink.watch.states import States
 __all__ = ["monitoring", "online", "place", "planned", "posting"]
 
 CONNECTIONS = 4
-ANSWER_WITHIN = 20.0  # seconds
+ANSWER_WITHIN = 10.0  # seconds, which the end of the process waits at most
 TELL_EVERY = 20.0  # seconds
 LATER = frozenset({404, 408, 425, 429})  # and all from 500 on: a person, or time, can mend it
 
