@@ -55,6 +55,8 @@ def why_unreachable(error: BaseException) -> str | None:
 def why(error: BaseException) -> str:
     """Why a file could not be used, a library refused, or a server not be reached."""
     if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError | socket.gaierror):
+        if error.errno and (error.strerror or "").startswith("Connect call failed"):  # asyncio's own words
+            return (_in_words(os.strerror(error.errno)) or os.strerror(error.errno)).rstrip(".")
         return (error.strerror or _ERRNO.sub("", str(error)) or "the system gives no reason").rstrip(".")
     return why_unreachable(error) or _ERRNO.sub("", str(error)).rstrip(".") or "it gives no reason"
 

@@ -229,11 +229,19 @@ def redacted(settings: Settings) -> dict[str, Any]:
     """The settings as plain values, with secrets hidden; a section that is not there is left out."""
     values = msgspec.to_builtins(settings)
     rooms = {
-        room: {name: hidden(section, text=hide_in_address) for name, section in values.pop(room).items()}
+        room: {name: hidden(_quiet(section), text=hide_in_address) for name, section in values.pop(room).items()}
         for room in ("workers", "checks")
     }
     shown = {name: hidden(value, name, text=hide_in_address) for name, value in values.items() if value is not None}
     return shown | {room: sections for room, sections in rooms.items() if sections}
+
+
+def _quiet(section: dict[str, Any]) -> dict[str, Any]:
+    """A section without what is sent to others as it stands: what of it is a secret, only they know."""
+    quiet = dict(section)
+    if isinstance(headers := quiet.get("headers"), dict):
+        quiet["headers"] = dict.fromkeys(headers, "…")
+    return quiet | ({"send": "…"} if quiet.get("send") else {})
 
 
 def _read_file(path: Path | None, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -170,10 +170,11 @@ def test_a_monitor_without_a_sink_says_what_to_set() -> None:
 def test_config_check_looks_at_checks_too_and_show_hides_their_secrets() -> None:
     settings(
         '[checks.page]\nkind = "http"\nurl = "https://u:hush@h/?token=hush"\n'
-        '[checks.page.headers]\nX-API-Key = "hush"\n'
+        '[checks.page.headers]\nX-Own = "hush"\n'
+        '[checks.door]\nkind = "tcp"\nhost = "h"\nport = 1\nsend = "AUTH hush"\n'
         '[checks.queue]\nkind = "rabbitmq"\nurl = "amqp://u:hush@h/v"\nqueue = "q"\n[monitor]\nkey = "hush"\n'
     )
-    assert "Checks: page, queue" in run("config", "check").stdout
+    assert "Checks: page, door, queue" in run("config", "check").stdout
     shown = run("config", "show").stdout
     assert "checks.queue.queue" in shown and "hush" not in shown
 
@@ -265,6 +266,12 @@ def test_uptime_is_a_table_and_an_object(make_sink: Callable[..., SinkProcess]) 
     assert told["rows"][0]["down_s"] == 900 and len(told["incidents"]) == 1
     by_region = json.loads(run("uptime", *where, "--since", "2h", "--by", "region", "--format", "json").stdout)
     assert {row["region"] for row in by_region["rows"]} == {"urbana", "berlin"}
+    gate = {"target": "h", "check": "gate", "up": False, "every_s": 60, "message": "Locked.", "region": "urbana"}
+    assert sink.post({"type": "health.check_update", "data": gate})[0] == 202
+    sink.settle()
+    run("uptime", *where)
+    shown = run("status", *where).stdout
+    assert "Checks  1 up, 1 down" in shown and "gate is down since" in shown and "Locked." in shown
     assert "was not checked" in run("uptime", "window", *where).stdout
     assert run("uptime", *where, "--since", "2026-01-02", "--until", "2026-01-01").exit_code == 1
-    assert sink.request("GET", "/v1/reports/uptime?by=hour&since=1970-01-01T00:00:00Z")[0] == 400
+    assert sink.request("GET", "/v1/reports/uptime?by=hour&since=1970-01-01T00:00:00Z")[0] == 200

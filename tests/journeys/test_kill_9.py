@@ -64,5 +64,5 @@ def test_sigterm_ends_cleanly_and_leaves_nothing_behind(sink: SinkProcess) -> No
 def test_a_second_sink_on_the_same_data_says_who_has_it(
     sink: SinkProcess, make_sink: Callable[..., SinkProcess]
 ) -> None:
-    with pytest.raises(AssertionError, match=f"Process {sink.pid} already runs an event sink"):
+    with pytest.raises(AssertionError, match=f"Process {sink.pid} already uses"):
         make_sink().start()

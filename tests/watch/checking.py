@@ -43,7 +43,7 @@ class Scripted(Check[Options]):
         step = self.script[min(self.runs, len(self.script) - 1)]
         self.runs += 1
         try:
-            if isinstance(step, Exception):
+            if isinstance(step, BaseException):
                 raise step
             found: Measurement | list[Measurement] = await step() if callable(step) else step
             return found

@@ -4,12 +4,14 @@ import asyncio
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from eventsink.catalogue import CATALOGUE, validate
 from eventsink.errors import ExchangeUnavailable
-from eventsink.event import encode
+from eventsink.event import Event, encode
 from eventsink.watch.check import Down, Measurement, Unknown
 from eventsink.watch.monitor import measure, run_once
 from eventsink.watch.online import Online
@@ -66,16 +68,24 @@ async def test_a_change_is_told_once_also_over_a_restart(tmp_path: Path) -> None
 
 
 async def test_a_change_that_is_seen_again_after_kill_9_is_the_same_event(tmp_path: Path) -> None:
-    ids = []
-    for _ in range(2):  # what was noted of it is gone each time
+    path, ids = tmp_path / "states.json", []
+    for _ in range(2):
+        before = path.read_bytes() if path.exists() else b""
         kept = Kept()
-        states = States(tmp_path / "states.json")
-        await run([planned("one", GOOD, BAD)], kept, partial(_has_changed, kept), states)
+        await run([planned("one", BAD)], kept, partial(_has_changed, kept), States(path))
         ids.append(kept.of("health.status_changed")[0].id)
-        (tmp_path / "states.json").write_bytes(b'{"one":{"state":"up","since":"2026-01-01T00:00:00Z"}}')
-    kept = Kept()
-    await run([planned("one", BAD)], kept, lambda: bool(kept.changes), States(tmp_path / "states.json"))
-    assert kept.of("health.status_changed")[0].id == ids[1]
+        path.write_bytes(before or path.read_bytes().partition(b'"checks"')[0] + b'"checks":{}}')  # not noted yet
+    assert ids[0] == ids[1]
+
+
+async def test_after_the_file_of_states_is_lost_a_change_is_another(tmp_path: Path) -> None:
+    path, ids = tmp_path / "states.json", []
+    for _ in range(2):
+        kept = Kept()
+        await run([planned("one", BAD)], kept, partial(_has_changed, kept), States(path))
+        ids.append(kept.of("health.status_changed")[0].id)
+        path.unlink()
+    assert ids[0] != ids[1]
 
 
 async def test_a_slow_check_delays_no_other_and_its_missed_runs_are_counted() -> None:
@@ -105,6 +115,74 @@ async def test_what_a_check_does_wrong_is_said_and_the_monitor_lives_on() -> Non
     await run([planned("one", *script, timeout=0.1)], kept, lambda: len(kept.of(UPDATE)) >= 4)
     found = [(event.data["up"], event.data.get("reason")) for event in kept.of(UPDATE)[:4]]
     assert found == [(False, "timeout"), (None, "failed"), (False, "refused"), (True, None)]
+
+
+async def _ends_its_own_task() -> Measurement:
+    waiting = asyncio.create_task(asyncio.sleep(10))
+    waiting.cancel()
+    await waiting
+    return GOOD
+
+
+async def _blocks() -> Measurement:
+    time.sleep(0.8)
+    return GOOD
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        SystemExit(3),
+        GeneratorExit(),
+        BaseExceptionGroup("all", [SystemExit(1)]),
+        asyncio.CancelledError(),
+        RecursionError(),
+        _ends_its_own_task,
+        _blocks,
+        None,
+        {"value": 1},
+        [None],
+        Measurement(7),
+        Measurement({}, b"x"),
+    ],
+    ids=repr,
+)
+async def test_whatever_a_check_does_the_monitor_lives_on_and_says_so(step: Any) -> None:
+    kept = Kept()
+    await run(
+        [planned("odd", step, GOOD, timeout=0.1), planned("other", GOOD)],
+        kept,
+        lambda: len(_of(kept, "odd")) >= 2 and bool(_of(kept, "other")),
+    )
+    odd = _of(kept, "odd")
+    assert (odd[0].data["up"], odd[0].data["reason"]) == (None, "failed")
+    assert odd[1].data["up"] is True and _of(kept, "other")
+
+
+async def test_what_a_check_calls_its_numbers_hides_nothing_of_the_monitor() -> None:
+    odd = {"up": False, "check": "x", "region": "mars", "a": float("nan"), "b": object(), "c": 1.5, 7: 8}
+    kept = Kept()
+    await run([planned("one", Measurement(odd))], kept, lambda: bool(kept.events))
+    data = kept.events[0].data
+    assert (data["up"], data["check"], data["region"]) == (True, "one", "urbana")
+    assert "a" not in data and "b" not in data and data["c"] == 1.5
+    encode(kept.events[0])
+
+
+async def test_a_check_that_hangs_when_it_is_told_that_all_is_kept_goes_on() -> None:
+    class Hanging(Scripted):
+        async def kept(self) -> None:
+            await asyncio.sleep(60)
+
+    one = planned("one", GOOD, timeout=0.1)
+    kept = Kept()
+    await run(
+        [msgspec.structs.replace(one, check=Hanging([GOOD], one.check.site))], kept, lambda: len(kept.events) >= 2
+    )
+
+
+def _of(kept: Kept, check: str) -> list[Event]:
+    return [event for event in kept.of(UPDATE) if event.data["check"] == check]
 
 
 async def test_what_cannot_be_kept_is_counted_and_its_check_is_not_told_that_it_was() -> None:

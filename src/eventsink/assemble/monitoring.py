@@ -6,12 +6,14 @@ import os
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import structlog
 
-from eventsink.client.sink import Refusal, Sink, Unreachable
+from eventsink.client.sink import Refusal, Sink
 from eventsink.durable import Codec, Spooler, SpoolFile, hold
 from eventsink.errors import EventSinkError, ExchangeUnavailable, SettingsError
 from eventsink.event import Event, decode_lines, encode
@@ -28,7 +30,6 @@ __all__ = ["monitoring", "online", "place", "planned", "posting"]
 CONNECTIONS = 4
 ANSWER_WITHIN = 10.0  # seconds, which the end of the process waits at most
 TELL_EVERY = 20.0  # seconds
-LATER = frozenset({404, 408, 425, 429})  # and all from 500 on: a person, or time, can mend it
 
 _log = structlog.get_logger(__name__)
 
@@ -110,7 +111,7 @@ async def posting(settings: Settings) -> AsyncIterator[Keep]:
     if file.events:
         _log.info("monitor.waiting_results", events=file.events)
     spooler = Spooler(post, file, settings.monitor.max_bytes, first=True)  # no check waits for the sink
-    presence = _Presence(settings, post.twin(), lambda: file.events)
+    presence = _Presence(settings, post, lambda: file.events)
     telling = asyncio.create_task(presence.tell(), name="monitor-presence")
     try:
         yield spooler.publish
@@ -127,6 +128,8 @@ class _Post:
     """Posts batches, a few at once."""
 
     def __init__(self, sink: Sink) -> None:
+        # Threads of its own: what hangs in those of the loop, as a disk, must not keep results from the sink.
+        self.threads = ThreadPoolExecutor(CONNECTIONS + 1, "posting")
         self._sinks: asyncio.LifoQueue[Sink] = asyncio.LifoQueue()
         self._all = [sink, *(sink.twin() for _ in range(CONNECTIONS - 1))]
         for each in self._all:
@@ -140,7 +143,8 @@ class _Post:
         """
         sink = await self._sinks.get()
         try:
-            answer = await asyncio.to_thread(_ask, sink, _pack(events))
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self.threads, _ask, sink, _pack(events))
         finally:
             self._sinks.put_nowait(sink)
         for refused in answer.get("rejected", ()):
@@ -153,14 +157,15 @@ class _Post:
     def close(self) -> None:
         for sink in self._all:
             sink.close()
+        self.threads.shutdown(wait=False)
 
 
 class _Presence:
     """Tells the sink now and then that this monitor runs, and hears whether another one of its name does."""
 
-    def __init__(self, settings: Settings, sink: Sink, waiting: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings, post: _Post, waiting: Callable[[], int]) -> None:
         where = place(settings)
-        self._sink = sink
+        self._sink, self._threads = post.twin(), post.threads
         self._path = f"/v1/monitors/{quote(where.monitor, safe='')}"
         self._report = {"instance": uuid.uuid4().hex, "region": where.region, "checks": len(settings.checks)}
         self._waiting = waiting
@@ -172,7 +177,7 @@ class _Presence:
         while True:
             with contextlib.suppress(EventSinkError):
                 report = {**self._report, "waiting": self._waiting()}
-                answer = await asyncio.to_thread(self._sink.post, self._path, report)
+                answer = await self._run(partial(self._sink.post, self._path, report))
                 rival = bool(answer.get("rival"))
                 if rival and not self._rival:
                     remedy = "Give one of the two another monitor.name, or stop it."
@@ -183,27 +188,36 @@ class _Presence:
     async def end(self) -> None:
         """Say goodbye, if the sink listens."""
         with contextlib.suppress(EventSinkError):
-            await asyncio.to_thread(self._sink.delete, self._path, instance=self._report["instance"])
+            await self._run(partial(self._sink.delete, self._path, instance=self._report["instance"]))
         self._sink.close()
+
+    async def _run(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 def _ask(sink: Sink, lines: bytes) -> dict[str, Any]:
+    """Post lines; gives the answer of a sink.
+
+    Raises:
+        ExchangeUnavailable: it does not take them now, or what answers there is no sink.
+    """
     try:
-        return sink.post_lines(lines)
-    except Unreachable as error:
-        raise ExchangeUnavailable(str(error)) from error
+        answer = sink.post_lines(lines)
     except Refusal as error:
         if error.status in {401, 403}:
             raise ExchangeUnavailable(
-                f"{sink.where} refuses monitor.key ({error.status}): `eventsink keys create --scope ingest` makes one"
-                " there. Results wait here meanwhile."
+                f"{sink.where} refuses monitor.key ({error.status}): `eventsink keys create --scope ingest --scope"
+                " read` makes one there. Results wait here meanwhile."
             ) from error
-        if error.status in LATER or error.status >= 500:
+        # Only what a sink has looked at and found broken is never taken: all else may be a proxy, or a wrong address.
+        if error.status != 422 or not error.problem.get("rejected"):
             raise ExchangeUnavailable(str(error)) from error
-        # What the sink takes for broken it will not take later either: nothing behind it waits for it.
-        return {"rejected": list(error.problem.get("rejected") or [{"message": str(error)}])}
-    except EventSinkError as error:  # something else answers there
+        return dict(error.problem)
+    except EventSinkError as error:
         raise ExchangeUnavailable(str(error)) from error
+    if not isinstance(answer.get("accepted"), int):
+        raise ExchangeUnavailable(f"What answers at {sink.where} is no event sink: see monitor.url.")
+    return answer
 
 
 def _pack(events: Sequence[Event]) -> bytes:

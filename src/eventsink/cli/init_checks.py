@@ -84,7 +84,7 @@ _COMMON = """
 # places that are nearly always there and have nothing to do with Clowder.
 # [monitor]
 # region = "urbana"
-# references = ["192.0.2.1:443"]
+# references = ["www.illinois.edu:443", "example.org:443"]
 
 # Does the host answer, and how fast? Round trips in milliseconds, and packets lost.
 [checks.ping]

@@ -9,10 +9,12 @@ from rich.text import Text
 
 from eventsink import assemble
 from eventsink.assemble.monitoring import online, place, planned
+from eventsink.cli.locate import Running, running
 from eventsink.cli.options import Form, Format, configured, new_app
 from eventsink.cli.screen import new_table, output, plain, print_json, say
 from eventsink.errors import SettingsError
 from eventsink.settings import Settings
+from eventsink.trust import NotTrusted
 from eventsink.watch.loading import Planned
 from eventsink.watch.monitor import run_once
 from eventsink.watch.result import Place, Result
@@ -53,13 +55,22 @@ def monitor(
 
 
 def _chosen(settings: Settings, names: list[str]) -> list[Planned]:
-    checks = {one.name: one for one in planned(settings, keeps=False)}
+    local = None if settings.monitor.url else _beside(settings)
+    checks = {one.name: one for one in planned(settings, *((local.url, local.key) if local else ()), keeps=False)}
     for name in names:
         if name not in checks:
             raise SettingsError(f"There is no section [checks.{name}]; there is {', '.join(checks) or 'none'}.")
     if not checks:
         raise SettingsError("There is no check: `eventsink init-checks https://clowder.example.org` writes some.")
     return [checks[name] for name in names or checks]
+
+
+def _beside(settings: Settings) -> Running | None:
+    """The sink that runs on the data directory, whose numbers checks may ask for."""
+    try:
+        return running(settings.directory)
+    except NotTrusted:
+        return None
 
 
 def as_json(result: Result, where: Place) -> dict[str, Any]:

@@ -83,18 +83,21 @@ def nginx(
     Rotated files are read in the order of their first lines. Intervals begin at whole multiples of their length, in
     UTC. No address is kept or shown.
 
-    Exit code 1 if no line could be read.
+    Which format a file has is found by its first lines, for each by itself.
+
+    Exit code 1 if most lines could not be read.
     """
     gc.set_threshold(100_000)  # lines make many small objects, and no cycles
     with ExitStack() as stack:
         logs = [LogFile(path) for path in dict.fromkeys(files)]
         for log in logs:
             stack.callback(log.close)
-        chosen = _chosen(log_format, conf, format_name, logs[0])
-        parser = Parser(chosen, views.WANTED if events else tally.WANTED)
+        wanted = views.WANTED if events else tally.WANTED
+        # Each its own, for a format that is changed is changed from one file to the next.
+        parsers = {id(log): Parser(_chosen(log_format, conf, format_name, log), wanted) for log in logs}
         sizes = [log.size for log in logs]
         view = stack.enter_context(View(None if None in sizes else sum(filter(None, sizes))))
-        run = _Run(_in_order(logs, parser), parser, view)
+        run = _Run(_in_order(logs, parsers), parsers, view)
         begin, end = _seconds(since, 0.0), _seconds(until, float("inf"))
         if events:
             run.print_events(
@@ -103,7 +106,7 @@ def nginx(
         else:
             summary: Summary[None] = Summary(every, Robots(), since=begin, until=end)
             run.print_intervals(summary, Reporter(format, every))
-    run.conclude(chosen)
+    run.conclude()
 
 
 class _Run:
@@ -111,13 +114,14 @@ class _Run:
 
     Args:
         logs: in the order of their times.
+        parsers: of each, by its `id`.
         view: is told how far it is.
     """
 
-    def __init__(self, logs: list[LogFile], parser: Parser, view: View) -> None:
-        self._logs, self._parser, self._view = logs, parser, view
+    def __init__(self, logs: list[LogFile], parsers: dict[int, Parser], view: View) -> None:
+        self._logs, self._parsers, self._view = logs, parsers, view
         self._readable = self._unreadable = self._passed = 0
-        self._example = self._place = ""
+        self._example = self._place = self._misfit = ""
         self._trouble = list[str]()
 
     def print_intervals(self, summary: Summary[None], reporter: Reporter) -> None:
@@ -127,7 +131,8 @@ class _Run:
         def report(closed: list[tuple[int, tally.Tally]]) -> None:
             for start, one in closed:
                 whole.merge(one)
-                reporter.interval(start, one.numbers())
+                if start:  # else lines of which not even the time could be read
+                    reporter.interval(start, one.numbers())
 
         for parsed in self._parsed():
             summary.add(parsed)
@@ -148,11 +153,11 @@ class _Run:
         left = ", ".join(f"{count(number)} {reason}" for reason, number in made.left_out.most_common())
         note(f"{count(printed)} events of {count(self._readable)} lines.{f' Left out: {left}.' if left else ''}")
 
-    def conclude(self, chosen: LogFormat) -> None:
-        """Say what went wrong; without a line that could be read, this is a failure."""
+    def conclude(self) -> None:
+        """Say what went wrong; it is a failure if most of the lines could not be read, or there is none."""
         if self._unreadable:
             note(
-                f"{count(self._unreadable)} lines do not fit the format ({plain(chosen.name)}); the first, in"
+                f"{count(self._unreadable)} lines do not fit the format ({plain(self._misfit)}); the first, in"
                 f" {plain(self._place)}: {self._example}",
                 "yellow",
             )
@@ -160,7 +165,7 @@ class _Run:
             note(plain(sentence), "red")
         if not self._readable:
             note("No line could be read." if self._unreadable else "There is no line.", "red")
-        if self._trouble or not self._readable:
+        if self._trouble or self._unreadable > self._readable or not self._readable:
             raise typer.Exit(1)
 
     def _parsed(self) -> Iterator[Parsed]:
@@ -174,44 +179,45 @@ class _Run:
                 self._trouble.append(str(error))
 
     def _read(self, block: Block, log: LogFile) -> Parsed:
-        too_long = ((0, block.too_long),)
-        parsed = Parsed(0, (), {}, too_long) if block.too_long else self._parser.parse(block.lines)
+        too_long, parser = ((0, block.too_long),), self._parsers[id(log)]
+        parsed = Parsed(0, (), {}, too_long) if block.too_long else parser.parse(block.lines)
         self._readable += parsed.count
         self._unreadable += len(parsed.unreadable)
         if parsed.unreadable and not self._example:
             before, line = parsed.unreadable[0]
             self._example = shape(line)
             self._place = f"{log.name} after {count(self._passed + before)} others"
+            self._misfit = parser.format.name
         self._passed += parsed.count
         return parsed
 
 
-def _chosen(log_format: str | None, conf: Path | None, name: str, first: LogFile) -> LogFormat:
+def _chosen(log_format: str | None, conf: Path | None, name: str, log: LogFile) -> LogFormat:
     if conf is not None and log_format is not None:
         raise typer.BadParameter("Give --log-format or --conf, not both.")
     if conf is not None:
         return from_conf(conf, name)
     if log_format is None:
-        return PRESETS[detect(first.first_lines(FIRST_LINES)) or "combined"]
+        return PRESETS[detect(log.first_lines(FIRST_LINES)) or "combined"]
     try:
         return given(log_format)
     except SettingsError as error:
         raise typer.BadParameter(str(error), param_hint="--log-format") from None
 
 
-def _in_order(logs: list[LogFile], parser: Parser) -> list[LogFile]:
+def _in_order(logs: list[LogFile], parsers: dict[int, Parser]) -> list[LogFile]:
     """Logs in the order of their first lines, each file once, whatever names it was given by."""
     once = {log.identity or id(log): log for log in reversed(logs)}
     ordered = [*once.values()][::-1]
-    return sorted(ordered, key=_first_time(parser)) if len(ordered) > 1 else ordered
+    return sorted(ordered, key=_first_time(parsers)) if len(ordered) > 1 else ordered
 
 
-def _first_time(parser: Parser) -> Callable[[LogFile], float]:
+def _first_time(parsers: dict[int, Parser]) -> Callable[[LogFile], float]:
     def first(log: LogFile) -> float:
         if log.identity is None:
             return float("inf")
         lines = b"".join(line + b"\n" for line in log.first_lines(FIRST_LINES))
-        return next(iter(parser.parse(lines).seconds), float("inf"))
+        return next(iter(parsers[id(log)].parse(lines).seconds), float("inf"))
 
     return first
 

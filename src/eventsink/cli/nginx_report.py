@@ -13,7 +13,7 @@ __all__ = ["Report", "Reporter"]
 # Of the table: the name of a column, its width, and the number in it.
 _COLUMNS = (
     ("Requests", 10, "requests"), ("Robots", 9, "robots"), ("Clients", 9, "clients"), ("Conn.", 9, "connections"),
-    ("Sent", 9, "bytes"), ("2xx", 10, "status_2xx"), ("3xx", 9, "status_3xx"), ("4xx", 9, "status_4xx"),
+    ("Sent", 12, "bytes"), ("2xx", 10, "status_2xx"), ("3xx", 9, "status_3xx"), ("4xx", 9, "status_4xx"),
     ("5xx", 8, "status_5xx"), ("p50 ms", 8, "p50_ms"), ("p95 ms", 8, "p95_ms"), ("p99 ms", 8, "p99_ms"),
 )  # fmt: skip
 _FIELDS = (

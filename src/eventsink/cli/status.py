@@ -17,6 +17,8 @@ from eventsink.client.sink import Sink
 
 EVERY = 1.0  # seconds between two looks of --watch
 STALE = 5.0  # seconds after which the age of what is shown is worth a word
+STATES = ("up", "down", "unknown")
+MOST_DOWN = 5  # checks that are named
 LATE = 60.0  # seconds after which a waiting event is worth a word
 
 app = new_app()
@@ -90,6 +92,8 @@ def _lines(found: dict[str, Any]) -> list[Text]:
     lines = [f"Spool   {events(spool['events'])}, {size(spool['bytes'])}"]
     if store:
         lines.append(f"Store   {events(store['events'])}, {size(store['bytes'])}")
+    if (checks := found.get("checks")) and any(checks[state] for state in STATES):
+        lines.append("Checks  " + ", ".join(f"{count(checks[state])} {state}" for state in STATES if checks[state]))
     for monitor in found.get("monitors", ()):
         kept = f", {events(monitor['waiting'])} wait on its disk" if monitor["waiting"] else ""
         region = f" in {plain(monitor['region'])}" if monitor["region"] not in {"", monitor["name"]} else ""
@@ -118,7 +122,18 @@ def concerns(found: Mapping[str, Any]) -> list[str]:
         needs.append(f"The store could not answer a question of the last ten minutes: {plain(trouble)}")
     for name, account in found["workers"].items():
         needs += _concerns_of(plain(name), account)
-    return needs
+    return needs + _down(found.get("checks") or {})
+
+
+def _down(checks: Mapping[str, Any]) -> list[str]:
+    """The checks that are down."""
+    lasting = checks.get("lasting", [])
+    named = [
+        f"{plain(one['check'])} is down since {clock(one['start'])} UTC: {plain(one['message'] or one['reason'])}"
+        for one in lasting[:MOST_DOWN]
+    ]
+    more = len(lasting) - MOST_DOWN
+    return named + ([f"{count(more)} more checks are down: `eventsink uptime` shows all."] if more > 0 else [])
 
 
 def _concerns_of(name: str, account: Mapping[str, Any]) -> list[str]:

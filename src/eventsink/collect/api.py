@@ -21,7 +21,7 @@ from eventsink.collect.outlook import Seen
 from eventsink.collect.problems import Problem
 from eventsink.collect.reports import report_routes
 from eventsink.collect.routing import answers, needs, security
-from eventsink.errors import InvalidEvent, WorkerInUse
+from eventsink.errors import InvalidEvent, StoreUnavailable, WorkerInUse
 from eventsink.event import parse_time
 from eventsink.exchange.contract import DeadLetter
 from eventsink.store import EventQuery, encode_list
@@ -177,8 +177,9 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
             "started": desk.started,
             "workers": workers,
             "refuses": seen.unready,
-            "concerns": [*desk.concerns(), *desk.monitors.concerns()],
+            "concerns": [*desk.concerns(), *desk.monitors.concerns(), *_about_uptime(desk)],
             "monitors": desk.monitors.listed(),
+            "checks": await _checks(desk),
             **_exchange(seen),
             "store": store,
         }
@@ -333,6 +334,20 @@ def _for_machines(desk: Desk) -> list[BaseRouteHandler]:
         return Response(text, media_type="text/plain; version=0.0.4")
 
     return [get_healthz, get_readyz, get_metrics]
+
+
+def _about_uptime(desk: Desk) -> list[str]:
+    return [desk.uptime.trouble] if desk.uptime and desk.uptime.trouble else []
+
+
+async def _checks(desk: Desk) -> dict[str, Any] | None:
+    """How many checks are up, down and unknown, and which are down; None where nobody knows."""
+    if desk.uptime is None:
+        return None
+    try:
+        return dict(msgspec.to_builtins(await desk.uptime.now()))
+    except StoreUnavailable:  # who asks for uptime is told why
+        return None
 
 
 def _exchange(seen: Seen) -> dict[str, Any]:

@@ -26,8 +26,7 @@ def hold(path: Path) -> int:
         if error.errno not in {errno.EAGAIN, errno.EACCES}:
             raise
         raise DataDirectoryInUse(
-            f"Process {holder or 'unknown'} already runs an event sink on {path.parent}:"
-            " stop it, or give another --data."
+            f"Process {holder or 'unknown'} already uses {path.parent} ({path.name}): stop it, or give another --data."
         ) from None
     os.truncate(descriptor, 0)
     os.write(descriptor, str(os.getpid()).encode())

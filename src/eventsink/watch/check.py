@@ -44,19 +44,21 @@ class Unknown(Down):
 
 
 class Measurement(msgspec.Struct, frozen=True):
-    """What a check has found; its being there means that all is well.
+    """What a check has found; its being there means that all is well, unless it has a reason.
 
     Args:
         numbers: fields of the event, by their names in the catalogue; other names end with their unit, as `size_bytes`.
         message: for a person, if there is something to say.
         time: of the event; None for when the check began.
         key: what makes it the same event when it is measured again, because the process ended before it was kept.
+        reason: as of `Down`, of one among several that is not well.
     """
 
     numbers: Mapping[str, Any] = {}
     message: str = ""
     time: datetime | None = None
     key: str = ""
+    reason: str = ""
 
 
 class Site(msgspec.Struct, frozen=True):

@@ -14,6 +14,9 @@ from eventsink.watch.connecting import LONGEST_HEAD
 __all__ = ["Head", "read_body", "read_head"]
 
 PIECE = 64 << 10  # bytes that are read at once
+MOST_CHUNKS = 100_000  # of a body
+AT_ONCE = 200  # of them, before others have their turn
+MOST_INTERIM = 10  # answers before the one that counts
 _STATUS = re.compile(rb"HTTP/1\.\d ([1-5]\d\d)(?: [^\r\n]*)?\r?\n")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*\r?\n", re.DOTALL)
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
@@ -54,7 +57,7 @@ async def read_head(reader: asyncio.StreamReader, first: bytes) -> Head:
         Down: `protocol` or `truncated`.
     """
     left = LONGEST_HEAD
-    while True:
+    for _ in range(MOST_INTERIM):
         status, left = await _status(reader, first, left)
         headers, left = await _headers(reader, left)
         if status >= 200:
@@ -62,6 +65,7 @@ async def read_head(reader: asyncio.StreamReader, first: bytes) -> Head:
         if status == 101:
             raise Down("protocol", "it changes to a protocol for which it was not asked.")
         first = b""
+    raise Down("protocol", f"it sends more than {MOST_INTERIM} interim answers (1xx).")
 
 
 async def read_body(reader: asyncio.StreamReader, head: Head, take: Take) -> None:
@@ -85,7 +89,13 @@ async def read_body(reader: asyncio.StreamReader, head: Head, take: Take) -> Non
 
 
 async def _chunks(reader: asyncio.StreamReader, take: Take) -> None:
+    number = 0
     while size := await _chunk_size(reader):
+        number += 1
+        if number > MOST_CHUNKS:
+            raise Down("protocol", f"its body comes in more than {MOST_CHUNKS:,} chunks.")
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)  # a server that sends single bytes would let no other check have its turn
         await _exactly(reader, size, take, "a chunk of its body")
         if (await _line(reader)).strip(b"\r\n"):
             raise Down("protocol", "a chunk of its body is longer than announced.")

@@ -7,8 +7,9 @@ No check waits for another, and none runs twice at once: each has a task of its 
 import asyncio
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
@@ -62,6 +63,9 @@ class Monitor:
     async def run(self) -> None:
         """Run all checks for ever; ends when it is cancelled."""
         _log.info("monitor.running", checks=len(self._planned), region=self._place.region, name=self._place.monitor)
+        if not await self._online.ask():
+            remedy = "Name host:port of what nearly always answers: while none does, nothing is told to be down."
+            _log.warning("monitor.references_silent", remedy=remedy)
         try:
             async with asyncio.TaskGroup() as group:
                 for planned in self._planned:
@@ -83,7 +87,8 @@ class Monitor:
             try:
                 results = await measure(planned, self._online, missed)
                 if all([await self._is_reported(result) for result in results]):
-                    await planned.check.kept()
+                    async with asyncio.timeout(planned.timeout + GRACE):
+                        await planned.check.kept()
             except Exception:  # noqa: BLE001 - a stranger's check, or a bug of ours: said, and the others live on
                 _log.exception("check.not_reported", check=planned.name)
 
@@ -96,7 +101,7 @@ class Monitor:
         events = [update(result, self._place)]
         if changed:
             before = known.state if known else "up"
-            events.append(change(result, self._place, known.since if known else None, before))
+            events.append(change(result, self._place, known.since if known else None, before, self._states.life))
             log = _log.info if result.up else _log.warning
             log(f"check.{result.state}", check=result.check, target=result.target, reason=result.message or None)
         try:
@@ -140,18 +145,21 @@ async def measure(planned: Planned, online: Online, missed: int) -> list[Result]
     bug = ""
     try:
         async with asyncio.timeout(planned.timeout + GRACE):
-            found = await planned.check.measure()
-        measured = found if isinstance(found, list) else [found]
+            measured = _checked(await planned.check.measure())
     except Down as error:
         failure = error
     except TimeoutError:
         failure = Down("timeout", f"No answer within {planned.timeout:g} seconds.")
-    except Exception as error:  # noqa: BLE001 - a stranger's check: the monitor lives on, and says what is wrong
-        failure = _of(error)
+    except (Exception, SystemExit, GeneratorExit, BaseExceptionGroup, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_ending():
+            raise
+        failure = _of(error)  # of a stranger's check: the monitor lives on, and says what is wrong
         bug = hide_secrets(traceback.format_exc()) if isinstance(failure, Unknown) else ""
     if failure and failure.reason in _OF_NETWORK and planned.check.network and not await online.ask():
         failure = Unknown("offline", f"The monitor's own network is down: {failure.message}", failure.numbers)
     elapsed = 1000 * (time.perf_counter() - started)
+    if failure is None and elapsed > 1000 * (planned.timeout + GRACE):
+        failure = Unknown("failed", f"The check held up all others for {elapsed / 1000:.1f} s: it must await.")
     if failure:
         measured = [Measurement(failure.numbers, failure.message)]
     up = None if isinstance(failure, Unknown) else failure is None
@@ -161,9 +169,9 @@ async def measure(planned: Planned, online: Online, missed: int) -> list[Result]
             kind=planned.kind,
             target=planned.check.target,
             event=planned.check.event,
-            up=up,
-            reason=failure.reason if failure else "",
-            message=hide_secrets(one.message)[:LONGEST_MESSAGE],
+            up=up and not one.reason,
+            reason=str(failure.reason or "failed") if failure else one.reason,
+            message=hide_secrets(str(one.message or ""))[:LONGEST_MESSAGE],
             numbers={**planned.check.about, **one.numbers},
             time=one.time or began,
             elapsed_ms=elapsed,
@@ -176,7 +184,30 @@ async def measure(planned: Planned, online: Online, missed: int) -> list[Result]
     ]
 
 
-def _of(error: Exception) -> Down:
+def _checked(found: object) -> list[Measurement]:
+    """What a check has found, if it is what the contract says.
+
+    Raises:
+        TypeError: it is not.
+    """
+    measured: list[Any] = found if isinstance(found, list) else [found]
+    for one in measured:
+        if not isinstance(one, Measurement):
+            raise TypeError(f"measure() must return a Measurement, and returns {type(one).__name__}")
+        numbers: object = one.numbers
+        message: object = one.message
+        if not isinstance(numbers, Mapping) or not isinstance(message, str):
+            raise TypeError("a Measurement has numbers, by their names, and a message, which is a text")
+    return measured
+
+
+def _is_ending() -> bool:
+    """Whether this task itself is being cancelled, and not something that the check has waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _of(error: BaseException) -> Down:
     """What an error means that a check did not explain itself."""
     words = why_unreachable(error)
     if words is None:

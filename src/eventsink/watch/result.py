@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -69,7 +70,7 @@ class Result(msgspec.Struct, frozen=True):
 
 def update(result: Result, place: Place) -> Event:
     """The event of one result."""
-    data = _common(result, place) | {"every_s": result.every_s} | _present(result.numbers)
+    data = _present(result.numbers) | _common(result, place) | {"every_s": result.every_s}
     if result.missed:
         data["missed"] = result.missed
     known = {"check": result.check, "key": result.key, "monitor": place.monitor}
@@ -77,7 +78,7 @@ def update(result: Result, place: Place) -> Event:
     return _event(event_id, result.event, result.time, place, data)
 
 
-def change(result: Result, place: Place, since: datetime | None, before: str) -> Event:
+def change(result: Result, place: Place, since: datetime | None, before: str, life: str) -> Event:
     """The event of a check that went up or down.
 
     Its id follows from what was before, so that a change that is seen again after the process was killed is the same.
@@ -85,9 +86,11 @@ def change(result: Result, place: Place, since: datetime | None, before: str) ->
     Args:
         since: when the state before began; None where nothing was known.
         before: that state.
+        life: stands for the file of states: nothing was known in the beginning, and again if it was lost.
     """
     began = since.isoformat() if since else ""
     known = {"check": result.check, "monitor": place.monitor, "before": before, "since": began, "now": result.state}
+    known["life"] = life
     data = _common(result, place) | ({"since": began} if began else {})
     return _event(content_id(known, since), "health.status_changed", result.time, place, data)
 
@@ -107,11 +110,12 @@ def _common(result: Result, place: Place) -> dict[str, Any]:
 
 
 def _present(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _rounded(value) for name, value in numbers.items() if value is not None}
-
-
-def _rounded(value: Any) -> Any:
-    return round(value, 6) if isinstance(value, float) else value
+    """What an event can hold of the numbers of a check: finite ones, words, and yes or no."""
+    return {
+        str(name): round(value, 6) if isinstance(value, float) else value
+        for name, value in numbers.items()
+        if isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
+    }
 
 
 def _event(event_id: str, kind: str, time: datetime, place: Place, data: dict[str, Any]) -> Event:

@@ -1,6 +1,7 @@
 """What was known of each check when the monitor last looked, kept over its restarts: a change is said once."""
 
 import os
+import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,17 @@ class State(msgspec.Struct, frozen=True):
     since: datetime
 
 
+class _Kept(msgspec.Struct):
+    """What is in the file.
+
+    Args:
+        life: random, made with the file: changes that were told before it was lost are others.
+    """
+
+    life: str
+    checks: dict[str, State]
+
+
 class States:
     """The file of them.
 
@@ -31,22 +43,28 @@ class States:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._known: dict[str, State] = _read(path) if path else {}
+        self._kept = (_read(path) if path else None) or _Kept(uuid.uuid4().hex, {})
         self._failed = False
+        self.note({})  # so that a change that is told before the first is noted is the same after kill -9
+
+    @property
+    def life(self) -> str:
+        """Stands for the file, as long as there is one."""
+        return self._kept.life
 
     def get(self, check: str) -> State | None:
         """What was known of a check; None when nothing was."""
-        return self._known.get(check)
+        return self._kept.checks.get(check)
 
     def note(self, changed: Mapping[str, State]) -> None:
         """Note changes, durably: their events are durable already."""
-        self._known |= changed
+        self._kept.checks |= changed
         if self._path is None:
             return
         draft = self._path.with_suffix(".new")
         try:
             with draft.open("wb") as file:
-                file.write(msgspec.json.encode(self._known))
+                file.write(msgspec.json.encode(self._kept))
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(self._path)
@@ -57,11 +75,11 @@ class States:
             self._failed = True
 
 
-def _read(path: Path) -> dict[str, State]:
+def _read(path: Path) -> _Kept | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, State])
+        return msgspec.json.decode(path.read_bytes(), type=_Kept)
     except FileNotFoundError:
-        return {}
+        return None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         _log.warning("monitor.state_not_read", path=str(path), reason=why(error))
-        return {}
+        return None

@@ -6,6 +6,6 @@ it, `file` keeps what follows from it for years, `book` keeps that up to date.
 """
 
 from eventsink.store.uptime.book import UptimeBook
-from eventsink.store.uptime.report import By, Incident, Question, Row, Uptime
+from eventsink.store.uptime.report import By, Incident, Question, Row, TooManyRows, Uptime
 
-__all__ = ["By", "Incident", "Question", "Row", "Uptime", "UptimeBook"]
+__all__ = ["By", "Incident", "Question", "Row", "TooManyRows", "Uptime", "UptimeBook"]

@@ -7,7 +7,7 @@ because the process was killed in between, is the same.
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
+from eventsink.catalogue import CATALOGUE
 from eventsink.causes import why
 from eventsink.errors import StoreUnavailable
 from eventsink.event import EPOCH
@@ -24,13 +25,28 @@ from eventsink.store.contract import EventQuery, StoredEvent
 from eventsink.store.store import Store
 from eventsink.store.uptime import file, report
 from eventsink.store.uptime.file import DAY, HOUR, Hour, Series
-from eventsink.store.uptime.timeline import DOWN, MAINTENANCE, UNKNOWN, UP, Sample, Segment, merge, segments, validity
+from eventsink.store.uptime.timeline import (
+    DOWN,
+    MAINTENANCE,
+    UNKNOWN,
+    UP,
+    Sample,
+    Segment,
+    merge,
+    order,
+    segments,
+    validity,
+)
 
 __all__ = ["UptimeBook"]
 
 EVERY = 30.0  # seconds
 TYPES = "health.*"
+LOOKED_BACK = 4 * DAY  # milliseconds: no sample is good for longer
+LAST = datetime(9999, 1, 1, tzinfo=UTC)
 MANY = 200_000  # events of one go, beyond the first hour of it
+MOST_SERIES = 10_000  # checks and regions: a key may make them up
+MOST = 1e15  # of seconds and milliseconds, as the catalogue has it
 TOGETHER = (24 * 30, 24)  # hours of one go
 LONGEST_MESSAGE = 200
 NAME = "uptime.db"
@@ -55,6 +71,8 @@ class UptimeBook:
         self._connection: sqlite3.Connection | None = None
         self._one = asyncio.Lock()
         self._read_to = -1  # the last event that the store had when it was read
+        self.trouble = ""
+        """What a person should know; empty when all is well."""
         self._hour = 0  # up to which what reaches beyond its hour was carried on
 
     async def keep(self) -> None:
@@ -62,9 +80,12 @@ class UptimeBook:
         while True:
             try:
                 await self.refresh()
+                self.trouble = ""
             except StoreUnavailable as error:
+                self.trouble = f"Uptime is not up to date: {error}"
                 _log.warning("uptime.not_read", reason=str(error))
             except Exception:  # noqa: BLE001 - a bug of ours: said, and no reason to look never again
+                self.trouble = "Uptime is not up to date, by a fault of the event sink; its log says where."
                 _log.exception("uptime.failed")
             await asyncio.sleep(EVERY)
 
@@ -80,10 +101,10 @@ class UptimeBook:
             if committed == self._read_to and hour == self._hour:
                 return
             await self._check_progress()
-            if behind := await self._run(lambda connection: _behind(connection, now)):
-                await self._do_hours(behind)
+            await self._run(lambda connection: _carry_on(connection, now))
+            await self._do_hours(now)
             while await self._read_some():
-                pass
+                await self._do_hours(now)
             self._read_to, self._hour = committed, hour
 
     async def uptime(self, question: report.Question) -> report.Uptime:
@@ -94,6 +115,25 @@ class UptimeBook:
         """
         await self.refresh()
         return await self._run(lambda connection: report.answer(connection, question))
+
+    async def encoded(self, question: report.Question) -> bytes:
+        """The same as JSON, made on the thread of the file: it may be long.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+            TooManyRows: it would be too long.
+        """
+        await self.refresh()
+        return await self._run(lambda connection: msgspec.json.encode(report.answer(connection, question)))
+
+    async def now(self) -> report.Now:
+        """How the checks are at this moment, as far as was read.
+
+        Raises:
+            StoreUnavailable: the file cannot be read.
+        """
+        now = round(time.time() * 1000)
+        return await self._run(lambda connection: report.present(connection, now))
 
     async def close(self) -> None:
         """Close the file. Safe to call twice."""
@@ -113,7 +153,7 @@ class UptimeBook:
             await self._run(lambda connection: file.note_progress(connection, 0))
 
     async def _read_some(self) -> bool:
-        """Read some pages of new events and do the hours that they are of. False: there is nothing more."""
+        """Note of which hours the next new events are. False: there are none."""
         seq = last = await self._run(file.progress)
         earliest: dict[Key, tuple[Series, int]] = {}
         dirty: set[tuple[Key, int]] = set()
@@ -123,31 +163,28 @@ class UptimeBook:
             more = page.next is not None
             if page.events:
                 last = page.events[-1].seq
-            for series, sample in filter(None, map(_read, page.events)):
+            for series, sample in await self._off_the_loop(partial(_read_all, page.events)):
                 key = (series.name, series.region)
                 earliest[key] = series, min(sample.at, earliest[key][1] if key in earliest else sample.at)
                 dirty.add((key, sample.at - sample.at % HOUR))
         if last == seq:
             return False
-        dirty |= await self._run(lambda connection: _enrol(connection, earliest.values()))
-        await self._do_hours(dirty)
-        await self._run(lambda connection: file.note_progress(connection, last))
-        return more
 
-    async def _do_hours(self, dirty: set[tuple[Key, int]]) -> None:
-        now = round(time.time() * 1000)
-        done: dict[str, int] = {}  # the earliest hour of each check that has changed
-        while dirty:
-            first = min(hour for _, hour in dirty)
-            run = await self._how_many(first)
-            samples = await self._samples(first, first + run * HOUR)
-            part = {item for item in dirty if item[1] < first + run * HOUR}
-            dirty -= part
-            more, changed = await self._run(partial(_do, part=part, samples=samples, span=(first, run, now)))
-            dirty |= more
-            for name, hour in changed.items():
-                done[name] = min(hour, done.get(name, hour))
-        await self._run(lambda connection: _finish(connection, done, now))
+        def note(connection: sqlite3.Connection) -> None:
+            _note_dirty(connection, earliest, dirty)
+            file.note_progress(connection, last)
+
+        await self._run(note)
+        return True
+
+    async def _do_hours(self, now: int) -> None:
+        """Do all hours that are to be done, up to the present one. Ended in between, the next time goes on."""
+        while (first := await self._run(lambda connection: file.first_dirty(connection, now))) is not None:
+            hours = await self._how_many(first)
+            samples = await self._samples(first, first + hours * HOUR)
+            await self._run(partial(_do, samples=samples, first=first, until=min(first + hours * HOUR, now + 1)))
+        while await self._run(lambda connection: _finish_some(connection, now)):
+            """One after the other, so that a question need not wait for all of them."""
 
     async def _how_many(self, first: int) -> int:
         """How many hours to read at once: more where there is little in them."""
@@ -163,14 +200,15 @@ class UptimeBook:
         query = EventQuery(type=TYPES, since=_time(since), until=_time(until), order="asc", limit=10_000)
         while True:
             page = await self._store.page(query)
-            for event in page.events:
-                if one := _read(event):
-                    series, sample = one
-                    key = (series.name, series.region), sample.at - sample.at % HOUR
-                    found.setdefault(key, []).append(sample)
+            for series, sample in await self._off_the_loop(partial(_read_all, page.events)):
+                key = (series.name, series.region), sample.at - sample.at % HOUR
+                found.setdefault(key, []).append(sample)
             if page.next is None:
                 return found
             query = msgspec.structs.replace(query, after_seq=page.next)
+
+    async def _off_the_loop(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def run() -> T:
@@ -188,122 +226,156 @@ class UptimeBook:
             return outcome
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, run)
-        except sqlite3.Error as error:
+            return await self._off_the_loop(run)
+        except (sqlite3.Error, OSError) as error:
+            connection, self._connection = self._connection, None  # should it be damaged, opening it finds that out
+            if connection is not None:
+                await self._off_the_loop(connection.close)
             raise StoreUnavailable(f"The file of uptime cannot be used at {self._path}: {why(error)}.") from error
 
 
+def _read_all(events: Sequence[StoredEvent]) -> list[tuple[Series, Sample]]:
+    return [found for event in events if (found := _read(event))]
+
+
 def _read(event: StoredEvent) -> tuple[Series, Sample] | None:
-    """The sample in an event; None where it is none."""
-    if not event.type.endswith("_update"):
+    """The sample in an event; None where it is none. Of types that the catalogue does not know nothing was checked."""
+    if event.type not in _KNOWN:
         return None
     data = _data.decode(bytes(event.data))
     up, target = data.get("up"), str(data.get("target") or data.get("url") or data.get("queue") or "")
     name = str(data.get("check") or target)
-    if not name or not (up is None or isinstance(up, bool)) or ("up" not in data):
+    if not name or "up" not in data or not (up is None or isinstance(up, bool)):
         return None
     reason = str(data.get("reason") or "")
     state = (MAINTENANCE if reason == "maintenance" else UNKNOWN) if up is None else UP if up else DOWN
     series = Series(0, name, str(data.get("region") or "-"), str(data.get("kind") or ""), target, 0)
     at = (event.time.replace(tzinfo=UTC) if event.time.tzinfo is None else event.time) - EPOCH
     said = (reason, str(data.get("message") or "")[:LONGEST_MESSAGE]) if state == DOWN else ("", "")
-    elapsed = data.get("elapsed_ms")
-    every = data.get("every_s")
-    valid = validity(float(every) if isinstance(every, int | float) else None)
-    took = float(elapsed) if isinstance(elapsed, int | float) else None
-    return series, Sample(at // timedelta(milliseconds=1), state, valid, *said, took)
+    sample = Sample(
+        at // timedelta(milliseconds=1),
+        state,
+        validity(_number(data.get("every_s"))),
+        *said,
+        _number(data.get("elapsed_ms")),
+    )
+    return series, sample
 
 
-def _behind(connection: sqlite3.Connection, now: int) -> set[tuple[Key, int]]:
-    """Hours that have begun since, and into which the last sample of a series reaches."""
-    found = set()
+def _number(value: object) -> float | None:
+    """A number that is one, and not negative."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST:
+        return None
+    return float(value)
+
+
+def _carry_on(connection: sqlite3.Connection, now: int) -> None:
+    """Hours that have begun since, and into which the last sample of a series reaches, are to be done."""
     for series in file.all_series(connection):
-        last = file.last_hour(connection, series.id) if series.region else None
-        if last and last.carried and last.hour + HOUR <= now:
-            found.add(((series.name, series.region), last.hour + HOUR))
-    return found
+        if series.region:
+            for hour in file.open_ends(connection, series.id, now - LOOKED_BACK, now - HOUR):
+                file.add_dirty(connection, series.id, hour + HOUR)
 
 
-def _enrol(connection: sqlite3.Connection, found: Any) -> set[tuple[Key, int]]:
-    """Know series. What began earlier than was known makes the hour in which it was thought to begin another one."""
-    before = {(series.name, series.region): series for series in file.all_series(connection)}
-    again = set()
-    for series, first in found:
-        key = (series.name, series.region)
-        file.enrol(connection, series._replace(first=first))
+def _note_dirty(
+    connection: sqlite3.Connection, earliest: Mapping[Key, tuple[Series, int]], dirty: set[tuple[Key, int]]
+) -> None:
+    """Know series, and that hours of them are to be done.
+
+    What began earlier than was known makes the hour in which it was thought to begin another one.
+    """
+    known = file.count_series(connection)
+    ids: dict[Key, int] = {}
+    for key, (series, first) in earliest.items():
+        before = file.find_series(connection, *key)
+        if before is None and known >= MOST_SERIES:
+            _log.error("uptime.too_many_checks", most=MOST_SERIES, check=series.name[:100])
+            continue
+        known += before is None
+        ids[key] = file.enrol(connection, series._replace(first=first)).id
         file.enrol(connection, series._replace(region="", first=first))
-        if key in before and first < before[key].first:
-            again.add((key, before[key].first - before[key].first % HOUR))
-    return again
+        if before and first < before.first:
+            file.add_dirty(connection, before.id, before.first - before.first % HOUR)
+    for key, hour in dirty:
+        if key in ids:
+            file.add_dirty(connection, ids[key], hour)
 
 
 def _do(
-    connection: sqlite3.Connection,
-    part: set[tuple[Key, int]],
-    samples: dict[tuple[Key, int], list[Sample]],
-    span: tuple[int, int, int],
-) -> tuple[set[tuple[Key, int]], dict[str, int]]:
-    """Do hours anew, and those after them into which they reach. Gives those that lie beyond the span."""
-    first, run, now = span
-    series = {(one.name, one.region): one for one in file.all_series(connection)}
-    beyond: set[tuple[Key, int]] = set()
-    changed: dict[str, int] = {}
+    connection: sqlite3.Connection, samples: Mapping[tuple[Key, int], list[Sample]], first: int, until: int
+) -> None:
+    """Do the hours of a span that are to be done, and those after them into which they reach."""
+    series = {one.id: one for one in file.all_series(connection)}
+    todo: dict[int, set[int]] = {}
+    for number, hour in file.dirty(connection, first, until):
+        todo.setdefault(hour, set()).add(number)
     days: set[tuple[int, int]] = set()
-    todo = set(part)
-    for hour in range(first, first + run * HOUR, HOUR):
-        for key in sorted(key for key, at in todo if at == hour):
-            reaches = _do_hour(connection, series[key], hour, samples.get((key, hour), []))
-            changed[key[0]] = min(hour, changed.get(key[0], hour))
-            days.add((series[key].id, hour - hour % DAY))
-            if reaches and hour + HOUR <= now:
-                (todo if hour + HOUR < first + run * HOUR else beyond).add((key, hour + HOUR))
+    for hour in range(first, until, HOUR):
+        for number in sorted(todo.get(hour, ())):
+            one = series[number]
+            if _do_hour(connection, number, hour, samples.get(((one.name, one.region), hour), [])):
+                if hour + HOUR < until:
+                    todo.setdefault(hour + HOUR, set()).add(number)
+                else:
+                    file.add_dirty(connection, number, hour + HOUR)
+            days.add((number, hour - hour % DAY))
+            file.add_unfinished(connection, one.name, hour)
     for number, day in days:
         file.sum_day(connection, number, day)
-    return beyond, changed
+    file.remove_dirty(connection, first, until)
 
 
-def _do_hour(connection: sqlite3.Connection, series: Series, hour: int, samples: list[Sample]) -> bool:
+def _do_hour(connection: sqlite3.Connection, series: int, hour: int, samples: list[Sample]) -> bool:
     """Do one hour anew; gives whether what is known of the next one follows from other things than before."""
-    before, old = file.hour_at(connection, series.id, hour - HOUR), file.hour_at(connection, series.id, hour)
+    before, old = file.hour_at(connection, series, hour - HOUR), file.hour_at(connection, series, hour)
     found = segments(samples, before.carried if before else None, hour, hour + HOUR)
     carried = _carried(samples, before.carried if before else None, hour + HOUR)
     took = [sample.elapsed_ms for sample in samples if sample.elapsed_ms is not None]
-    file.put(connection, series.id, Hour(hour, found, len(samples), sum(took), carried))
+    file.put(connection, series, Hour(hour, found, len(samples), sum(took), carried))
     return carried != (old.carried if old else None)
 
 
 def _carried(samples: list[Sample], before: Segment | None, end: int) -> Segment | None:
     """What the last sample says beyond the end of its hour."""
     if samples:
-        last = max(samples, key=lambda sample: (sample.at, sample.state == DOWN))
+        last = max(samples, key=order)
         before = Segment(last.at, last.at + last.valid, last.state, last.reason, last.message)
     if before is None or before.end <= end or before.state == UNKNOWN:
         return None
     return before._replace(start=end)
 
 
-def _finish(connection: sqlite3.Connection, done: dict[str, int], now: int) -> None:
-    """What follows from the hours of all regions: those of the check as a whole, and its incidents."""
-    for name, first in done.items():
-        found = {one.region: one for one in file.all_series(connection) if one.name == name}
-        whole, regions = found.pop(""), {region: one.id for region, one in found.items()}
-        last = first
-        for hour in sorted(
-            {hour.hour for one in regions.values() for hour in file.hours(connection, one, first, now + 1)}
-        ):
-            there = [one for region in regions.values() if (one := file.hour_at(connection, region, hour))]
-            merged = Hour(
-                hour,
-                merge([one.segments for one in there]),
-                sum(one.samples for one in there),
-                sum(one.elapsed_ms for one in there),
-            )
-            file.put(connection, whole.id, merged)
-            last = hour
-        for day in range(first - first % DAY, last + 1, DAY):
-            file.sum_day(connection, whole.id, day)
-        file.renew_incidents(connection, whole.id, first, regions, last)
+def _finish_some(connection: sqlite3.Connection, now: int) -> bool:
+    """What follows for a check from the hours of its regions: those of it as a whole, and its incidents.
+
+    False: there is none left.
+    """
+    found = file.unfinished(connection)
+    if found is None:
+        return False
+    name, first = found
+    of_it = {one.region: one for one in file.series_of(connection, name)}
+    whole, regions = of_it.pop(""), {region: one.id for region, one in of_it.items()}
+    last = first
+    for hour in sorted({hour.hour for one in regions.values() for hour in file.hours(connection, one, first, now + 1)}):
+        there = [one for region in regions.values() if (one := file.hour_at(connection, region, hour))]
+        merged = Hour(
+            hour,
+            merge([one.segments for one in there]),
+            sum(one.samples for one in there),
+            sum(one.elapsed_ms for one in there),
+        )
+        file.put(connection, whole.id, merged)
+        last = hour
+    for day in range(first - first % DAY, last + 1, DAY):
+        file.sum_day(connection, whole.id, day)
+    file.renew_incidents(connection, whole.id, first, regions, last)
+    file.remove_unfinished(connection, name)
+    return True
 
 
 def _time(milliseconds: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=milliseconds)
+    return min(EPOCH + timedelta(milliseconds=min(milliseconds, 2**47)), LAST)
+
+
+_KNOWN = frozenset(name for name in CATALOGUE if name.startswith("health.") and name.endswith("_update"))

@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
+from eventsink.durable import set_aside
 from eventsink.store.uptime.timeline import DOWN, MAINTENANCE, UP, Segment, clipped
 
 __all__ = ["DAY", "HOUR", "Hour", "Series", "connect"]
+
+_log = structlog.get_logger(__name__)
 
 HOUR, DAY = 3_600_000, 86_400_000  # milliseconds
 
@@ -36,6 +40,10 @@ CREATE TABLE IF NOT EXISTS incidents (
     series INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER, down INTEGER NOT NULL, reason TEXT NOT NULL,
     message TEXT NOT NULL, regions TEXT NOT NULL, PRIMARY KEY (series, begun)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dirty (
+    hour INTEGER NOT NULL, series INTEGER NOT NULL, PRIMARY KEY (hour, series)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unfinished (name TEXT PRIMARY KEY, first INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS progress (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL);
 """
 
@@ -72,12 +80,33 @@ class Hour(NamedTuple):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the file, or make it. Nothing in it is lost for good: all follows from the events."""
+    """Open the file, or make it. A damaged one is set aside: all in it follows from the events.
+
+    Raises:
+        OSError, sqlite3.Error: it cannot be opened.
+    """
     path.touch(mode=0o600)
+    try:
+        return _open(path)
+    except sqlite3.OperationalError:  # the disk is full, or it may not be written
+        raise
+    except sqlite3.DatabaseError as error:
+        aside = set_aside(path)
+        _log.error("uptime.damaged", reason=str(error), set_aside=str(aside))
+        return _open(path)
+
+
+def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.executescript(_SCHEMA)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.executescript(_SCHEMA)
+        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("its check found damage")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -95,6 +124,71 @@ def note_progress(connection: sqlite3.Connection, seq: int) -> None:
 def all_series(connection: sqlite3.Connection) -> list[Series]:
     """Every series, by name and region."""
     return [Series(*row) for row in connection.execute("SELECT * FROM series ORDER BY name, region")]
+
+
+def series_of(connection: sqlite3.Connection, name: str) -> list[Series]:
+    """The series of one check."""
+    return [Series(*row) for row in connection.execute("SELECT * FROM series WHERE name = ?", (name,))]
+
+
+def find_series(connection: sqlite3.Connection, name: str, region: str) -> Series | None:
+    """One series; None where there is none."""
+    row = connection.execute("SELECT * FROM series WHERE name = ? AND region = ?", (name, region)).fetchone()
+    return Series(*row) if row else None
+
+
+def count_series(connection: sqlite3.Connection) -> int:
+    """How many series of regions there are."""
+    return int(connection.execute("SELECT count(*) FROM series WHERE region != ''").fetchone()[0])
+
+
+def add_dirty(connection: sqlite3.Connection, series: int, hour: int) -> None:
+    """An hour of a series is to be done."""
+    connection.execute("INSERT OR IGNORE INTO dirty VALUES (?, ?)", (hour, series))
+
+
+def first_dirty(connection: sqlite3.Connection, now: int) -> int | None:
+    """The first hour that is to be done and has begun; None where there is none."""
+    row = connection.execute("SELECT min(hour) FROM dirty WHERE hour <= ?", (now,)).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def dirty(connection: sqlite3.Connection, since: int, until: int) -> list[tuple[int, int]]:
+    """Series and hour of all that is to be done in a span."""
+    return connection.execute("SELECT series, hour FROM dirty WHERE hour >= ? AND hour < ?", (since, until)).fetchall()
+
+
+def remove_dirty(connection: sqlite3.Connection, since: int, until: int) -> None:
+    """All that was to be done in a span is done."""
+    connection.execute("DELETE FROM dirty WHERE hour >= ? AND hour < ?", (since, until))
+
+
+def add_unfinished(connection: sqlite3.Connection, name: str, hour: int) -> None:
+    """What follows for a check as a whole from an hour on is to be done."""
+    connection.execute(
+        "INSERT INTO unfinished VALUES (?1, ?2) ON CONFLICT DO UPDATE SET first = min(first, ?2)", (name, hour)
+    )
+
+
+def unfinished(connection: sqlite3.Connection) -> tuple[str, int] | None:
+    """A check of which something is to be done, and from which hour on; None where there is none."""
+    row: tuple[str, int] | None = connection.execute("SELECT name, first FROM unfinished LIMIT 1").fetchone()
+    return row
+
+
+def remove_unfinished(connection: sqlite3.Connection, name: str) -> None:
+    """All of a check is done."""
+    connection.execute("DELETE FROM unfinished WHERE name = ?", (name,))
+
+
+def open_ends(connection: sqlite3.Connection, series: int, since: int, until: int) -> list[int]:
+    """Hours of a span, both ends included, whose last sample is good for longer while of the next nothing is known."""
+    rows = connection.execute(
+        "SELECT hour FROM hours AS one WHERE series = ?1 AND hour >= ?2 AND hour <= ?3 AND carried IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM hours WHERE series = ?1 AND hour = one.hour + ?4)",
+        (series, since, until, HOUR),
+    )
+    return [hour for (hour,) in rows]
 
 
 def enrol(connection: sqlite3.Connection, found: Series) -> Series:
@@ -123,12 +217,6 @@ def put(connection: sqlite3.Connection, series: int, hour: Hour) -> None:
 def hour_at(connection: sqlite3.Connection, series: int, hour: int) -> Hour | None:
     """What is known of one hour; None when nothing is."""
     return next(hours(connection, series, hour, hour + HOUR), None)
-
-
-def last_hour(connection: sqlite3.Connection, series: int) -> Hour | None:
-    """The last hour of which anything is known."""
-    row = connection.execute("SELECT max(hour) FROM hours WHERE series = ?", (series,)).fetchone()
-    return None if row[0] is None else hour_at(connection, series, row[0])
 
 
 def hours(connection: sqlite3.Connection, series: int, since: int, until: int) -> Iterator[Hour]:
@@ -196,7 +284,7 @@ def renew_incidents(
         seen = [name for name, region in regions.items() if _was_down(connection, region, outage.start, outage.until)]
         connection.execute(
             "INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (series, outage.start, outage.end, outage.down, outage.reason, outage.message, " ".join(seen)),
+            (series, outage.start, outage.end, outage.down, outage.reason, outage.message, "\n".join(seen)),
         )
 
 

@@ -11,14 +11,21 @@ from typing import Literal
 
 import msgspec
 
+from eventsink.errors import StoreUnavailable
 from eventsink.event import EPOCH
 from eventsink.store.uptime import file
 from eventsink.store.uptime.file import DAY, HOUR, Series
 from eventsink.store.uptime.timeline import DOWN, MAINTENANCE, UP, clipped
 
-__all__ = ["By", "Incident", "Question", "Row", "Uptime", "answer"]
+__all__ = ["By", "Incident", "Now", "Question", "Row", "TooManyRows", "Uptime", "answer", "present"]
+
+MOST_ROWS = 20_000
 
 By = Literal["check", "region", "hour", "day", "month"]
+
+
+class TooManyRows(StoreUnavailable):
+    """An answer would be longer than anybody can read."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +97,20 @@ class Uptime(msgspec.Struct, frozen=True, kw_only=True):
     incidents: list[Incident]
 
 
+class Now(msgspec.Struct, frozen=True, kw_only=True):
+    """How the checks are at this moment.
+
+    Args:
+        unknown: of which nobody knows now, though they were known within a day.
+        lasting: incidents that last.
+    """
+
+    up: int
+    down: int
+    unknown: int
+    lasting: list[Incident]
+
+
 class _Sums(msgspec.Struct):
     up: int = 0
     down: int = 0
@@ -99,9 +120,22 @@ class _Sums(msgspec.Struct):
 
 
 def answer(connection: sqlite3.Connection, question: Question) -> Uptime:
-    """Answer a question. On the thread that owns the connection."""
+    """Answer a question. On the thread that owns the connection.
+
+    Raises:
+        TooManyRows: the intervals are too short for the span and the number of checks.
+    """
     since, until = _milliseconds(question.since), _milliseconds(question.until)
     wanted = [one for one in file.all_series(connection) if question.check in {None, one.name}]
+    length = {"hour": HOUR, "day": DAY, "month": 28 * DAY}.get(question.by)
+    expected = sum(
+        (until - max(since, one.first)) // length + 2 if length else 1 for one in wanted if one.first < until
+    )
+    if expected > MOST_ROWS:
+        raise TooManyRows(
+            f"That would be {expected:,} rows, and {MOST_ROWS:,} may be asked for: name a check, a later"
+            " `since`, or longer intervals."
+        )
     rows: list[Row] = []
     incidents: list[Incident] = []
     for series in wanted:
@@ -114,6 +148,26 @@ def answer(connection: sqlite3.Connection, question: Question) -> Uptime:
             ]
     incidents.sort(key=lambda incident: (incident.start, incident.check))
     return Uptime(since=question.since, until=question.until, rows=rows, incidents=incidents)
+
+
+def present(connection: sqlite3.Connection, now: int) -> Now:
+    """How the checks are at a moment. On the thread that owns the connection."""
+    counts = {"up": 0, "down": 0, "unknown": 0}
+    lasting: list[Incident] = []
+    for series in file.all_series(connection):
+        if series.region:
+            continue
+        hour = now - now % HOUR
+        known = file.hour_at(connection, series.id, hour)
+        state = next((one.state for one in known.segments if one.start <= now < one.end), "") if known else ""
+        if state == DOWN:
+            counts["down"] += 1
+            lasting += [one for one in _incidents(connection, series, now - 1, now) if one.end is None]
+        elif state:
+            counts["up"] += 1
+        elif next(file.hours(connection, series.id, now - DAY, now), None):
+            counts["unknown"] += 1
+    return Now(**counts, lasting=lasting)
 
 
 def _spans(series: Series, by: By, since: int, until: int) -> Iterator[tuple[int, int]]:
@@ -196,7 +250,7 @@ def _incidents(connection: sqlite3.Connection, series: Series, since: int, until
             down_s=length / 1000,
             reason=reason,
             message=message,
-            regions=regions.split(),
+            regions=regions.splitlines(),
         )
 
 

@@ -9,10 +9,12 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-__all__ = ["DOWN", "MAINTENANCE", "UP", "Sample", "Segment", "clipped", "merge", "segments"]
+__all__ = ["DOWN", "MAINTENANCE", "UP", "Sample", "Segment", "clipped", "merge", "order", "segments", "validity"]
 
 UP, DOWN, MAINTENANCE, UNKNOWN = "u", "d", "m", "?"
 VALID_FOR = 2.5  # periods
+LONGEST = 86_400.0  # seconds of a period
+_RANK = {UNKNOWN: 0, UP: 1, MAINTENANCE: 2, DOWN: 3}
 UNSAID = 600_000  # milliseconds that a sample is good for which names no period
 
 
@@ -49,7 +51,12 @@ class Segment(NamedTuple):
 
 def validity(every_s: float | None) -> int:
     """For how many milliseconds a sample is good whose check runs every so many seconds."""
-    return round(1000 * VALID_FOR * every_s) if every_s else UNSAID
+    return round(1000 * VALID_FOR * min(every_s, LONGEST)) if every_s else UNSAID
+
+
+def order(sample: Sample) -> tuple[int, int, int, str, str]:
+    """A total order: of several samples at one moment the last counts, and one that was down comes last."""
+    return sample.at, _RANK[sample.state], sample.valid, sample.reason, sample.message
 
 
 def segments(samples: Iterable[Sample], carried: Segment | None, begin: int, end: int) -> list[Segment]:
@@ -61,7 +68,7 @@ def segments(samples: Iterable[Sample], carried: Segment | None, begin: int, end
         begin: of the span; end: of the span, excluded.
     """
     found = [carried] if carried else []
-    ordered = sorted(samples, key=lambda sample: (sample.at, sample.state == DOWN))
+    ordered = sorted(samples, key=order)
     for sample, following in itertools.zip_longest(ordered, ordered[1:]):
         until = min(sample.at + sample.valid, following.at if following else end)
         if following is None or following.at > sample.at:

@@ -45,11 +45,11 @@ class Clowder(Check[Options]):
             return Measurement({}, f"Clowder {status.get('version', 'of an unknown version')}.")
         health = await fetch(f"{base}/healthz", left - time.monotonic())
         if health.status >= 300 or b"healthy" not in health.body:
-            raise Down("status", f"{base}/healthz answers {health.status}, and not that it is healthy.")
+            raise Down("status", f"{base}/healthz answers {health.status}, and not the word `healthy`.")
         status = await fetch_json(f"{base}/api/status", max(left - time.monotonic(), 0.1), headers)
         numbers = _counts(status)
         if self.options.rabbitmq and (state := _rabbitmq(status)) not in {None, "connected"}:
-            raise Down("refused", f"Clowder says that its RabbitMQ is {state}.", numbers)
+            raise Down("status", f"Clowder says that its RabbitMQ is {state}.", numbers)
         return Measurement(numbers, f"Clowder {_version(status)}.")
 
 

@@ -1,6 +1,5 @@
 """Writes a small file and waits until it is on the disk, and looks how much room is left."""
 
-import asyncio
 import os
 import shutil
 import time
@@ -11,7 +10,8 @@ from typing import Annotated
 import msgspec
 
 from eventsink.causes import why
-from eventsink.watch.check import Check, Down, Measurement
+from eventsink.watch.check import Check, Down, Measurement, Site
+from eventsink.watch.threads import OneThread
 
 CONTENT = os.urandom(4096)  # which no file system makes nothing of
 
@@ -30,6 +30,10 @@ class Disk(Check[Options]):
 
     network = False
 
+    def __init__(self, options: Options, site: Site) -> None:
+        super().__init__(options, site)
+        self._thread = OneThread(f"disk {site.name}")
+
     @property
     def target(self) -> str:
         """The folder."""
@@ -38,17 +42,18 @@ class Disk(Check[Options]):
     async def measure(self) -> Measurement:
         """Write, synchronise, and take it away again; on a thread, for a disk that hangs would hold up all."""
         try:
-            numbers = await asyncio.to_thread(self._write)
-        except FileNotFoundError as error:
-            raise Down("name", f"There is no folder {self.options.path}.") from error
+            numbers = await self._thread.run(self._write)
         except OSError as error:
-            raise Down("rights" if isinstance(error, PermissionError) else "limit", self._say(error)) from error
+            rights = isinstance(error, PermissionError | FileNotFoundError)
+            raise Down("rights" if rights else "limit", self._say(error)) from error
         if numbers["free_bytes"] < self.options.least_free:
             free, least = int(numbers["free_bytes"]), self.options.least_free
             raise Down("limit", f"{free:,} bytes are free in {self.options.path}, and {least:,} must be.", numbers)
         return Measurement(numbers)
 
     def _write(self) -> dict[str, float]:
+        if not Path(self.options.path).is_dir():
+            raise Down("name", f"There is no folder {self.options.path}.")
         path = Path(self.options.path) / f".eventsink-{self.site.name.replace('/', '_')}-{os.getpid()}"
         content = (CONTENT * (self.options.size // len(CONTENT) + 1))[: self.options.size]
         started = time.perf_counter()
@@ -64,8 +69,8 @@ class Disk(Check[Options]):
             os.close(descriptor)
             path.unlink(missing_ok=True)
         return {
-            "write_ms": 1000 * (written - started),
-            "fsync_ms": 1000 * (synchronised - written),
+            "write_ms": round(1000 * (written - started), 3),
+            "fsync_ms": round(1000 * (synchronised - written), 3),
             "free_bytes": shutil.disk_usage(self.options.path).free,
         }
 

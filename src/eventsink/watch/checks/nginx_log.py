@@ -1,10 +1,10 @@
 """Requests, clients, connections and times to answer of each interval, from the access log of NGINX."""
 
-import asyncio
 import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from eventsink.watch.nginx.follow import Follower, Told
 from eventsink.watch.nginx.log_format import LogFormat, from_conf, given
 from eventsink.watch.nginx.parser import Parser
 from eventsink.watch.nginx.tally import WANTED
+from eventsink.watch.threads import OneThread
 
 SHARE = 0.5  # of the time that a check has: what is not read then is read the next time
 
@@ -44,6 +45,7 @@ class NginxLog(Check[Options]):
         self._parser = Parser(_log_format(options), WANTED)
         self._follower: Follower | None = None
         self._one_at_a_time = threading.Lock()  # a look that took too long may still be at it when the next begins
+        self._thread = OneThread(f"log {site.name}")
 
     @property
     def target(self) -> str:
@@ -57,11 +59,11 @@ class NginxLog(Check[Options]):
             Unknown: there is no log, or it cannot be read.
         """
         if self.site.folder is None:  # nothing may be kept, so no interval can be followed to its end
-            if trouble := await asyncio.to_thread(self._unreadable, Path(self.options.file)):
+            if trouble := await self._thread.run(partial(self._unreadable, Path(self.options.file))):
                 raise Unknown(*trouble)
             return [Measurement({}, "The log can be read: the monitor tells of each interval once it is over.")]
         try:
-            told, troubles = await asyncio.to_thread(self._read, self.site.folder)
+            told, troubles = await self._thread.run(partial(self._read, self.site.folder))
         except EventSinkError as error:  # how far it is counted cannot be read or noted
             raise Unknown("rights", str(error)) from None
         if not told and troubles:
@@ -75,7 +77,7 @@ class NginxLog(Check[Options]):
         Raises:
             EventSinkError: that cannot be noted; it will be told once more.
         """
-        await asyncio.to_thread(self._keep)
+        await self._thread.run(self._keep)
 
     async def close(self) -> None:
         """Free the log."""
@@ -116,9 +118,9 @@ class NginxLog(Check[Options]):
             with path.open("rb"):
                 return None
         except PermissionError:
-            return "rights", f"The log {path.name} may not be read: give the monitor's user the right to."
+            return "rights", f"The log {path} may not be read: give the monitor's user the right to."
         except OSError:
-            return "silent", f"There is no log {path.name}."
+            return "name", f"There is no log {path}, or it is no file."
 
     def _measurement(self, told: Told, trouble: str) -> Measurement:
         numbers: dict[str, Any] = told.numbers
@@ -126,8 +128,12 @@ class NginxLog(Check[Options]):
         if numbers["unreadable"] and self._follower:
             first = self._follower.example
             message = f"{numbers['unreadable']:,} lines do not fit the format; the first: {first} {trouble}".strip()
+        misfit = "content" if numbers["unreadable"] > numbers["requests"] else ""
+        if not told.start:  # of no line could even the time be read
+            return Measurement(numbers, message, reason=misfit)
         start = datetime.fromtimestamp(told.start, UTC)
-        return Measurement(numbers, message, start, key=f"{start:%Y-%m-%dT%H:%M:%SZ}/{self.options.interval}")
+        key = f"{start:%Y-%m-%dT%H:%M:%SZ}/{self.options.interval}"
+        return Measurement(numbers, message, start, key=key, reason=misfit)
 
 
 def _log_format(options: Options) -> LogFormat:

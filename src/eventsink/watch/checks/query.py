@@ -69,7 +69,7 @@ class Query(Check[Options]):
             return float(found["spool"]["events"])
         accounts: dict[str, Any] = found["workers"]
         if self.options.worker and self.options.worker not in accounts:
-            raise Down("name", f"There is no worker {self.options.worker}.")
+            raise Down("content", f"There is no worker {self.options.worker}.")
         wanted = [self.options.worker] if self.options.worker else [*accounts]
         return max((_of(accounts[name], self.options.number) for name in wanted), default=0.0)
 

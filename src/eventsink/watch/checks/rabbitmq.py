@@ -3,8 +3,8 @@
 Over AMQP, which every user of the queue may; with `management`, messages that are delivered and not acknowledged too.
 """
 
-import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -13,6 +13,7 @@ from eventsink.amqp import Address, Management, MessageService
 from eventsink.errors import BrokerRefuses, BrokerUnavailable
 from eventsink.redact import hide_in_address
 from eventsink.watch.check import Check, Down, Measurement, Site
+from eventsink.watch.threads import OneThread
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class RabbitMQ(Check[Options]):
         super().__init__(options, site)
         self._address = Address.parse(options.url)
         self._service = MessageService(self._address, name=f"eventsink check {site.name}")
+        self._thread = OneThread(f"management {site.name}")
         self._management = Management(self._address, options.management) if options.management else None
 
     @property
@@ -52,12 +54,13 @@ class RabbitMQ(Check[Options]):
         queue = self.options.queue
         try:
             depth = await self._service.depth(queue)
-            more = await asyncio.to_thread(self._management.queue, queue) if self._management else None
+            more = await self._thread.run(partial(self._management.queue, queue)) if self._management else None
         except BrokerRefuses as error:
             gone = error.code == 404
             raise Down("name" if gone else "rights", f"There is no queue {queue}." if gone else str(error)) from error
         except BrokerUnavailable as error:
-            raise Down("unreachable", str(error)) from error
+            refused = "nothing listens" in str(error)
+            raise Down("refused" if refused else "unreachable", str(error)) from error
         numbers: dict[str, Any] = {"ready": depth.ready, "consumers": depth.consumers}
         if more is not None:
             numbers["unacknowledged"] = more.get("messages_unacknowledged")

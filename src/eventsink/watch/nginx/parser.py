@@ -53,6 +53,7 @@ class Parser:
     """
 
     def __init__(self, log_format: LogFormat, wanted: Sequence[str]) -> None:
+        self.format = log_format
         names = tuple(dict.fromkeys(wanted))
         self._clock = Clock()
         self._lines = _JSON(log_format, names) if log_format.is_json else _Text(log_format, names)
@@ -261,7 +262,7 @@ class _JSON:
         assert self._decoder is not None  # noqa: S101 - as `_learn` says
         try:
             return list(map(self._pick, self._decoder.decode_lines(block)))
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
 
     def row(self, line: bytes) -> Row | None:
@@ -272,7 +273,7 @@ class _JSON:
         for text in (line, line.decode("utf-8", "replace")):
             try:
                 return self._pick(self._decoder.decode(text))
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 continue
         return None
 
@@ -313,5 +314,5 @@ def _objects(block: bytes) -> Iterator[dict[str, Any]]:
     for line in block.split(b"\n"):
         try:
             yield msgspec.json.decode(line.decode("utf-8", "replace"), type=dict[str, Any])
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue

@@ -1,8 +1,11 @@
 """A place in a log, by which it is found again when the log has been renamed, copied or compressed meanwhile."""
 
+import errno
 import gzip
 import hashlib
 import os
+import stat
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -33,6 +36,19 @@ class Place(msgspec.Struct, frozen=True):
     within: bool = False
 
 
+def open_file(path: Path) -> FileIO:
+    """Open what must be a file: of a pipe or a device nobody knows when it ends.
+
+    Raises:
+        OSError: it cannot be opened, or is none.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    return FileIO(descriptor, "rb")
+
+
 class OpenLog:
     """A file of log lines that is open; others may rename or delete it.
 
@@ -41,7 +57,7 @@ class OpenLog:
     """
 
     def __init__(self, path: Path) -> None:
-        self._raw = path.open("rb", buffering=0)
+        self._raw = open_file(path)
         self.path = path
         self.status = os.fstat(self._raw.fileno())
         self.packed = os.pread(self._raw.fileno(), 2, 0) == _GZIP
