@@ -66,6 +66,8 @@ def heartbeat_routes(desk: Desk) -> list[BaseRouteHandler]:
 
 
 async def _take(desk: Desk, name: str, beat: Beat) -> dict[str, int]:
+    if not name.isprintable():  # a pattern lets a line break pass at the end
+        raise Problem(400, "The name has letters that cannot be seen.")
     now = datetime.now(UTC)
     said = {"message": hide_secrets(beat.message) if beat.message else None, "duration_ms": beat.duration_ms}
     event = Event(

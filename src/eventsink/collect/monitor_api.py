@@ -30,8 +30,8 @@ def monitor_routes(desk: Desk) -> list[BaseRouteHandler]:
     )
     async def report_monitor(name: Name, data: Report) -> dict[str, bool]:
         """Say that a monitor runs; the answer says whether another process of its name does, too."""
-        if not name.isprintable():
-            raise Problem(400, "The name of a monitor has letters that cannot be seen.")
+        if not (name + data.region).isprintable():
+            raise Problem(400, "The name or region of a monitor has letters that cannot be seen.")
         return {"rival": desk.monitors.note(name, data)}
 
     @delete(

@@ -103,7 +103,7 @@ async def test_what_reports_in_is_alive_and_what_does_not_is_down(sink: SinkProc
     assert other.value.reason == "silent"
 
 
-@pytest.mark.parametrize("name", ["a b", "ü" * 101, "a/b", "%00"])
+@pytest.mark.parametrize("name", ["a b", "ü" * 101, "a/b", "%00", "x%0A"])
 def test_a_heartbeat_of_an_odd_name_is_refused(sink: SinkProcess, name: str) -> None:
     assert sink.request("GET", f"/v1/heartbeats/{name.replace(' ', '%20').encode('ascii', 'ignore').decode()}")[0] in {
         400,

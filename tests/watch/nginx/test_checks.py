@@ -77,7 +77,7 @@ async def test_a_log_that_is_not_there_cannot_be_told_of(tmp_path: Path) -> None
     check = log_check(tmp_path)
     with pytest.raises(Unknown, match=r"There is no log .*access\.log, or it is no file") as caught:
         await check.measure()
-    assert caught.value.reason == "silent"
+    assert caught.value.reason == "name"
 
 
 def test_the_options_of_the_log_are_checked(tmp_path: Path) -> None:
