@@ -67,7 +67,7 @@ def test_the_document_names_every_type_and_problem(door: SinkProcess) -> None:
 # --- examples --------------------------------------------------------------------------------------------------------
 
 _PICKY = Path(__file__).parents[1] / "cli" / "picky_worker.py"
-_LAST = ("deleteJob", "postResubmit", "retryDead", "dropDead")  # they mend what the others ask for
+_LAST = ("deleteMonitor", "deleteJob", "postResubmit", "retryDead", "dropDead")  # they mend what the others ask for
 
 
 def test_the_example_of_every_type_is_data_of_it() -> None:

@@ -39,12 +39,13 @@ def monitor_routes(desk: Desk) -> list[BaseRouteHandler]:
         operation_id="deleteMonitor",
         summary="A monitor ends",
         status_code=200,
-        responses=answers(),
+        responses=answers(404),
         **may,
     )
     async def delete_monitor(name: Name, instance: Name = "") -> dict[str, bool]:
-        """Say that a monitor ends."""
-        desk.monitors.forget(name, instance)
+        """Say that a monitor ends, or forget one that will not come again."""
+        if not desk.monitors.forget(name, instance):
+            raise Problem(404, f"No monitor {name[:80]!r} has reported here, or not this process of it.")
         return {"forgotten": True}
 
     @get(

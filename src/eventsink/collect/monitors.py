@@ -65,11 +65,17 @@ class Monitors:
         self._known[name] = _Known(report, now, datetime.now(UTC), before, rival_at)
         return rival_at is not None and now - rival_at < RIVALS_FOR
 
-    def forget(self, name: str, instance: str) -> None:
-        """One has ended, and said so."""
+    def forget(self, name: str, instance: str = "") -> bool:
+        """One has ended; False: it is not known, or another process has its name now.
+
+        Args:
+            instance: of the process that says so; empty for whichever has the name.
+        """
         known = self._known.get(name)
-        if known and known.report.instance == instance:
-            del self._known[name]
+        if known is None or instance not in {"", known.report.instance}:
+            return False
+        del self._known[name]
+        return True
 
     def listed(self) -> list[dict[str, Any]]:
         """All of them, as they were last heard of."""
