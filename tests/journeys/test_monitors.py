@@ -26,8 +26,12 @@ NET = "10.213.77"
 
 def ip(*arguments: str) -> None:
     """Run `ip`."""
-    done = processes.run(["ip", *arguments], capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 0, f"ip {' '.join(arguments)}: {done.stderr}"
+    _run(["ip", *arguments])
+
+
+def _run(command: list[str]) -> None:
+    done = processes.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
 
 
 class Networks:
@@ -51,21 +55,25 @@ class Networks:
         self._names[name] = space
         ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", space)
         ip("link", "set", outside, "master", self._bridge, "up")
-        ip("-n", space, "addr", "add", f"{address}/24", "dev", "eth0")
-        ip("-n", space, "link", "set", "eth0", "up")
-        ip("-n", space, "link", "set", "lo", "up")
+        self._inside(name, "addr", "add", f"{address}/24", "dev", "eth0")
+        self._inside(name, "link", "set", "eth0", "up")
+        self._inside(name, "link", "set", "lo", "up")
+
+    def _inside(self, name: str, *arguments: str) -> None:
+        """Run `ip` in a network. By `nsenter`, for `ip -n` remounts folders, which it may not do everywhere."""
+        _run(self.command(name, "ip", *arguments))
 
     def command(self, name: str, *command: str) -> list[str]:
         """A command in one of the networks."""
-        return ["ip", "netns", "exec", self._names[name], *command]
+        return ["nsenter", f"--net=/run/netns/{self._names[name]}", *command]
 
     def cut(self, name: str, *, on: bool) -> None:
         """Cut a network off from all others, or mend that."""
-        ip("-n", self._names[name], "link", "set", "eth0", "down" if on else "up")
+        self._inside(name, "link", "set", "eth0", "down" if on else "up")
 
     def hide_target(self, name: str, *, on: bool) -> None:
         """Let what is sent to the target from one network be dropped on its way."""
-        ip("-n", self._names[name], "route", "add" if on else "del", "blackhole", f"{NET}.5/32")
+        self._inside(name, "route", "add" if on else "del", "blackhole", f"{NET}.5/32")
 
     def close(self) -> None:
         """Take all down."""
