@@ -35,11 +35,14 @@ def _run(command: list[str]) -> None:
 
 
 class Networks:
-    """A bridge with a namespace for each region, and one for the target."""
+    """A bridge with a network for each region, and one for the target.
+
+    A network belongs to a process that sleeps in it: to give it a name would mount a folder, which may outlive us.
+    """
 
     def __init__(self) -> None:
         self._bridge = f"evs{os.getpid() % 100_000}"
-        self._names: dict[str, str] = {}
+        self._sleepers: dict[str, processes.Popen[bytes]] = {}
 
     def make(self) -> None:
         """Make them all."""
@@ -50,22 +53,26 @@ class Networks:
             self._add(name, f"{NET}.{number}", number)
 
     def _add(self, name: str, address: str, number: int) -> None:
-        space, outside = f"{self._bridge}-{number}", f"{self._bridge}v{number}"
-        ip("netns", "add", space)
-        self._names[name] = space
-        ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", space)
+        own = Path("/proc/self/ns/net").stat().st_ino
+        sleeper = self._sleepers[name] = processes.start(["unshare", "--net", "sleep", "600"])
+        deadline = time.monotonic() + 20
+        while Path(f"/proc/{sleeper.pid}/ns/net").stat().st_ino == own:
+            assert time.monotonic() < deadline and sleeper.poll() is None, "no network could be made"
+            time.sleep(0.01)
+        outside = f"{self._bridge}v{number}"
+        ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", str(sleeper.pid))
         ip("link", "set", outside, "master", self._bridge, "up")
         self._inside(name, "addr", "add", f"{address}/24", "dev", "eth0")
         self._inside(name, "link", "set", "eth0", "up")
         self._inside(name, "link", "set", "lo", "up")
 
     def _inside(self, name: str, *arguments: str) -> None:
-        """Run `ip` in a network. By `nsenter`, for `ip -n` remounts folders, which it may not do everywhere."""
+        """Run `ip` in a network."""
         _run(self.command(name, "ip", *arguments))
 
     def command(self, name: str, *command: str) -> list[str]:
         """A command in one of the networks."""
-        return ["nsenter", f"--net=/run/netns/{self._names[name]}", *command]
+        return ["nsenter", f"--net=/proc/{self._sleepers[name].pid}/ns/net", *command]
 
     def cut(self, name: str, *, on: bool) -> None:
         """Cut a network off from all others, or mend that."""
@@ -77,8 +84,9 @@ class Networks:
 
     def close(self) -> None:
         """Take all down."""
-        for space in self._names.values():
-            processes.run(["ip", "netns", "del", space], capture_output=True, timeout=20, check=False)
+        for sleeper in self._sleepers.values():
+            sleeper.kill()
+            processes.end(sleeper)
         processes.run(["ip", "link", "del", self._bridge], capture_output=True, timeout=20, check=False)
 
 
