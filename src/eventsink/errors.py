@@ -142,6 +142,10 @@ class BrokerUnavailable(ExchangeUnavailable):
     """RabbitMQ cannot be reached, or does not answer in time. It is asked again by and by."""
 
 
+class Unconfirmed(BrokerUnavailable):
+    """The broker takes messages, and has not confirmed some in time: one of the queues they go to may be the reason."""
+
+
 class BrokerRefuses(BrokerUnavailable):
     """RabbitMQ says no, and will until a person has changed something; the message says what.
 

@@ -12,7 +12,7 @@ import pika
 from eventsink.amqp.connection import Channel, Connection
 from eventsink.amqp.message import PROPERTIES, Message
 from eventsink.amqp.refusals import explain
-from eventsink.errors import BrokerUnavailable, InvalidMessage, Unroutable
+from eventsink.errors import BrokerUnavailable, InvalidMessage, Unconfirmed, Unroutable
 
 __all__ = ["Publisher", "check"]
 
@@ -64,7 +64,7 @@ class Publisher:
         except TimeoutError:
             self._give_up(confirms)
             self._check_blocked()
-            raise BrokerUnavailable(f"RabbitMQ confirmed nothing within {self._timeout:g} seconds.") from None
+            raise Unconfirmed(f"RabbitMQ confirmed nothing within {self._timeout:g} seconds.") from None
         finally:
             for future in confirmed:
                 future.cancel()  # nobody waits for it any more

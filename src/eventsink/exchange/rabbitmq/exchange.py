@@ -22,6 +22,7 @@ from eventsink.errors import (
     ExchangeUnavailable,
     NotKeptHere,
     SettingsError,
+    Unconfirmed,
     Unroutable,
     WorkerInUse,
 )
@@ -205,8 +206,11 @@ class RabbitExchange:
                 taken = [event for message, part in packed if id(message) not in returned for event in part]
                 self._entries.count(taken)
             raise Unroutable(f"{error} No worker has made its queue yet.", returned=back) from error
+        except Unconfirmed:
+            self._layout.suspect()
+            raise
         except BrokerUnavailable:
-            self._layout.suspect()  # one queue may be the reason; or it is another broker that answers next
+            self._layout.declared = False  # it may be another broker that answers next
             raise
         if counted:
             self._entries.count(events)

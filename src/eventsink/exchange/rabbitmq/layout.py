@@ -6,6 +6,7 @@ tell us.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -32,6 +33,7 @@ FLUSHED_AFTER = 1.0  # seconds
 CANCELLED_AFTER = 0.5  # seconds
 EVERY = 20.0  # seconds
 ANSWERS_WITHIN = 3.0  # seconds
+ASKED_AGAIN_AFTER = 60.0  # seconds
 # A queue that takes nothing is unbound when every front door has had the time to see it, and keeps its messages aside.
 UNBOUND_AFTER = 2 * EVERY
 REMEMBERED = timedelta(days=1)
@@ -57,6 +59,7 @@ class Layout:
         self._aside: Aside | None = None
         self._silent: dict[str, datetime] = {}  # since when queues have not answered, while others did
         self._suspicious = False
+        self._ask_again_at = 0.0  # of the event loop: what is asked moves messages, and is not asked all the time
         self._rival = ""  # who else keeps the accounts
         self._refused: dict[str, str] = {}
         self._gone: dict[str, tuple[datetime, str]] = {}  # when something of a worker was found missing, and a sentence
@@ -247,19 +250,24 @@ class Layout:
         exchange, to which nothing is bound.
         """
         marked = [name for name in names if await self._service.exists(_mark(name))]
-        suspects = names if self._suspicious else marked
+        now = asyncio.get_running_loop().time()
+        all_of_them = self._suspicious and now >= self._ask_again_at
+        suspects = names if all_of_them else marked
         answers = dict(zip(suspects, await asyncio.gather(*map(self.answers, suspects)), strict=True))
-        if self._suspicious and not any(answers.values()):
+        if all_of_them and not any(answers.values()):
             return
-        self._suspicious = False
+        if all_of_them:
+            self._suspicious, self._ask_again_at = False, now + ASKED_AGAIN_AFTER
         for name in suspects:
             if answers[name] or (name not in marked and await self.answers(name)):  # it was choosing a leader
                 await self._note_answer(name, marked=name in marked)
             elif name not in self._silent:
                 self._silent[name] = datetime.now(UTC)
-                await self._service.declare(exchanges=[amqp.Exchange(_mark(name), durable=False)])
+                with contextlib.suppress(BrokerRefuses):  # who may declare nothing tells the others nothing
+                    await self._service.declare(exchanges=[amqp.Exchange(_mark(name), durable=False)])
                 _log.error("exchange.queue_silent", worker=name, reason=self._say_silent(name, self._silent[name]))
-        for name in [name for name in self._silent if name not in suspects]:  # another process has seen it answer
+        # Of those that are not marked any more, another process has seen an answer; or none could mark them.
+        for name in [name for name in self._silent if name not in suspects and await self.answers(name)]:
             await self._note_answer(name, marked=False)
 
     async def _note_answer(self, name: str, *, marked: bool) -> None:
@@ -302,7 +310,7 @@ class Layout:
 
     async def _look_for_bindings(self) -> None:
         for name, types in list(self._destinations.items()):
-            if name in self._refused:  # it was never bound
+            if name in self._refused or name in self._silent:  # it was never bound, or is not to be
                 continue
             try:
                 await self._service.depth(PREFIX + name)  # a queue that is gone is seen when it is made again
