@@ -145,7 +145,7 @@ async def _blocks() -> Measurement:
         Measurement(7),
         Measurement({}, b"x"),
     ],
-    ids=repr,
+    ids=lambda step: getattr(step, "__name__", type(step).__name__),
 )
 async def test_whatever_a_check_does_the_monitor_lives_on_and_says_so(step: Any) -> None:
     kept = Kept()
