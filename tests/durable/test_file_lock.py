@@ -11,7 +11,7 @@ from eventsink.errors import DataDirectoryInUse
 
 def test_a_lock_is_held_once_and_names_its_holder(tmp_path: Path) -> None:
     descriptor = hold(tmp_path / "x.lock")
-    with pytest.raises(DataDirectoryInUse, match=f"Process {os.getpid()} already runs"):
+    with pytest.raises(DataDirectoryInUse, match=f"Process {os.getpid()} already uses"):
         hold(tmp_path / "x.lock")
     os.close(descriptor)
     os.close(hold(tmp_path / "x.lock"))

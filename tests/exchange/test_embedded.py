@@ -70,7 +70,7 @@ async def test_the_size_cap_refuses_clearly_and_ends_when_events_are_consumed(tm
 
 async def test_a_second_process_is_told_who_has_the_file(tmp_path: Path) -> None:
     exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
-    with pytest.raises(DataDirectoryInUse, match=f"Process {os.getpid()} already runs"):
+    with pytest.raises(DataDirectoryInUse, match=f"Process {os.getpid()} already uses"):
         await EmbeddedExchange.open(tmp_path / "exchange.db")
     await exchange.close()
 

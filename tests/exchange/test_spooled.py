@@ -404,7 +404,7 @@ async def test_the_size_cap_holds_for_what_nobody_wants_too(inner: _Scripted, tm
 
 async def test_a_second_process_is_told_who_has_the_spool(tmp_path: Path) -> None:
     file = open_spool(tmp_path / "spool.db")
-    with pytest.raises(DataDirectoryInUse, match=f"Process {os.getpid()} already runs"):
+    with pytest.raises(DataDirectoryInUse, match=f"Process {os.getpid()} already uses"):
         open_spool(tmp_path / "spool.db")
     await file.close()
     await open_spool(tmp_path / "spool.db").close()

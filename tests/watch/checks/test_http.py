@@ -94,7 +94,7 @@ FAULTS = {
     "has an endless header": Fault(flood(OK + b"X: ", b"x" * 9999), "protocol", "a line of its answer is longer"),
     "has endless headers": Fault(flood(OK, b"X: y\r\n" * 999), "protocol", "head of its answer is longer"),
     "has endless interim answers": Fault(
-        flood(b"", b"HTTP/1.1 100 Go\r\nX: y\r\n\r\n" * 99), "protocol", "longer than"
+        flood(b"", b"HTTP/1.1 100 Go\r\nX: y\r\n\r\n" * 99), "protocol", "more than 10 interim answers"
     ),
     "changes the protocol": Fault(say(b"HTTP/1.1 101 Switching\r\n\r\n"), "protocol", "changes to a protocol"),
     "has two lengths": Fault(
