@@ -107,7 +107,7 @@ def _policy(setup: Production, vhost: str, name: str) -> dict:
 
 async def _until(true: Callable[[], bool], what: str) -> None:
     for _ in range(300):
-        if await asyncio.to_thread(true):
+        if true():
             return
         await asyncio.sleep(0.1)
     raise AssertionError(f"not so: {what}")
