@@ -64,16 +64,17 @@ async def open_exchange(broker: str, tmp_path: Path) -> AsyncIterator[Open]:
         await exchange.close()
 
 
-async def _settled(exchange: RabbitExchange, **waiting: int) -> dict[str, Account]:
-    """The accounts, once so many events wait for each worker."""
+async def _settled(exchange: RabbitExchange, *, dead: int = 0, **waiting: int) -> dict[str, Account]:
+    """The accounts, once so many events wait for each worker, and that many are dead at least."""
     accounts: dict[str, Account] = {}
-    for _ in range(100):
+    for _ in range(200):
         accounts = await exchange.accounts()
         _check(accounts)
-        if all(accounts[name].waiting == count for name, count in waiting.items()):
+        settled = all(accounts[name].waiting == count for name, count in waiting.items())
+        if settled and sum(account.dead for account in accounts.values()) >= dead:
             return accounts
         await asyncio.sleep(0.05)
-    raise AssertionError(f"expected {waiting} to wait, got {accounts}")
+    raise AssertionError(f"expected {waiting} to wait and {dead} to be dead, got {accounts}")
 
 
 def _check(accounts: dict[str, Account]) -> None:
@@ -376,7 +377,7 @@ async def test_a_flood_of_broken_things_is_buried(open_exchange: Open, broker: s
     store = await exchange.queue("store")
     publish(broker, json.dumps([{"type": "broken", "text": "x" * 200}] * 3000).encode())
     assert await store.take(10, 2.0) is None
-    assert (await _settled(exchange, store=0))["store"].dead == 3000
+    assert (await _settled(exchange, store=0, dead=3000))["store"].dead == 3000
     assert await exchange.drop([letter.id for letter in await exchange.dead_letters(limit=5000)]) == 3000
 
 

@@ -144,6 +144,16 @@ class Production:
             assert time.monotonic() < deadline, f"events still wait: {status}, spools {spool}"
             time.sleep(0.2)
 
+    def counted(self, worker: str, delivered: int, seconds: float = 30) -> dict[str, dict[str, Any]]:
+        """The accounts, once they say that a worker has delivered so many: front doors and workers tell it a little
+        later than it happens. Each must be counted once, so it is no more than that at any time."""
+        deadline = time.monotonic() + seconds
+        while (accounts := self.serve.accounts())[worker]["delivered"] != delivered:
+            assert accounts[worker]["delivered"] < delivered, f"{worker} has counted some twice: {accounts[worker]}"
+            assert time.monotonic() < deadline, f"{worker} has not counted each of {delivered} once: {accounts[worker]}"
+            time.sleep(0.2)
+        return accounts
+
     def metric(self, door: Api, name: str) -> float:
         """A value that a door shows to Prometheus."""
         connection = door.connect()

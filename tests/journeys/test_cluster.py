@@ -55,11 +55,14 @@ class _Load:
         await asyncio.gather(*publishing, return_exceptions=True)
 
     async def finish(self) -> None:
-        """Wait until every queue has given all that was accepted."""
-        deadline = time.monotonic() + 60
-        while any(set(self.accepted) - ids.keys() for ids in self.delivered.values()):
-            assert time.monotonic() < deadline, self.missing()
+        """Wait until every queue has given all that was accepted, for as long as it gets less."""
+        missing, deadline = self.missing(), time.monotonic() + 60
+        while any(missing.values()):
+            assert time.monotonic() < deadline, missing
             await asyncio.sleep(0.1)
+            if (now := self.missing()) != missing:
+                missing, deadline = now, time.monotonic() + 60
+        deadline = time.monotonic() + 60
         while any(account.waiting for account in (await self._exchange.accounts()).values()):
             assert time.monotonic() < deadline, "what was published twice is settled, too"
             await asyncio.sleep(0.1)

@@ -148,7 +148,7 @@ def _check(setup: Production, flood: Flood, clowder: Clowder | None = None) -> d
         assert not twice, f"{len(twice)} events are more than once in {name}"
         assert not set(flood.rejected) & ids.keys(), f"nothing that was refused is in {name}"
         again = setup.replayed if name == "influxdb" else 0
-        assert accounts[name]["delivered"] == len(ids) + again, f"{name} has counted each event once"
+        accounts = setup.counted(name, len(ids) + again)
     _check_missing(found, accounts)
     return accounts
 
@@ -352,8 +352,8 @@ def test_replay_delivers_the_stored_events_to_a_worker_again_and_adds_none(setup
         done, after = done + answer["replayed"], answer["next"]
     assert done == stored
     setup.replayed += done
-    accounts = setup.settle()
-    assert accounts["influxdb"]["delivered"] == before["influxdb"]["delivered"] + stored
+    setup.settle()
+    accounts = setup.counted("influxdb", before["influxdb"]["delivered"] + stored)
     assert accounts["mongodb"]["delivered"] == before["mongodb"]["delivered"], "no other worker is bothered"
     assert max(setup.ids()["influxdb"].values()) == 1, "InfluxDB has one of each"
 

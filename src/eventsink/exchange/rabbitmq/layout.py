@@ -90,17 +90,19 @@ class Layout:
         except BrokerRefuses:  # it is not there, or we may not read it: nothing speaks against its taking messages
             return True
         connection = Connection(self._service.address, "eventsink asking a queue")
-        channel = await connection.channel()
         try:
-            async with asyncio.timeout(ANSWERS_WITHIN):
-                await channel.get(PREFIX + name)
-        except BrokerRefuses:
-            pass
-        except (BrokerUnavailable, TimeoutError):
-            connection.drop(channel)  # it would wait with its goodbye, too
-            return False
-        await connection.close()
-        return True
+            channel = await connection.channel()
+            try:
+                async with asyncio.timeout(ANSWERS_WITHIN):
+                    await channel.get(PREFIX + name)
+            except BrokerRefuses:
+                pass
+            except (BrokerUnavailable, TimeoutError):
+                connection.drop(channel)  # it would wait with its goodbye, too
+                return False
+            return True
+        finally:  # also where this process is ending
+            await connection.close()
 
     async def declare(self) -> list[str]:
         """Make sure that all is there; gives the queues that were not.
