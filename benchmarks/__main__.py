@@ -5,13 +5,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import embedded, extractors, monitor, nginx, production
+from benchmarks import alerts, embedded, extractors, monitor, nginx, production
 from benchmarks.results import show, write
 
 console = Console(stderr=True)
 results = []
 for benchmark in (
-    embedded.BENCHMARKS + production.BENCHMARKS + extractors.BENCHMARKS + monitor.BENCHMARKS + nginx.BENCHMARKS
+    embedded.BENCHMARKS
+    + production.BENCHMARKS
+    + extractors.BENCHMARKS
+    + monitor.BENCHMARKS
+    + nginx.BENCHMARKS
+    + alerts.BENCHMARKS
 ):
     if sys.argv[1:] and not any(benchmark.__name__.startswith(word) for word in sys.argv[1:]):
         continue

@@ -253,3 +253,18 @@ def test_what_is_no_secret_is_shown_as_plain_values() -> None:
     shown = redacted(from_text("[workers.x]\ndatabase = 'events'\ntoken = ''\n[collect]\nport = 5"))
     assert shown["workers"]["x"] == {"database": "events", "token": ""}
     assert json.loads(json.dumps(shown))["collect"]["port"] == 5
+
+
+def test_where_notices_go_is_a_secret_as_a_whole() -> None:
+    addresses = "notify = ['slack://hush/hush/hush', 'hush', 'mailto://u:hush@hush?to=hush']"
+    shown = redacted(from_text(f"[alerts]\n{addresses}\n[alerts.routes.night]\n{addresses}"))
+    assert shown["alerts"]["notify"] == ["slack://…", "…", "mailto://…"]
+    assert shown["alerts"]["routes"]["night"]["notify"] == ["slack://…", "…", "mailto://…"]
+
+
+def test_a_list_comes_from_the_environment_as_it_stands_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "notify").write_text('["mailto://u:p@example.org"]\n')
+    environment = {"EVENTSINK_ALERTS__NOTIFY_FILE": str(tmp_path / "notify"), "EVENTSINK_ALERTS__IGNORE": "['sink/*']"}
+    alerts = load(environment=environment).alerts
+    assert (alerts.notify, alerts.ignore) == (["mailto://u:p@example.org"], ["sink/*"])
+    assert load(environment={"EVENTSINK_MONITOR__KEY": "[a}"}).monitor.key == "[a}"

@@ -31,6 +31,7 @@ _WORDS = (
     ("connection reset", "it hung up"),
     ("connection closed", "it hung up"),
     ("broken pipe", "it hung up"),
+    ("remote end closed", "it hung up"),
     ("timed out", "no answer came in time"),
 )
 

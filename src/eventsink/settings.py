@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,9 +19,22 @@ from eventsink.errors import SettingsError
 from eventsink.redact import hidden, hide_in_address
 from eventsink.trust import read_found
 
-__all__ = ["Collect", "Exchange", "Extractors", "Monitor", "Settings", "Store", "load", "redacted"]
+__all__ = [
+    "Alerts",
+    "Collect",
+    "Exchange",
+    "Extractors",
+    "Monitor",
+    "Route",
+    "Settings",
+    "Store",
+    "Window",
+    "load",
+    "redacted",
+]
 
 PREFIX = "EVENTSINK_"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://")
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,6 +119,81 @@ class Monitor(_Section, frozen=True, kw_only=True):
     max_bytes: Annotated[int, Meta(description="Results that wait for the sink, bytes at most.", ge=1 << 16)] = 1 << 30
 
 
+class Route(_Section, frozen=True, kw_only=True):
+    """Who is told of some alerts. What a route takes, `alerts.notify` does not get."""
+
+    notify: Annotated[list[str], Meta(description="Addresses, as of alerts.notify.", min_length=1)]
+    checks: Annotated[list[str], Meta(description="Alerts by name, as clowder, sink/* or db-*.", min_length=1)] = (
+        msgspec.field(default_factory=lambda: ["*"])
+    )
+    severity: Annotated[
+        Literal["info", "warning", "critical"], Meta(description="Those that are at least so severe.")
+    ] = "info"
+    hours: Annotated[str, Meta(description="Within these hours, as 08:00-18:00 or 22:00-06:00; empty for all.")] = ""
+    days: Annotated[
+        list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], Meta(description="On these days; none: all.")
+    ] = []
+    timezone: Annotated[str, Meta(description="Of hours and days, as America/Chicago.")] = "UTC"
+
+
+class Window(_Section, frozen=True, kw_only=True):
+    """A time of maintenance, once (`begin` and `end`) or again and again (`cron` and `minutes`)."""
+
+    checks: Annotated[list[str], Meta(description="Checks by name, as clowder or db-*.", min_length=1)] = msgspec.field(
+        default_factory=lambda: ["*"]
+    )
+    begin: Annotated[str, Meta(description="As 2026-12-01T02:00, in the time zone.")] = ""
+    end: Annotated[str, Meta(description="As 2026-12-01T04:00.")] = ""
+    cron: Annotated[str, Meta(description="When it begins, as 0 3 * * SUN.")] = ""
+    minutes: Annotated[int, Meta(description="How long it lasts, with cron.", ge=0, le=10_080)] = 0
+    timezone: Annotated[str, Meta(description="As America/Chicago.")] = "UTC"
+    reason: Annotated[str, Meta(description="For people: it stands on the status page.", max_length=500)] = ""
+
+
+class Alerts(_Section, frozen=True, kw_only=True):
+    """Who is told when something is not well, and when it is well again."""
+
+    notify: Annotated[
+        list[str],
+        Meta(
+            description="Where to: addresses of Apprise (mailto://, slack://, json://, …), https:// of a webhook, or"
+            " console:// for the log."
+        ),
+    ] = []
+    on: Annotated[list[Literal["firing", "resolved", "reminder"]], Meta(description="What is told.")] = msgspec.field(
+        default_factory=lambda: ["firing", "resolved", "reminder"]
+    )
+    reminder: Annotated[
+        float, Meta(description="Seconds after which what is not well is told again, 0: never.", ge=0)
+    ] = 86_400.0
+    severity: Annotated[Literal["info", "warning", "critical"], Meta(description="Of checks that name none.")] = (
+        "critical"
+    )
+    failures: Annotated[int, Meta(description="Of a check in a row, before it fires.", ge=1, le=1000)] = 3
+    successes: Annotated[int, Meta(description="Of a check in a row, before it is well again.", ge=1, le=1000)] = 2
+    silent: Annotated[
+        float, Meta(description="Seconds in which nothing is heard of a check or monitor, before that is told.", ge=30)
+    ] = 600.0
+    flaps: Annotated[
+        int, Meta(description="Times that it may fire in an hour, before that is told once only.", ge=2)
+    ] = 5
+    group: Annotated[float, Meta(description="Seconds in which what happens is told together.", ge=0, le=600)] = 5.0
+    give_up: Annotated[
+        float, Meta(description="Seconds after which a notice that nobody takes is given up.", ge=60)
+    ] = 86_400.0
+    link: Annotated[str, Meta(description="Address of this sink in notices; empty for where it listens.")] = ""
+    title: Annotated[str, Meta(description="First line of a notice, with $title, $state, $severity, …")] = ""
+    body: Annotated[str, Meta(description="Text of a notice, with $message, $since, $regions, $link, …")] = ""
+    lag: Annotated[float, Meta(description="Seconds that a worker may be behind.", ge=1)] = 900.0
+    paused: Annotated[float, Meta(description="Seconds that a worker may wait for its destination.", ge=1)] = 600.0
+    spool: Annotated[float, Meta(description="Seconds in which events may wait in a spool.", ge=1)] = 600.0
+    free_percent: Annotated[float, Meta(description="Of the disk of the data directory.", ge=0, le=100)] = 5.0
+    certificate_days: Annotated[float, Meta(description="That a certificate must be valid still.", ge=0)] = 14.0
+    ignore: Annotated[list[str], Meta(description="Alerts that are none, as sink/dead/* or monitor/*.")] = []
+    routes: dict[str, Route] = {}
+    maintenance: dict[str, Window] = {}
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """All settings. A section under `workers` or `checks` switches its destination or check on."""
 
@@ -116,6 +205,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     workers: dict[str, dict[str, Any]] = {}
     monitor: Monitor = Monitor()
     checks: dict[str, dict[str, Any]] = {}
+    alerts: Alerts = Alerts()
 
     @property
     def extractors_url(self) -> str:
@@ -171,6 +261,11 @@ class Settings(_Section, frozen=True, kw_only=True):
     def checks_path(self) -> Path:
         """The folder in which each check may have one of its own."""
         return self.directory / "checks"
+
+    @property
+    def alerts_path(self) -> Path:
+        """The file of alerts."""
+        return self.directory / "alerts.db"
 
     @property
     def accounts_path(self) -> Path:
@@ -232,8 +327,20 @@ def redacted(settings: Settings) -> dict[str, Any]:
         room: {name: hidden(_quiet(section), text=hide_in_address) for name, section in values.pop(room).items()}
         for room in ("workers", "checks")
     }
+    values["alerts"] = _without_addresses(values["alerts"])
     shown = {name: hidden(value, name, text=hide_in_address) for name, value in values.items() if value is not None}
     return shown | {room: sections for room, sections in rooms.items() if sections}
+
+
+def _without_addresses(alerts: dict[str, Any]) -> dict[str, Any]:
+    """Alerts without the addresses that they go to: of those of many services, every part is a secret."""
+
+    def quiet(section: dict[str, Any]) -> dict[str, Any]:
+        schemes = [found[0] if (found := _SCHEME.match(address)) else "" for address in section["notify"]]
+        return section | {"notify": [f"{scheme}…" for scheme in schemes]}
+
+    shown = quiet(alerts) | {"routes": {name: quiet(route) for name, route in alerts["routes"].items()}}
+    return {name: value for name, value in shown.items() if value not in ({}, [])}
 
 
 def _quiet(section: dict[str, Any]) -> dict[str, Any]:
@@ -260,17 +367,28 @@ def _read_file(path: Path | None, environment: Mapping[str, str]) -> dict[str, A
         raise SettingsError(f"{file} cannot be read: {error.strerror}.") from None
 
 
-def _overrides(environment: Mapping[str, str]) -> list[tuple[list[str], str, str]]:
+def _overrides(environment: Mapping[str, str]) -> list[tuple[list[str], str | list[Any], str]]:
     found = []
     for name, value in sorted(environment.items()):
         if not name.startswith(PREFIX) or "__" not in name:
             continue
         keys = name.removeprefix(PREFIX).lower().split("__")
         if keys[-1].endswith("_file"):
-            found.append(([*keys[:-1], keys[-1].removesuffix("_file")], _read_secret(name, Path(value)), name))
+            found.append(([*keys[:-1], keys[-1].removesuffix("_file")], _value(_read_secret(name, Path(value))), name))
         else:
-            found.append((keys, value, name))
+            found.append((keys, _value(value), name))
     return found
+
+
+def _value(text: str) -> str | list[Any]:
+    """A value of the environment: a list is written as in the file, all else as it is."""
+    if not text.startswith("["):
+        return text
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, list) else text
 
 
 def _read_secret(name: str, path: Path) -> str:
@@ -280,7 +398,7 @@ def _read_secret(name: str, path: Path) -> str:
         raise SettingsError(f"{name} names a file that cannot be read: {why(error)}.") from None
 
 
-def _put(tree: dict[str, Any], keys: list[str], value: str, name: str) -> None:
+def _put(tree: dict[str, Any], keys: list[str], value: str | list[Any], name: str) -> None:
     for key in keys[:-1]:
         tree = tree.setdefault(key, {})
         if not isinstance(tree, dict):

@@ -53,6 +53,8 @@ def test_ctrl_c_while_a_command_starts_ends_it_quietly(delay):
 def leaves() -> list[tuple[str, ...]]:
     groups = {"dead": ("list", "show", "retry", "drop", "export"), "keys": ("create", "list", "revoke")}
     groups["config"], groups["workers"] = ("show", "check"), ("list", "forget")
+    groups["alerts"] = ("list", "test", "ack", "silence", "lift", "forget", "retry", "drop")
+    groups["incident"] = ("open", "update", "close", "list")
     groups["extractors"] = ("list", "jobs", "submit", "cancel", "resubmit", "unread", "watch")
     return [(name, leaf) if leaf else (name,) for name in COMMANDS for leaf in groups.get(name, ("",))]
 
@@ -381,6 +383,17 @@ def test_settings_are_shown_as_toml_without_secrets(run):
     assert settings["collect"]["port"] == 1234
     assert settings["workers"]["amplitude"]["odd name"] == [1]
     assert json.loads(run("config", "show", "--format", "json").stdout) == settings
+
+
+def test_of_who_is_told_of_alerts_no_more_than_the_scheme_is_shown(run):
+    Path("eventsink.toml").write_text(
+        '[alerts]\nnotify = ["slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/"]\n'
+        '[alerts.routes.night]\nnotify = ["mailto://me:hush@example.org", "hushhush"]\n'
+    )
+    shown = run("config", "show").stdout
+    assert "A1BRTD4JD" not in shown and "hush@" not in shown and "example.org" not in shown
+    assert tomllib.loads(shown)["alerts"]["notify"] == ["slack://…"]
+    assert tomllib.loads(shown)["alerts"]["routes"]["night"]["notify"][0] == "mailto://…"
 
 
 def test_settings_are_checked_down_to_the_options_of_workers(run):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import gc
 import os
 import signal
@@ -14,6 +15,7 @@ import uvloop
 
 from eventsink import logs
 from eventsink.assemble import banner, data_directory
+from eventsink.assemble.alerting import alerting, check_alerts
 from eventsink.assemble.exchanges import Opened, open_exchange
 from eventsink.assemble.extracting import announcing, extracting
 from eventsink.assemble.monitoring import monitoring, online, planned, posting
@@ -35,6 +37,7 @@ from eventsink.look.pages import pages
 from eventsink.settings import Settings
 from eventsink.store import Store
 from eventsink.store.uptime import UptimeBook
+from eventsink.watch.alerts.desk import AlertDesk
 from eventsink.watch.loading import Planned
 
 if TYPE_CHECKING:
@@ -172,6 +175,8 @@ async def _run(settings: Settings, parts: _Parts) -> None:
     if parts.checks:
         planned(settings)  # one that is wrong stops the start
         online(settings)
+    if parts.store:
+        check_alerts(settings)
     sections = {name: settings.workers[name] for name in parts.workers if name != "store"}
     workers = {name: loading.load(name, section) for name, section in sections.items()}
     types = {name: loading.types(name, section) for name, section in sections.items()}
@@ -189,6 +194,9 @@ async def _run(settings: Settings, parts: _Parts) -> None:
         extractors = await stack.enter_async_context(extracting(settings, opened.exchange)) if parts.store else None
         uptime = UptimeBook(store.store) if store and store.store else None
         known = _Known(opened, store, metrics, runners, extractors, uptime)
+        if store and store.store and uptime:
+            watching = alerting(settings, opened, store.store, uptime, known.states)
+            known = dataclasses.replace(known, alerts=await stack.enter_async_context(watching))
         door = await _prepare_door(settings, known, stack) if parts.door else None
         running = [asyncio.create_task(runner.run(), name=runner.name) for runner in runners]
         stack.push_async_callback(_drain, runners, running)
@@ -197,7 +205,7 @@ async def _run(settings: Settings, parts: _Parts) -> None:
         await stack.enter_async_context(announcing(settings, [runner.name for runner in runners]))
         if door:
             local = await stack.enter_async_context(door(main=parts.store))
-            if parts.checks and settings.checks:
+            if parts.checks and (settings.checks or settings.monitor_states_path.exists()):
                 checks = planned(settings, local.url, local.key)
                 await stack.enter_async_context(monitoring(settings, checks, opened.exchange.publish))
             if parts.demo:
@@ -221,6 +229,11 @@ class _Known:
     runners: list[Runner]
     extractors: "Extractors | None"
     uptime: UptimeBook | None
+    alerts: AlertDesk | None = None
+
+    def states(self) -> dict[str, str]:
+        """What each worker is doing, by name."""
+        return {**self.opened.states(), **{runner.name: runner.state for runner in self.runners}}
 
 
 @dataclass(frozen=True)
@@ -239,9 +252,6 @@ async def _prepare_door(
     keys = Keyring(file)
     stack.push_async_callback(keys.close)
 
-    def states() -> dict[str, str]:
-        return {**known.opened.states(), **{runner.name: runner.state for runner in known.runners}}
-
     store = known.store.store if known.store else None
     desk = Desk(
         settings,
@@ -249,10 +259,11 @@ async def _prepare_door(
         keys,
         store,
         known.metrics,
-        states,
+        known.states,
         lambda: [*known.opened.concerns(), *keys.concerns()],
         extractors=known.extractors,
         uptime=known.uptime,
+        alerts=known.alerts,
     )
     stack.push_async_callback(desk.outlook.close)
     app = App(desk, pages(settings) if store else ())

@@ -32,6 +32,8 @@ COMMANDS = {
     "status": ("status", "Show the accounts of each worker, and what needs attention."),
     "nginx": ("nginx", "Show what an access log of NGINX says, or make events of it."),
     "uptime": ("uptime", "Show how long checks were up, and the incidents."),
+    "alerts": ("alerts", "See what is not well and who was told; send a test; silence."),
+    "incident": ("incident", "Tell users of an incident, on the status page."),
     "dead": ("dead", "Look at events that could not be delivered; mend them."),
     "workers": ("workers", "List the workers that have queues; forget one that nobody needs."),
     "replay": ("replay", "Deliver stored events to a worker again."),

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 import eventsink
 from eventsink.catalogue import CATALOGUE, schemas
+from eventsink.collect.alert_api import alert_routes
 from eventsink.collect.desk import Desk
 from eventsink.collect.extractor_api import extractor_routes
 from eventsink.collect.heartbeats import heartbeat_routes
@@ -69,6 +70,7 @@ def routes(desk: Desk) -> list[BaseRouteHandler]:
         *heartbeat_routes(desk),
         *monitor_routes(desk),
         *report_routes(desk),
+        *alert_routes(desk),
         *_for_machines(desk),
     ]
 
@@ -177,7 +179,7 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
             "started": desk.started,
             "workers": workers,
             "refuses": seen.unready,
-            "concerns": [*desk.concerns(), *desk.monitors.concerns(), *_about_uptime(desk)],
+            "concerns": [*desk.concerns(), *desk.monitors.concerns(), *_about_uptime(desk), *_about_alerts(desk)],
             "monitors": desk.monitors.listed(),
             "checks": await _checks(desk),
             **_exchange(seen),
@@ -338,6 +340,10 @@ def _for_machines(desk: Desk) -> list[BaseRouteHandler]:
 
 def _about_uptime(desk: Desk) -> list[str]:
     return [desk.uptime.trouble] if desk.uptime and desk.uptime.trouble else []
+
+
+def _about_alerts(desk: Desk) -> list[str]:
+    return desk.alerts.concerns() if desk.alerts else []
 
 
 async def _checks(desk: Desk) -> dict[str, Any] | None:

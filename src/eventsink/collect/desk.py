@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from eventsink.collect.alerting import Alerting
 from eventsink.collect.metrics import Metrics
 from eventsink.collect.monitors import Monitors
 from eventsink.collect.outlook import Outlook
@@ -34,6 +35,7 @@ class Desk:
         concerns: what a person should do about the exchange itself.
         uptime: what is known of checks; None where this process has no store.
         monitors: those that report here.
+        alerts: those of this process; None where it has no store.
         extractors: jobs and who works on them; None where this process has nothing to do with them.
     """
 
@@ -46,6 +48,7 @@ class Desk:
     concerns: Callable[[], list[str]] = list
     extractors: "Extractors | None" = None
     uptime: UptimeBook | None = None
+    alerts: Alerting | None = None
     monitors: Monitors = field(default_factory=Monitors)
     outlook: Outlook = field(init=False)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -62,6 +62,14 @@ _BODIES = {
     "postResubmit": {"all": True},
     "postHeartbeat": {"ok": True, "duration_ms": 512_000.0},
     "reportMonitor": {"instance": "0b9f3c52", "region": "urbana", "checks": 12},
+    "acknowledgeAlert": {"alert": "clowder", "reason": "The disk is being replaced."},
+    "forgetCheck": {"name": "former"},
+    "silenceAlerts": {"alerts": ["clowder", "db-*"], "seconds": 7200, "reason": "New disks", "maintenance": True},
+    "testAlerts": {},
+    "retryNotices": {},
+    "dropNotices": {},
+    "openIncident": {"title": "Uploads are slow", "checks": ["clowder"], "message": "We look for the cause."},
+    "updateIncident": {"message": "A disk was replaced.", "close": True},
 }
 _PARAMETERS = {
     "name": "nightly-backup",

@@ -9,6 +9,7 @@ import msgspec
 
 from eventsink import plugins
 from eventsink.errors import SettingsError
+from eventsink.watch.alerts.rule import split
 from eventsink.watch.check import ENTRY_POINTS, Check, Site
 
 __all__ = ["Planned", "known", "load"]
@@ -51,7 +52,7 @@ def load(name: str, section: Mapping[str, Any], site: Site | None = None, folder
         PluginError: there is no such kind.
         SettingsError: an option is missing, unknown or wrong; the message names it.
     """
-    values, where = dict(section), f"checks.{name}"
+    (values, _), where = split(section), f"checks.{name}"
     kind = values.pop("kind", None)
     if not isinstance(kind, str) or not kind:
         raise SettingsError(f"{where}.kind is missing: known are {', '.join(known())}.")

@@ -20,7 +20,7 @@ from eventsink.redact import hide_secrets
 from eventsink.watch.check import Down, Measurement, Unknown
 from eventsink.watch.loading import Planned
 from eventsink.watch.online import Online
-from eventsink.watch.result import Place, Result, change, update
+from eventsink.watch.result import Place, Result, change, removal, update
 from eventsink.watch.schedule import Schedule
 from eventsink.watch.states import State, States
 
@@ -66,6 +66,7 @@ class Monitor:
         if not await self._online.ask():
             remedy = "Name host:port of what nearly always answers: while none does, nothing is told to be down."
             _log.warning("monitor.references_silent", remedy=remedy)
+        await self._tell_removed()
         try:
             async with asyncio.TaskGroup() as group:
                 for planned in self._planned:
@@ -75,6 +76,20 @@ class Monitor:
             for one, outcome in zip(self._planned, outcomes, strict=True):
                 if isinstance(outcome, Exception):
                     _log.error("check.not_closed", check=one.name, exc_info=outcome)
+
+    async def _tell_removed(self) -> None:
+        """Say of checks that ran once and are in the settings no more that nobody need wait for them."""
+        removed = self._states.others(planned.name for planned in self._planned)
+        if not removed:
+            return
+        events = [removal(name, self._place, known.since, self._states.life) for name, known in removed.items()]
+        try:
+            await self._keep(events)
+        except EventSinkError as error:
+            _log.warning("monitor.removal_not_told", checks=[*removed], reason=str(error))  # the next start tells it
+            return
+        self._states.drop(removed)
+        _log.info("monitor.checks_removed", checks=[*removed])
 
     async def _repeat(self, planned: Planned) -> None:
         schedule = Schedule(f"{self._place.monitor}/{planned.name}", planned.every, time.time())

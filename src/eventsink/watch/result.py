@@ -9,7 +9,7 @@ import msgspec
 
 from eventsink.event import Event, content_id, new_ids
 
-__all__ = ["Place", "Result", "change", "update"]
+__all__ = ["Place", "Result", "change", "removal", "update"]
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -93,6 +93,21 @@ def change(result: Result, place: Place, since: datetime | None, before: str, li
     known["life"] = life
     data = _common(result, place) | ({"since": began} if began else {})
     return _event(content_id(known, since), "health.status_changed", result.time, place, data)
+
+
+def removal(check: str, place: Place, since: datetime, life: str) -> Event:
+    """The event of a check that is in the settings of its monitor no more.
+
+    Its id follows from what was known, so that one that is told again after the process was killed is the same.
+
+    Args:
+        since: when the last state of it began.
+        life: stands for the file of states.
+    """
+    known = {"check": check, "monitor": place.monitor, "since": since.isoformat(), "removed": True, "life": life}
+    data = {"target": check, "region": place.region, "monitor": place.monitor, "check": check, "up": None}
+    said = {"reason": "removed", "message": "It was taken out of the settings of its monitor."}
+    return _event(content_id(known, since), "health.status_changed", datetime.now(UTC), place, data | said)
 
 
 def _common(result: Result, place: Place) -> dict[str, Any]:

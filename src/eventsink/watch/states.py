@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -55,6 +55,16 @@ class States:
     def get(self, check: str) -> State | None:
         """What was known of a check; None when nothing was."""
         return self._kept.checks.get(check)
+
+    def others(self, checks: Iterable[str]) -> dict[str, State]:
+        """What is known of checks that are none of these."""
+        return {name: state for name, state in self._kept.checks.items() if name not in {*checks}}
+
+    def drop(self, checks: Iterable[str]) -> None:
+        """Forget checks, durably."""
+        for check in checks:
+            self._kept.checks.pop(check, None)
+        self.note({})
 
     def note(self, changed: Mapping[str, State]) -> None:
         """Note changes, durably: their events are durable already."""
