@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from eventsink.assemble.alerting import check_alerts
 from eventsink.assemble.monitoring import online, planned
 from eventsink.cli.options import Form, Format, configured, new_app
 from eventsink.cli.screen import as_json, print_json, say
@@ -42,6 +43,7 @@ def check(settings: Settings) -> None:
         loading.types(name, section)
     checks = planned(settings, keeps=False)
     online(settings)
+    check_alerts(settings)
     names = ", ".join(settings.workers) or "none but the store"
     say(f"The settings are well. Destinations: {names}. Checks: {', '.join(one.name for one in checks) or 'none'}.")
 

@@ -94,6 +94,11 @@ def _lines(found: dict[str, Any]) -> list[Text]:
         lines.append(f"Store   {events(store['events'])}, {size(store['bytes'])}")
     if (checks := found.get("checks")) and any(checks[state] for state in STATES):
         lines.append("Checks  " + ", ".join(f"{count(checks[state])} {state}" for state in STATES if checks[state]))
+    if (alerts := found.get("alerts")) and any(alerts.values()):
+        said = [f"{count(alerts[state])} {state}" for state in ("firing", "recovering", "pending") if alerts[state]]
+        quiet = alerts["silences"]
+        said += [f"{count(quiet)} silence{'' if quiet == 1 else 's'}"] if quiet else []
+        lines.append("Alerts  " + ", ".join(said) + ": see `eventsink alerts list`")
     for monitor in found.get("monitors", ()):
         kept = f", {events(monitor['waiting'])} wait on its disk" if monitor["waiting"] else ""
         region = f" in {plain(monitor['region'])}" if monitor["region"] not in {"", monitor["name"]} else ""

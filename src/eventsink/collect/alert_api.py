@@ -13,8 +13,7 @@ from eventsink.collect.alerting import Alerting
 from eventsink.collect.desk import Desk
 from eventsink.collect.problems import Problem
 from eventsink.collect.routing import answers, needs, security
-from eventsink.errors import InvalidEvent
-from eventsink.event import parse_time
+from eventsink.collect.times import read_time
 
 __all__ = ["alert_routes"]
 
@@ -194,8 +193,8 @@ def _about_incidents(desk: Desk) -> list[BaseRouteHandler]:
 
 def _span(silence: Silence) -> tuple[datetime, datetime]:
     now = datetime.now(UTC)
-    begin = _time(silence.begin, "begin") or now
-    end = _time(silence.end, "end")
+    begin = read_time(silence.begin, "begin") or now
+    end = read_time(silence.end, "end")
     if (end is None) == (silence.seconds is None):
         raise Problem(400, "Say how long: either `seconds` or `end`.")
     if end is None:
@@ -203,15 +202,6 @@ def _span(silence: Silence) -> tuple[datetime, datetime]:
     if not begin < end <= begin + LONGEST or end <= now:
         raise Problem(400, "It must end after it begins, after now, and within a year.")
     return begin, end
-
-
-def _time(text: str | None, name: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return parse_time(text)
-    except InvalidEvent as error:
-        raise Problem(400, f"{name}: {error.message}") from None
 
 
 def _check_words(*words: str) -> None:

@@ -13,6 +13,9 @@ class Alerting(Protocol):
     def concerns(self) -> list[str]:
         """What a person should do about them: what could not be sent, why they are not evaluated."""
 
+    def counts(self) -> dict[str, int]:
+        """How many alerts are `firing`, `recovering` and `pending`, and how many silences are on (`silences`)."""
+
     async def listed(self, *, every: bool = False) -> dict[str, Any]:
         """Alerts, silences, and what waits to be sent."""
 

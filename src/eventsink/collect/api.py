@@ -1,7 +1,6 @@
 """The typed routes: questions about events, workers and dead letters, and what mends them."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -22,8 +21,8 @@ from eventsink.collect.outlook import Seen
 from eventsink.collect.problems import Problem
 from eventsink.collect.reports import report_routes
 from eventsink.collect.routing import answers, needs, security
-from eventsink.errors import InvalidEvent, StoreUnavailable, WorkerInUse
-from eventsink.event import parse_time
+from eventsink.collect.times import read_time
+from eventsink.errors import StoreUnavailable, WorkerInUse
 from eventsink.exchange.contract import DeadLetter
 from eventsink.store import EventQuery, encode_list
 
@@ -109,8 +108,8 @@ def _stored_events(desk: Desk) -> BaseRouteHandler:
         A page ends after some megabytes, also where that is before `limit`.
         """
         query = EventQuery(
-            since=_time(since, "since"),
-            until=_time(until, "until"),
+            since=read_time(since, "since"),
+            until=read_time(until, "until"),
             type=type,
             user=user,
             source=source,
@@ -139,7 +138,7 @@ def _about_events(desk: Desk) -> list[BaseRouteHandler]:
         interval: Literal["minute", "hour", "day", "week", "month"] = "hour",
     ) -> dict[str, Any]:
         """Totals between two times, and counts by type over time."""
-        summary = await _store(desk).summary(_time(since, "since"), _time(until, "until"), interval)
+        summary = await _store(desk).summary(read_time(since, "since"), read_time(until, "until"), interval)
         return dict(msgspec.to_builtins(summary))
 
     @get("/v1/types", operation_id="getTypes", summary="The catalogue", responses=answers(), **read)
@@ -182,6 +181,7 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
             "concerns": [*desk.concerns(), *desk.monitors.concerns(), *_about_uptime(desk), *_about_alerts(desk)],
             "monitors": desk.monitors.listed(),
             "checks": await _checks(desk),
+            "alerts": desk.alerts.counts() if desk.alerts else None,
             **_exchange(seen),
             "store": store,
         }
@@ -200,7 +200,9 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
         """Put a page of stored events into the queue of one worker."""
         if data.to not in await desk.exchange.accounts():
             raise Problem(404, f"There is no worker {data.to[:80]!r}.")
-        query = EventQuery(since=_time(data.since, "since"), until=_time(data.until, "until"), order="asc", limit=1)
+        query = EventQuery(
+            since=read_time(data.since, "since"), until=read_time(data.until, "until"), order="asc", limit=1
+        )
         total = await _store(desk).count(query)
         if data.dry_run:
             return {"replayed": 0, "next": None, "total": total}
@@ -368,12 +370,3 @@ def _store(desk: Desk) -> Any:
     if desk.store is None:
         raise Problem(503, "This process has no store: ask the one that runs `eventsink serve` or `eventsink up`.")
     return desk.store
-
-
-def _time(text: str | None, name: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return parse_time(text)
-    except InvalidEvent as error:
-        raise Problem(400, f"{name}: {error.message}") from None

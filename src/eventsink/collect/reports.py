@@ -11,8 +11,7 @@ from litestar.params import Parameter
 from eventsink.collect.desk import Desk
 from eventsink.collect.problems import Problem
 from eventsink.collect.routing import answers, needs, security
-from eventsink.errors import InvalidEvent
-from eventsink.event import parse_time
+from eventsink.collect.times import read_time
 from eventsink.store.uptime import By, Question, TooManyRows
 
 __all__ = ["report_routes"]
@@ -42,8 +41,8 @@ def report_routes(desk: Desk) -> list[BaseRouteHandler]:
         if desk.uptime is None:
             raise Problem(503, "This process has no store: ask the one that runs `eventsink serve` or `eventsink up`.")
         now = datetime.now(UTC)
-        end = min(_time(until, "until") or now, now)
-        begin = _time(since, "since") or end - SPAN
+        end = min(read_time(until, "until") or now, now)
+        begin = read_time(since, "since") or end - SPAN
         if begin >= end:
             raise Problem(400, "since must lie before until, and before now.")
         try:
@@ -53,12 +52,3 @@ def report_routes(desk: Desk) -> list[BaseRouteHandler]:
         return Response(content, media_type="application/json")
 
     return [get_uptime]
-
-
-def _time(text: str | None, name: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return parse_time(text)
-    except InvalidEvent as error:
-        raise Problem(400, f"{name}: {error.message}") from None

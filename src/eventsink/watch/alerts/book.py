@@ -8,6 +8,7 @@ import asyncio
 import sqlite3
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -90,6 +91,8 @@ class AlertBook:
         self._swept = float("-inf")
         self._todo: set[str] = set()  # checks of which something is new
         self._full = False
+        self.counts: dict[str, int] = {}
+        """How many alerts are `firing`, `recovering` and `pending`, and how many silences are on, at the last look."""
         self.trouble = ""
         """What a person should know; empty when all is well."""
 
@@ -284,6 +287,9 @@ class AlertBook:
         moment = Moment(now, self._watching, self._quiet(memory, now), look)
         changes = Evaluation(memory, self._rules, self._alerts, moment).run(sorted(checks))
         self._todo.clear()
+        phases = Counter(alert.state.phase for alert in memory.alerts.values())
+        self.counts = {phase: phases[phase] for phase in ("firing", "recovering", "pending")}
+        self.counts["silences"] = len(moment.quiet)
         notices = [(change, _notice(change, now)) for change in changes]
         for change, notice in notices:
             told = change.alert.channels if notice.kind != "firing" else []

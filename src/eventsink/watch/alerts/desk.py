@@ -33,6 +33,10 @@ class AlertDesk:
         """What a person should do about them."""
         return [*([self.book.trouble] if self.book.trouble else []), *self._sender.concerns()]
 
+    def counts(self) -> dict[str, int]:
+        """How many alerts are firing, recovering and pending, and how many silences are on, as of the last look."""
+        return self.book.counts
+
     async def listed(self, *, every: bool = False) -> dict[str, Any]:
         """Alerts, silences, and what waits to be sent by channel."""
         found = await self.book.listed(every=every)
