@@ -2,7 +2,6 @@
 
 import re
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 from rich.text import Text
@@ -119,11 +118,12 @@ def silence(
 
 @app.command()
 @talks
-def lift(sink: Sink, number: Annotated[str, typer.Argument(help="As `alerts list` shows it.", metavar="ID")]) -> None:
+def lift(
+    sink: Sink, number: Annotated[int, typer.Argument(help="As `alerts list` shows it.", metavar="ID", min=0)]
+) -> None:
     """End a silence or maintenance before its time."""
-    ended = sink.delete(f"/v1/alerts/silences/{quote(number, safe='')}")["ended"]
-    _need(ended, f"There is no silence {number!r} that a command has made")
-    say(f"{number} has ended.")
+    sink.delete(f"/v1/alerts/silences/{number}")
+    say(f"Silence {number} has ended.")
 
 
 @app.command()

@@ -22,7 +22,6 @@ LONGEST = timedelta(days=366)  # of a silence
 Words = Annotated[str, Meta(max_length=500)]
 Text = Annotated[str, Meta(max_length=5000)]
 Pattern = Annotated[str, Meta(min_length=1, max_length=200)]
-Id = Annotated[str, Parameter(max_length=100)]
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -130,14 +129,16 @@ def _about_silences(desk: Desk) -> list[BaseRouteHandler]:
         return await _alerts(desk).silence(data.alerts, begin, end, data.reason, maintenance=data.maintenance)
 
     @delete(
-        "/v1/alerts/silences/{number:str}",
+        "/v1/alerts/silences/{number:int}",
         operation_id="deleteSilence",
         summary="End a silence",
-        **_changing(desk),
+        **_changing(desk, 404),
     )
-    async def delete_silence(number: Id) -> dict[str, int]:
+    async def delete_silence(number: Annotated[int, Parameter(ge=0, le=2**62)]) -> dict[str, int]:
         """End a silence or maintenance before its time. Those of the settings end with them."""
-        return {"ended": int(await _alerts(desk).lift(number))}
+        if not await _alerts(desk).lift(str(number)):
+            raise Problem(404, f"There is no silence {number} that a command has made.")
+        return {"ended": number}
 
     return [post_silence, delete_silence]
 

@@ -168,15 +168,15 @@ class AlertBook:
     ) -> dict[str, Any]:
         """Tell nobody of some alerts for a time; gives what is kept of that."""
         quiet = Quiet(
-            id=uuid.uuid4().hex[:8],
+            id="",
             kind="maintenance" if maintenance else "silence",
             alerts=[*patterns],
             begin=begin.timestamp(),
             end=end.timestamp(),
             reason=reason,
         )
-        await self._run(lambda connection, memory: memory.add_quiet(connection, quiet))
-        return _quiet_shown(quiet, self._clock())
+        kept = await self._run(lambda connection, memory: memory.add_quiet(connection, quiet))
+        return _quiet_shown(kept, self._clock())
 
     async def lift(self, number: str) -> bool:
         """End a silence before its time; False: there is none of this number."""

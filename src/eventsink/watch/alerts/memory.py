@@ -19,8 +19,10 @@ CREATE TABLE IF NOT EXISTS memory (one INTEGER PRIMARY KEY CHECK (one = 1), life
 CREATE TABLE IF NOT EXISTS seen (name TEXT NOT NULL, region TEXT NOT NULL, kept BLOB NOT NULL,
     PRIMARY KEY (name, region)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS alerts (name TEXT PRIMARY KEY, kept BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS quiet (id TEXT PRIMARY KEY, kept BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS quiet (number INTEGER PRIMARY KEY AUTOINCREMENT, kept BLOB NOT NULL);
 """
+
+KEPT = 7 * 86_400.0  # seconds for which a silence that is over is kept
 
 _seen = msgspec.msgpack.Decoder(Seen)
 _alert = msgspec.msgpack.Decoder(Alert)
@@ -49,8 +51,8 @@ class Memory:
             alert.name: alert
             for alert in (_alert.decode(kept) for (kept,) in connection.execute("SELECT kept FROM alerts"))
         }
-        self.quiet = {
-            one.id: one for one in (_quiet.decode(kept) for (kept,) in connection.execute("SELECT kept FROM quiet"))
+        self.quiet: dict[str, Quiet] = {
+            str(number): _quiet.decode(kept) for number, kept in connection.execute("SELECT number, kept FROM quiet")
         }
         self._written = {name: msgspec.msgpack.encode(alert) for name, alert in self.alerts.items()}
         self._touched: set[tuple[str, str]] = set()
@@ -101,12 +103,17 @@ class Memory:
                 connection.execute("INSERT OR REPLACE INTO alerts VALUES (?, ?)", (name, packed))
                 self._written[name] = packed
 
-    def add_quiet(self, connection: sqlite3.Connection, quiet: Quiet) -> None:
-        """Keep a silence, or its new end."""
-        connection.execute("INSERT OR REPLACE INTO quiet VALUES (?, ?)", (quiet.id, msgspec.msgpack.encode(quiet)))
-        self.quiet[quiet.id] = quiet
+    def add_quiet(self, connection: sqlite3.Connection, quiet: Quiet) -> Quiet:
+        """Keep a silence; gives it with its number. Those that ended a week ago are forgotten."""
+        for number in [number for number, one in self.quiet.items() if one.end < quiet.begin - KEPT]:
+            self.drop_quiet(connection, number)
+        row = connection.execute("INSERT INTO quiet (kept) VALUES (?)", (b"",)).lastrowid
+        numbered = msgspec.structs.replace(quiet, id=str(row))
+        connection.execute("UPDATE quiet SET kept = ? WHERE number = ?", (msgspec.msgpack.encode(numbered), row))
+        self.quiet[numbered.id] = numbered
+        return numbered
 
     def drop_quiet(self, connection: sqlite3.Connection, number: str) -> Quiet | None:
         """Forget a silence; gives what it was."""
-        connection.execute("DELETE FROM quiet WHERE id = ?", (number,))
+        connection.execute("DELETE FROM quiet WHERE number = ?", (number,))
         return self.quiet.pop(number, None)
