@@ -88,6 +88,25 @@ async def test_after_the_file_of_states_is_lost_a_change_is_another(tmp_path: Pa
     assert ids[0] != ids[1]
 
 
+async def test_a_check_that_is_in_the_settings_no_more_is_said_to_be_removed_once(tmp_path: Path) -> None:
+    path, ids = tmp_path / "states.json", []
+    await run(
+        [planned("one", BAD), planned("two", GOOD)], Kept(), lambda: States(path).get("two") is not None, States(path)
+    )
+    before = path.read_bytes()
+    for content in (before, before):  # the second time as after kill -9, before it was noted
+        path.write_bytes(content)
+        kept = Kept()
+        await run([planned("two", GOOD)], kept, partial(_has_run, kept, 1), States(path))
+        (removed,) = kept.of("health.status_changed")
+        assert (removed.data["check"], removed.data["up"], removed.data["reason"]) == ("one", None, "removed")
+        ids.append(removed.id)
+    assert ids[0] == ids[1]
+    kept = Kept()
+    await run([planned("two", GOOD)], kept, partial(_has_run, kept, 1), States(path))
+    assert not kept.of("health.status_changed")
+
+
 async def test_a_slow_check_delays_no_other_and_its_missed_runs_are_counted() -> None:
     async def slow() -> Measurement:
         await asyncio.sleep(0.5)

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from eventsink.assemble.alerting import check_alerts
 from eventsink.assemble.monitoring import online, planned
 from eventsink.cli.options import Form, Format, configured, new_app
 from eventsink.cli.screen import as_json, print_json, say
 from eventsink.deliver import loading
 from eventsink.settings import Settings, redacted
+from eventsink.watch.alerts.rule import split
 
 app = new_app("Show or check the settings.")
 
@@ -41,11 +44,20 @@ def check(settings: Settings) -> None:
     for name, section in settings.workers.items():
         loading.load(name, section)
         loading.types(name, section)
-    checks = planned(settings, keeps=False)
+    checks = planned(_run_here(settings), keeps=False)
     online(settings)
     check_alerts(settings)
     names = ", ".join(settings.workers) or "none but the store"
     say(f"The settings are well. Destinations: {names}. Checks: {', '.join(one.name for one in checks) or 'none'}.")
+
+
+def _run_here(settings: Settings) -> Settings:
+    """The settings without checks that run elsewhere: of those, `serve` needs no more than when they are an alert."""
+    if not settings.exchange.on_rabbitmq:
+        return settings
+    return msgspec.structs.replace(
+        settings, checks={n: section for n, section in settings.checks.items() if split(section)[0]}
+    )
 
 
 def _toml(values: dict[str, Any], prefix: str = "") -> Iterator[str]:

@@ -58,7 +58,8 @@ class States:
 
     def others(self, checks: Iterable[str]) -> dict[str, State]:
         """What is known of checks that are none of these."""
-        return {name: state for name, state in self._kept.checks.items() if name not in {*checks}}
+        known = {*checks}
+        return {name: state for name, state in self._kept.checks.items() if name not in known}
 
     def drop(self, checks: Iterable[str]) -> None:
         """Forget checks, durably."""
