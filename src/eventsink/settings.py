@@ -27,6 +27,7 @@ __all__ = [
     "Monitor",
     "Route",
     "Settings",
+    "StatusPage",
     "Store",
     "Window",
     "load",
@@ -194,6 +195,12 @@ class Alerts(_Section, frozen=True, kw_only=True):
     maintenance: dict[str, Window] = {}
 
 
+class StatusPage(_Section, frozen=True, kw_only=True):
+    """The page at /status, which everybody may see. On it are the checks with `public = true` in their sections."""
+
+    title: Annotated[str, Meta(description="What stands above it.", min_length=1, max_length=200)] = "Clowder status"
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """All settings. A section under `workers` or `checks` switches its destination or check on."""
 
@@ -206,6 +213,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     monitor: Monitor = Monitor()
     checks: dict[str, dict[str, Any]] = {}
     alerts: Alerts = Alerts()
+    status_page: StatusPage = StatusPage()
 
     @property
     def extractors_url(self) -> str:

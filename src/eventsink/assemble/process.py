@@ -20,6 +20,7 @@ from eventsink.assemble.exchanges import Opened, open_exchange
 from eventsink.assemble.extracting import announcing, extracting
 from eventsink.assemble.monitoring import monitoring, online, planned, posting
 from eventsink.assemble.playing import play
+from eventsink.assemble.public import said_by
 from eventsink.assemble.serving import announced, serving
 from eventsink.collect.app import App
 from eventsink.collect.desk import Desk
@@ -34,6 +35,7 @@ from eventsink.exchange.contract import Exchange
 from eventsink.keyring import Keyring
 from eventsink.keys import KeyFile
 from eventsink.look.pages import pages
+from eventsink.look.status.routes import status_routes
 from eventsink.settings import Settings
 from eventsink.store import Store
 from eventsink.store.uptime import UptimeBook
@@ -266,7 +268,9 @@ async def _prepare_door(
         alerts=known.alerts,
     )
     stack.push_async_callback(desk.outlook.close)
-    app = App(desk, pages(settings) if store else ())
+    said = said_by(settings, known.alerts.book) if known.alerts else None
+    status = status_routes(known.uptime, said) if known.uptime and said else ()
+    app = App(desk, pages(settings, status) if store else ())
 
     @contextlib.asynccontextmanager
     async def door(*, main: bool) -> AsyncIterator[_Local]:

@@ -34,6 +34,7 @@ COMMANDS = {
     "uptime": ("uptime", "Show how long checks were up, and the incidents."),
     "alerts": ("alerts", "See what is not well and who was told; send a test; silence."),
     "incident": ("incident", "Tell users of an incident, on the status page."),
+    "status-page": ("status_page", "Write the status page as files, to be hosted elsewhere."),
     "dead": ("dead", "Look at events that could not be delivered; mend them."),
     "workers": ("workers", "List the workers that have queues; forget one that nobody needs."),
     "replay": ("replay", "Deliver stored events to a worker again."),

@@ -1,1 +1,1 @@
-"""What people look at: the pages. In: the store's answers through the API. Out: HTML. Called by assemble."""
+"""What people look at: the pages. In: what the store answers. Out: HTML, and other forms of it. Called by assemble."""

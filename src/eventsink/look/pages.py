@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import hashlib
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 from litestar import HttpMethod, Request, Response, route
@@ -27,8 +28,12 @@ _SECURITY = {
 }
 
 
-def pages(_: Settings) -> list[BaseRouteHandler]:
-    """All routes of this room."""
+def pages(_: Settings, more: Sequence[BaseRouteHandler] = ()) -> list[BaseRouteHandler]:
+    """All routes of this room.
+
+    Args:
+        more: of pages that need more than the settings, as the status page.
+    """
     files = _Files()
 
     @route("/", http_method=_METHODS, include_in_schema=False)
@@ -46,7 +51,7 @@ def pages(_: Settings) -> list[BaseRouteHandler]:
         """A file that a page loads."""
         return await files.answer(request, name)
 
-    return [get_first_page, get_docs, get_static]
+    return [get_first_page, get_docs, get_static, *more]
 
 
 class _File(NamedTuple):

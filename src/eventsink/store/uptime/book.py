@@ -5,6 +5,7 @@ because the process was killed in between, is the same.
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from eventsink.errors import StoreUnavailable
 from eventsink.event import EPOCH
 from eventsink.store.contract import EventQuery, StoredEvent
 from eventsink.store.store import Store
-from eventsink.store.uptime import file, report
+from eventsink.store.uptime import file, overview, report
 from eventsink.store.uptime.file import DAY, HOUR, Hour, Series
 from eventsink.store.uptime.timeline import (
     DOWN,
@@ -41,6 +42,8 @@ from eventsink.store.uptime.timeline import (
 __all__ = ["UptimeBook"]
 
 EVERY = 30.0  # seconds
+FRESH = 2 * EVERY  # of what `keep` reads
+PATIENCE = 3.0  # seconds in which a page waits for what is new
 TYPES = "health.*"
 LOOKED_BACK = 4 * DAY  # milliseconds: no sample is good for longer
 LAST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -71,6 +74,7 @@ class UptimeBook:
         self._connection: sqlite3.Connection | None = None
         self._one = asyncio.Lock()
         self._read_to = -1  # the last event that the store had when it was read
+        self._read_at: datetime | None = None
         self.trouble = ""
         """What a person should know; empty when all is well."""
         self._hour = 0  # up to which what reaches beyond its hour was carried on
@@ -98,14 +102,16 @@ class UptimeBook:
         async with self._one:
             committed, now = self._store.committed, round(time.time() * 1000)
             hour = now - now % HOUR
+            begun = datetime.now(UTC)
             if committed == self._read_to and hour == self._hour:
+                self._read_at = begun
                 return
             await self._check_progress()
             await self._run(lambda connection: _carry_on(connection, now))
             await self._do_hours(now)
             while await self._read_some():
                 await self._do_hours(now)
-            self._read_to, self._hour = committed, hour
+            self._read_to, self._hour, self._read_at = committed, hour, begun
 
     async def uptime(self, question: report.Question) -> report.Uptime:
         """Sums and incidents of a span.
@@ -134,6 +140,21 @@ class UptimeBook:
         """
         now = round(time.time() * 1000)
         return await self._run(lambda connection: report.present(connection, now))
+
+    async def overview(self, names: Sequence[str], now: datetime, days: int = 90) -> overview.Overview:
+        """The named checks at a glance, of the last days, as they were at a moment, or when results were last read.
+
+        Raises:
+            StoreUnavailable: the file cannot be read.
+        """
+        if self._read_at is None or (datetime.now(UTC) - self._read_at).total_seconds() > FRESH:
+            with contextlib.suppress(StoreUnavailable, TimeoutError):  # the age of what is shown says it
+                await asyncio.wait_for(self.refresh(), PATIENCE)
+        read_at = self._read_at
+        # What was not read yet is not unknown: a check that runs each second says something for two and a half alone.
+        moment = (min(now, read_at or now) - EPOCH) // timedelta(milliseconds=1)
+        found = await self._run(lambda connection: overview.survey(connection, names, moment, days))
+        return msgspec.structs.replace(found, read_at=read_at)
 
     async def close(self) -> None:
         """Close the file. Safe to call twice."""

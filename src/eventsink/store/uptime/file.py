@@ -131,6 +131,15 @@ def series_of(connection: sqlite3.Connection, name: str) -> list[Series]:
     return [Series(*row) for row in connection.execute("SELECT * FROM series WHERE name = ?", (name,))]
 
 
+def series_named(connection: sqlite3.Connection, names: Sequence[str]) -> list[Series]:
+    """The series of many checks, by name and region."""
+    wanted = msgspec.json.encode([*names]).decode()
+    rows = connection.execute(
+        "SELECT * FROM series WHERE name IN (SELECT value FROM json_each(?)) ORDER BY name, region", (wanted,)
+    )
+    return [Series(*row) for row in rows]
+
+
 def find_series(connection: sqlite3.Connection, name: str, region: str) -> Series | None:
     """One series; None where there is none."""
     row = connection.execute("SELECT * FROM series WHERE name = ? AND region = ?", (name, region)).fetchone()
@@ -230,6 +239,21 @@ def hours(connection: sqlite3.Connection, series: int, since: int, until: int) -
         yield Hour(hour, found, samples, elapsed, _unpack(carried, hour)[0] if carried else None)
 
 
+def hours_of_many(
+    connection: sqlite3.Connection, series: Iterable[int], since: int, until: int
+) -> dict[int, list[Hour]]:
+    """The same of many series at once, by series. What carries over into the next hour is left out."""
+    found: dict[int, list[Hour]] = {}
+    for one, hour, state, packed, samples, elapsed in connection.execute(
+        "SELECT series, hour, state, segments, samples, elapsed_ms FROM hours"
+        " WHERE series IN (SELECT value FROM json_each(?)) AND hour >= ? AND hour < ? ORDER BY series, hour",
+        (_listed(series), since, until),
+    ):
+        segments = [Segment(hour, hour + HOUR, state)] if state else _unpack(packed, hour)
+        found.setdefault(one, []).append(Hour(hour, segments, samples, elapsed))
+    return found
+
+
 def sum_day(connection: sqlite3.Connection, series: int, day: int) -> None:
     """Sum a day up anew, from its hours."""
     sums = dict.fromkeys((UP, DOWN, MAINTENANCE), 0)
@@ -251,6 +275,20 @@ def days(connection: sqlite3.Connection, series: int, since: int, until: int) ->
     ).fetchall()
 
 
+def days_of_many(
+    connection: sqlite3.Connection, series: Iterable[int], since: int, until: int
+) -> dict[int, list[tuple[int, ...]]]:
+    """The same of many series at once, by series."""
+    found: dict[int, list[tuple[int, ...]]] = {}
+    for row in connection.execute(
+        "SELECT series, day, up, down, maintenance, samples, elapsed_ms FROM days"
+        " WHERE series IN (SELECT value FROM json_each(?)) AND day >= ? AND day < ? ORDER BY series, day",
+        (_listed(series), since, until),
+    ):
+        found.setdefault(row[0], []).append(row[1:])
+    return found
+
+
 def find_incidents(
     connection: sqlite3.Connection, series: int, since: int, until: int
 ) -> list[tuple[int, int | None, int, str, str, str]]:
@@ -259,6 +297,21 @@ def find_incidents(
         "SELECT begun, ended, down, reason, message, regions FROM incidents"
         " WHERE series = ? AND begun < ? AND coalesce(ended, ?) > ? ORDER BY begun",
         (series, until, until, since),
+    ).fetchall()
+
+
+def latest_incidents(
+    connection: sqlite3.Connection, series: Iterable[int], since: int, until: int, most: int
+) -> list[tuple[int, int, int | None, int, str, str]]:
+    """The latest incidents of many series that touch a span, the newest first, without their messages.
+
+    Series, begun, ended (None: not yet), milliseconds down, reason, regions.
+    """
+    return connection.execute(
+        "SELECT series, begun, ended, down, reason, regions FROM incidents"
+        " WHERE series IN (SELECT value FROM json_each(?)) AND begun < ? AND coalesce(ended, ?) > ?"
+        " ORDER BY begun DESC, series LIMIT ?",
+        (_listed(series), until, until, since, most),
     ).fetchall()
 
 
@@ -319,6 +372,11 @@ def _was_down(connection: sqlite3.Connection, series: int, since: int, until: in
         for hour in hours(connection, series, since - since % HOUR, until)
         for segment in clipped(hour.segments, since, until)
     )
+
+
+def _listed(series: Iterable[int]) -> str:
+    """Numbers as one parameter of a query, however many they are."""
+    return msgspec.json.encode([*series]).decode()
 
 
 def _pack(found: Sequence[Segment], hour: int) -> bytes:

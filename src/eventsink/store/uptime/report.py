@@ -17,7 +17,7 @@ from eventsink.store.uptime import file
 from eventsink.store.uptime.file import DAY, HOUR, Series
 from eventsink.store.uptime.timeline import DOWN, MAINTENANCE, UP, clipped
 
-__all__ = ["By", "Incident", "Now", "Question", "Row", "TooManyRows", "Uptime", "answer", "present"]
+__all__ = ["By", "Incident", "Now", "Question", "Row", "Sums", "TooManyRows", "Uptime", "answer", "present", "total"]
 
 MOST_ROWS = 20_000
 
@@ -111,7 +111,9 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     lasting: list[Incident]
 
 
-class _Sums(msgspec.Struct):
+class Sums(msgspec.Struct):
+    """Milliseconds in each state, and of samples how many there were and how long they took."""
+
     up: int = 0
     down: int = 0
     maintenance: int = 0
@@ -188,7 +190,7 @@ def _next(moment: int, by: By) -> int:
 
 
 def _row(connection: sqlite3.Connection, series: Series, begin: int, end: int, by: By) -> Row:
-    sums = _sum(connection, series.id, begin, end)
+    sums = total(connection, series.id, begin, end)
     known = sums.up + sums.down
     by_time = by not in {"check", "region"}
     found = [] if series.region else file.find_incidents(connection, series.id, begin, end)
@@ -209,9 +211,9 @@ def _row(connection: sqlite3.Connection, series: Series, begin: int, end: int, b
     )
 
 
-def _sum(connection: sqlite3.Connection, series: int, begin: int, end: int) -> _Sums:
-    """Whole days from their sums, the rest from its hours: to the millisecond."""
-    sums = _Sums()
+def total(connection: sqlite3.Connection, series: int, begin: int, end: int) -> Sums:
+    """The sums of a span of one series. Whole days from their sums, the rest from its hours: to the millisecond."""
+    sums = Sums()
     first, last = begin + -begin % DAY, end - end % DAY
     if first >= last:
         _add_hours(connection, sums, series, begin, end)
@@ -223,7 +225,7 @@ def _sum(connection: sqlite3.Connection, series: int, begin: int, end: int) -> _
     return sums
 
 
-def _add_hours(connection: sqlite3.Connection, sums: _Sums, series: int, begin: int, end: int) -> None:
+def _add_hours(connection: sqlite3.Connection, sums: Sums, series: int, begin: int, end: int) -> None:
     for hour in file.hours(connection, series, begin - begin % HOUR, end):
         found = dict.fromkeys((UP, DOWN, MAINTENANCE), 0)
         for segment in clipped(hour.segments, begin, end):
@@ -231,7 +233,7 @@ def _add_hours(connection: sqlite3.Connection, sums: _Sums, series: int, begin: 
         _add(sums, found[UP], found[DOWN], found[MAINTENANCE], hour.samples, hour.elapsed_ms)
 
 
-def _add(sums: _Sums, up: int, down: int, maintenance: int, samples: int, elapsed: float) -> None:  # noqa: PLR0913, PLR0917
+def _add(sums: Sums, up: int, down: int, maintenance: int, samples: int, elapsed: float) -> None:  # noqa: PLR0913, PLR0917
     sums.up += up
     sums.down += down
     sums.maintenance += maintenance
@@ -242,7 +244,7 @@ def _add(sums: _Sums, up: int, down: int, maintenance: int, samples: int, elapse
 def _incidents(connection: sqlite3.Connection, series: Series, since: int, until: int) -> Iterable[Incident]:
     for begun, ended, down, reason, message, regions in file.find_incidents(connection, series.id, since, until):
         lasts = ended is None or ended > until
-        length = _sum(connection, series.id, begun, until).down if lasts else down
+        length = total(connection, series.id, begun, until).down if lasts else down
         yield Incident(
             check=series.name,
             start=_time(begun),
