@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from eventsink.durable import hold
 from eventsink.errors import DataDirectoryInUse
+from eventsink.files import hold
 
 
 def test_a_lock_is_held_once_and_names_its_holder(tmp_path: Path) -> None:

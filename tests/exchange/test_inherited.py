@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from eventsink.durable import hold
 from eventsink.errors import BrokerUnavailable, Unroutable
 from eventsink.event import Event
 from eventsink.exchange.inherited import Inherited, left_behind
 from eventsink.exchange.spooled import open_spool
+from eventsink.files import hold
 from eventsink.testing import sample_events
 from tests import processes
 

@@ -14,9 +14,10 @@ from urllib.parse import quote
 import structlog
 
 from eventsink.client.sink import Refusal, Sink
-from eventsink.durable import Codec, Spooler, SpoolFile, hold
+from eventsink.durable import Codec, Spooler, SpoolFile
 from eventsink.errors import EventSinkError, ExchangeUnavailable, SettingsError
 from eventsink.event import Event, decode_lines, encode
+from eventsink.files import hold
 from eventsink.settings import Settings
 from eventsink.watch.check import Site
 from eventsink.watch.loading import Planned, load

@@ -1,14 +1,11 @@
-"""Files that survive: one process has each, its changes share commits, and what cannot be sent yet waits in a spool.
+"""Changes that share commits, and a spool for what cannot be published yet.
 
-In: changes, and what is to be published. Out: the same, durable; damage set aside. Called by whatever keeps something
-between two starts of a process.
+In: changes, and what is to be published. Out: the same, durable. Called by whatever keeps something between two starts
+of a process; what such a file is made of stands in `files`.
 """
 
-from eventsink.durable.damage import read_both_ways, set_aside
-from eventsink.durable.file_lock import hold
 from eventsink.durable.group_commit import GroupCommit
-from eventsink.durable.room import Room
 from eventsink.durable.spool_file import Codec, Spooled, SpoolFile
 from eventsink.durable.spooler import Spooler
 
-__all__ = ["Codec", "GroupCommit", "Room", "SpoolFile", "Spooled", "Spooler", "hold", "read_both_ways", "set_aside"]
+__all__ = ["Codec", "GroupCommit", "SpoolFile", "Spooled", "Spooler"]

@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -11,21 +10,13 @@ import msgspec
 import structlog
 
 from eventsink.causes import why
-from eventsink.durable.damage import read_both_ways, set_aside
-from eventsink.durable.file_lock import hold
 from eventsink.durable.group_commit import GroupCommit
-from eventsink.durable.room import Room
 from eventsink.errors import ExchangeUnavailable
+from eventsink.files import Room, hold, spool_rows
 
 __all__ = ["Codec", "SpoolFile", "Spooled"]
 
 AT_ONCE = 4 << 20  # bytes to read at a time
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS spool (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, count INTEGER NOT NULL, crc INTEGER NOT NULL, lines BLOB NOT NULL
-)
-"""
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -81,12 +72,9 @@ class SpoolFile(Generic[T]):
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = hold(path.with_suffix(".lock"))
-            path.touch(mode=0o600)  # what is in it names people: nobody else reads it
-            connection = _open(path)
+            connection = spool_rows.open_spool(path, _say_damaged)
             self._room = Room(path)
-            self.events, self.bytes, self.found = connection.execute(
-                "SELECT coalesce(sum(count), 0), coalesce(sum(length(lines)), 0), coalesce(max(id), 0) FROM spool"
-            ).fetchone()
+            self.events, self.bytes, self.found = spool_rows.totals(connection)
         except (OSError, sqlite3.Error) as error:
             self._let_go()
             raise ExchangeUnavailable(f"The spool cannot be opened at {path}: {why(error)}.") from error
@@ -102,15 +90,15 @@ class SpoolFile(Generic[T]):
         Raises:
             ExchangeUnavailable: the disk does not take them.
         """
-        rows = [self._row(group) for group in groups if group]
-        size = sum(len(packed) for *_, packed in rows)
+        rows = [(len(group), self.codec.pack(group)) for group in groups if group]
+        size = sum(len(packed) for _, packed in rows)
 
         def add(connection: sqlite3.Connection) -> None:
             self._room.check(size)
-            connection.executemany("INSERT INTO spool (count, crc, lines) VALUES (?, ?, ?)", rows)
+            spool_rows.add(connection, rows)
 
         await self._change(add)
-        self.events += sum(count for count, _, _ in rows)
+        self.events += sum(count for count, _ in rows)
         self.bytes += size
 
     async def check(self) -> None:
@@ -136,17 +124,16 @@ class SpoolFile(Generic[T]):
         Raises:
             ExchangeUnavailable: the disk does not take that; all of them are there still.
         """
-        gone = [(group.id,) for group, left in groups.items() if not left]
-        kept = [(*self._row(left), group.id) for group, left in groups.items() if left]
+        gone = [group.id for group, left in groups.items() if not left]
+        kept = [(group.id, len(left), self.codec.pack(left)) for group, left in groups.items() if left]
 
         def remove(connection: sqlite3.Connection) -> None:
-            connection.executemany("DELETE FROM spool WHERE id = ?", gone)
-            connection.executemany("UPDATE spool SET count = ?, crc = ?, lines = ? WHERE id = ?", kept)
-            connection.execute("PRAGMA incremental_vacuum").fetchall()  # the disk may be small, and was needed
+            spool_rows.replace(connection, kept)
+            spool_rows.remove(connection, gone)
 
         await self._change(remove)
-        self.events += sum(count for count, *_ in kept) - sum(group.count for group in groups)
-        self.bytes += sum(len(lines) for _, _, lines, _ in kept) - sum(group.size for group in groups)
+        self.events += sum(count for _, count, _ in kept) - sum(group.count for group in groups)
+        self.bytes += sum(len(lines) for *_, lines in kept) - sum(group.size for group in groups)
 
     async def close(self) -> None:
         """Finish what is under way, and let others have the file. Safe to call twice."""
@@ -156,10 +143,6 @@ class SpoolFile(Generic[T]):
     def unpack(self, group: Spooled) -> list[T]:
         """The items of a group."""
         return self.codec.unpack(group.packed) if group.packed else []
-
-    def _row(self, group: Sequence[T]) -> tuple[int, int, bytes]:
-        packed = self.codec.pack(group)
-        return len(group), zlib.crc32(packed), packed
 
     async def _change(self, change: Callable[[sqlite3.Connection], Any]) -> Any:
         try:
@@ -173,29 +156,8 @@ class SpoolFile(Generic[T]):
         self._lock = -1
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(connection)
-        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":
-            return connection
-        reason = "its check found damage"
-    except sqlite3.OperationalError:  # the disk is full, the folder cannot be written, …: the file itself may be sound
-        connection.close()
-        raise
-    except sqlite3.DatabaseError as error:
-        reason = str(error)
-    connection.close()
-    return _salvage(path, reason)
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA busy_timeout=5000")
-    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a file that is made now
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA journal_size_limit=1048576")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(_SCHEMA)
+def _say_damaged(reason: str, aside: Path, kept: int) -> None:
+    _log.error("spool.damaged", reason=reason, set_aside=str(aside), groups_kept=kept)
 
 
 def _empty_wal(connection: sqlite3.Connection) -> None:
@@ -209,34 +171,11 @@ def _empty_wal(connection: sqlite3.Connection) -> None:
         _log.warning("spool.not_erased", reason=reason)
 
 
-def _salvage(path: Path, reason: str) -> sqlite3.Connection:
-    """Set a damaged file aside, and keep what can be read of it."""
-    aside = set_aside(path)
-    path.touch(mode=0o600)
-    new = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    _prepare(new)
-    old = sqlite3.connect(f"file:{aside}?mode=ro", uri=True)
-    kept = 0
-    new.execute("BEGIN")
-    for row in read_both_ways(old, "spool", "id"):
-        kept += new.execute("INSERT OR IGNORE INTO spool VALUES (?, ?, ?, ?)", row).rowcount
-    new.execute("COMMIT")
-    old.close()
-    _log.error("spool.damaged", reason=reason, set_aside=str(aside), groups_kept=kept)
-    return new
-
-
 def _read(connection: sqlite3.Connection, after: int, last: int) -> list[Spooled]:
-    groups: list[Spooled] = []
-    size = 0
-    found = connection.execute("SELECT * FROM spool WHERE id > ? AND id <= ? ORDER BY id", (after, last))
-    for number, count, crc, lines in found:
-        if isinstance(lines, bytes) and zlib.crc32(lines) == crc:
-            groups.append(Spooled(number, count, len(lines), lines))
-        else:
-            _log.error("spool.events_lost", lost=count, group=number)
-            groups.append(Spooled(number, count, len(lines), b"", lost=count))
-        size += len(lines)
-        if size > AT_ONCE:
-            break
-    return groups
+    found: list[Spooled] = []
+    for group in spool_rows.groups(connection, after, last, AT_ONCE):
+        lost = group.items if group.packed is None else 0
+        if lost:
+            _log.error("spool.events_lost", lost=lost, group=group.id)
+        found.append(Spooled(group.id, group.items, group.size, group.packed or b"", lost))
+    return found

@@ -14,10 +14,11 @@ from pathlib import Path
 import structlog
 
 from eventsink.causes import why
-from eventsink.durable import Spooler, hold
+from eventsink.durable import Spooler
 from eventsink.errors import DataDirectoryInUse, ExchangeUnavailable
 from eventsink.event import Event
 from eventsink.exchange.spooled import open_spool
+from eventsink.files import hold
 
 __all__ = ["Inherited", "left_behind"]
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from eventsink.causes import why
-from eventsink.durable import GroupCommit, hold
+from eventsink.durable import GroupCommit
 from eventsink.errors import ExchangeUnavailable
 from eventsink.extractors import job_file
+from eventsink.files import hold
 
 __all__ = ["JobBook"]
 

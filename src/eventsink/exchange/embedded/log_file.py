@@ -12,10 +12,11 @@ from typing import TypeVar
 import structlog
 
 from eventsink.causes import why
-from eventsink.durable import GroupCommit, Room, hold
+from eventsink.durable import GroupCommit
 from eventsink.errors import ExchangeUnavailable
 from eventsink.exchange.embedded import sqlite_log
 from eventsink.exchange.embedded.salvage import salvage
+from eventsink.files import Room, hold
 
 __all__ = ["LogFile"]
 

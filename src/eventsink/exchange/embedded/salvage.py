@@ -3,8 +3,8 @@
 import sqlite3
 from pathlib import Path
 
-from eventsink.durable import read_both_ways, set_aside
 from eventsink.exchange.embedded import sqlite_log
+from eventsink.files import read_both_ways, set_aside
 
 __all__ = ["salvage"]
 

@@ -18,13 +18,13 @@ import structlog
 
 from eventsink.amqp import Consumer, Delivery, MessageService
 from eventsink.causes import why
-from eventsink.durable import hold
 from eventsink.errors import BrokerUnavailable, ExchangeUnavailable
 from eventsink.exchange.contract import DeadLetter
 from eventsink.exchange.rabbitmq import accounts_file
 from eventsink.exchange.rabbitmq.accounts_file import Book, Stored
 from eventsink.exchange.rabbitmq.dead_queue import as_record
 from eventsink.exchange.rabbitmq.settlements import SETTLEMENTS, Entered, Record, Settlement
+from eventsink.files import hold
 
 __all__ = ["Keeper"]
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from eventsink.durable import set_aside
+from eventsink.files import set_aside
 from eventsink.store.uptime.timeline import DOWN, MAINTENANCE, UP, Segment, clipped
 
 __all__ = ["DAY", "HOUR", "Hour", "Series", "connect"]

@@ -15,8 +15,8 @@ from typing import TypeVar
 import structlog
 
 from eventsink.causes import why
-from eventsink.durable import hold, set_aside
 from eventsink.errors import StoreUnavailable
+from eventsink.files import hold, set_aside
 
 __all__ = ["AlertFile"]
 
