@@ -2,7 +2,7 @@
 # ARGS="..." is handed on: make up ARGS=--demo, make test ARGS="tests/store -x".
 
 bin := .venv/bin
-code := $(wildcard src tests benchmarks examples)
+code := $(wildcard src tests benchmarks examples scripts)
 
 # Python may keep what it has compiled, whatever the environment says: everything starts sooner.
 unexport PYTHONDONTWRITEBYTECODE

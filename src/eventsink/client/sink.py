@@ -114,9 +114,9 @@ class Sink:
         """Delete something; parameters that are None are left out."""
         return dict(_decode(self, self._ask("DELETE", _address(path, query))))
 
-    def post_lines(self, lines: bytes) -> dict[str, Any]:
-        """Post events, one a line."""
-        return dict(_decode(self, self._ask("POST", "/v1/events", lines, "application/x-ndjson")))
+    def post_lines(self, lines: bytes, *, packed: bool = False) -> dict[str, Any]:
+        """Post events, one a line; `packed`: they are compressed by gzip."""
+        return dict(_decode(self, self._ask("POST", "/v1/events", lines, "application/x-ndjson", packed=packed)))
 
     def pages(self, path: str, member: str, *, cursor: str = "after", **query: Any) -> Iterator[list[msgspec.Raw]]:
         """All pages of a list: the items of each as JSON. `cursor` is the parameter that `next` goes into."""
@@ -128,10 +128,13 @@ class Sink:
                 return
             query[cursor] = following
 
-    def _ask(self, method: str, path: str, body: bytes | None = None, media: str = "") -> bytes:
+    def _ask(
+        self, method: str, path: str, body: bytes | None = None, media: str = "", *, packed: bool = False
+    ) -> bytes:
         headers = (
             self._headers | ({"content-type": media} if media else {}) | ({"x-api-key": self.key} if self.key else {})
         )
+        headers |= {"content-encoding": "gzip"} if packed else {}
         reused = self._connection.sock is not None
         try:
             answer, content = self._exchange(method, path, body, headers)
@@ -140,10 +143,10 @@ class Sink:
             # A connection that was kept open may have been closed at the other end meanwhile: that is no failure.
             if not reused or isinstance(error, TimeoutError):
                 raise self._unreachable(error) from error
-            return self._ask(method, path, body, media)
+            return self._ask(method, path, body, media, packed=packed)
         if answer.status == 401 and self._renew and (other := self._renew(self.key)):
             self.key = other
-            return self._ask(method, path, body, media)
+            return self._ask(method, path, body, media, packed=packed)
         if answer.status >= 300:
             raise self._refusal(answer, content)
         return content

@@ -1,0 +1,84 @@
+"""Events straight into the exchange of a RabbitMQ, as CloudEvents: in batches of one type."""
+
+import asyncio
+import os
+
+import msgspec
+
+from eventsink.amqp import Message, MessageService
+from eventsink.client.posting import NotNow, Verdict
+from eventsink.errors import BrokerUnavailable, InvalidMessage, Unroutable
+
+__all__ = ["OverAmqp"]
+
+EXCHANGE = "clowder.metrics"
+BATCH = "application/cloudevents-batch+json"
+
+
+class _Type(msgspec.Struct):
+    """What is read of an event."""
+
+    type: str
+
+
+class OverAmqp:
+    """A connection to RabbitMQ, on an event loop of the thread that uses it.
+
+    Args:
+        url: amqp://user:password@host/vhost.
+        timeout: seconds for one batch.
+
+    Raises:
+        SettingsError: the URL cannot be one.
+    """
+
+    def __init__(self, url: str, timeout: float) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._timeout = timeout
+        self._exchange = os.environ.get("EVENTSINK_EXCHANGE__NAME") or EXCHANGE
+        try:
+            self._service = self._loop.run_until_complete(_open(url))
+        except BaseException:
+            self._loop.close()
+            raise
+
+    def send(self, lines: bytes, events: int) -> Verdict:
+        """Publish events, one a line; RabbitMQ has confirmed them when this returns.
+
+        Raises:
+            NotNow: RabbitMQ is away, or has no exchange or queue for them.
+        """
+        try:
+            self._loop.run_until_complete(self._publish(self._messages(lines.split(b"\n"))))
+        except (BrokerUnavailable, TimeoutError) as error:
+            raise NotNow(str(error) or "RabbitMQ confirmed nothing in time.") from error
+        except Unroutable as error:
+            raise NotNow(f"{error} Start the event sink, which makes its queues.", patient=True) from error
+        except InvalidMessage as error:
+            return Verdict(0, events, str(error))
+        return Verdict(events)
+
+    def close(self) -> None:
+        """Close the connection and the loop."""
+        if not self._loop.is_closed():
+            self._loop.run_until_complete(self._service.close())
+            self._loop.close()
+
+    async def _publish(self, messages: list[Message]) -> None:
+        async with asyncio.timeout(self._timeout):
+            await self._service.publish_all(messages)
+
+    def _messages(self, lines: list[bytes]) -> list[Message]:
+        """A message for each type, in the order in which the types came."""
+        by_type: dict[str, list[bytes]] = {}
+        for line in lines:
+            by_type.setdefault(msgspec.json.decode(line, type=_Type).type, []).append(line)
+        exchange = self._exchange
+        return [
+            Message(body=b"[%b]" % b",".join(some), exchange=exchange, routing_key=kind[:255], content_type=BATCH)
+            for kind, some in by_type.items()
+        ]
+
+
+async def _open(url: str) -> MessageService:
+    return MessageService(url, name="eventsink client")

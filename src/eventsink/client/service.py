@@ -1,0 +1,374 @@
+"""`SinkService`: what a program has that reports events. It never raises, never blocks, and never slows its program.
+
+`capture` stamps an event, writes it as JSON and puts it into a queue in memory. One thread brings the queue to disk a
+few times a second, another one sends what is on disk. So a sink that is away costs nothing, and what is not sent when
+the program ends is sent by the next one that reports to the same sink.
+"""
+
+import atexit
+import hashlib
+import logging
+import os
+import socket
+import sys
+import threading
+import time as clock
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from eventsink.client.catalogued import Catalogued
+from eventsink.client.checking import Checker
+from eventsink.client.mend import mend
+from eventsink.client.posting import Posting, Transport
+from eventsink.client.stamp import Ids, Stamped, encode, now
+from eventsink.client.tallies import Tallies
+from eventsink.client.transports import open_transport
+from eventsink.client.waiting import Waiting
+from eventsink.errors import EventSinkError
+from eventsink.redact import hide_in_address
+
+__all__ = ["SinkService"]
+
+MOST_QUEUED = 20_000  # events that the thread has not brought to disk yet
+MOST_DISK = 256 << 20  # bytes
+LARGEST = 256 << 10  # bytes of one event, as the sink has it
+EVERY = 0.05  # seconds between two looks into the queue
+AT_ONCE = 256 << 10  # bytes of one row on disk, about
+END_WITHIN = 1.0  # seconds that the end of the program waits at most
+
+BeforeSend = Callable[[dict[str, Any]], Mapping[str, Any] | None]
+
+
+class SinkService(Catalogued):
+    """Reports events to an event sink.
+
+    Where to comes from the arguments, else from EVENTSINK_URL and EVENTSINK_KEY. If neither is there it is off: it
+    does nothing, and says so once in the log `eventsink`. One is enough for a program, whatever threads, tasks and
+    child processes it has.
+
+    Args:
+        url: address of the sink, as https://sink.example.org; or amqp://user:password@host/vhost of its RabbitMQ.
+        key: API key with the scope ingest.
+        source: who reports, as clowder.example.org; by default the name of this host.
+        spool: folder where events wait; by default one in the state directory of the user. None keeps them in memory.
+        before_send: is handed each event as a dict with `type`, `time`, `user`, `subject` and `data`, and gives it
+            back, changed or not, or None to send nothing.
+        max_disk: bytes that may wait on disk.
+        timeout: seconds to wait for an answer of the sink.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        source: str | None = None,
+        spool: str | os.PathLike[str] | None = "",
+        before_send: BeforeSend | None = None,
+        max_disk: int = MOST_DISK,
+        timeout: float = 10.0,
+    ) -> None:
+        self._url = url or os.environ.get("EVENTSINK_URL") or ""
+        self._key = key or os.environ.get("EVENTSINK_KEY") or None
+        self._source = source or _host()
+        self._folder = None if spool is None else Path(spool) if spool else _default_folder(self._url, self._key)
+        self._before_send = before_send
+        self._max_disk = max_disk
+        self._timeout = timeout
+        self._tallies = Tallies()
+        self._off = not self._is_usable()
+        self._abandoned: list[object] = []  # what a parent has open, and must not be closed by a child
+        self._begin()
+        if not self._off:
+            atexit.register(self._at_exit)
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=partial(_begin_child, weakref.ref(self)))
+
+    def _begin(self) -> None:
+        self._ids = Ids()
+        self._queue: deque[bytes] = deque()
+        self._lock = threading.RLock()
+        self._checker = Checker(self._tallies)
+        self._waiting: Waiting | None = None
+        self._posting: Posting | None = None
+        self._writer: threading.Thread | None = None
+        self._ending = threading.Event()
+        self._closed = False
+
+    # --- what a program calls ----------------------------------------------------------------------------------------
+
+    def capture(
+        self,
+        type: str,  # noqa: A002 - the name of the attribute
+        /,
+        *,
+        user: str | None = None,
+        time: datetime | str | float | None = None,
+        subject: str | None = None,
+        **data: Any,
+    ) -> None:
+        """Report an event. It returns at once, and never raises.
+
+        Args:
+            type: as `storage.file_uploaded`; one of your own, as `myprogram.started`, is accepted as well.
+            user: who did it; None for somebody unknown, or the system.
+            time: when it happened: a datetime, an RFC 3339 text, or a number since 1970; by default now.
+            subject: what it is about, as files/64b….
+            data: all else, by the names of the type.
+        """
+        self._capture(type, user, time, subject, data)
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until the sink has everything, or the time is over; gives whether it has."""
+        if self._off:
+            return True
+        end = clock.monotonic() + timeout
+        try:
+            self._drain()
+            while not self._is_done():
+                if clock.monotonic() >= end:
+                    return False
+                clock.sleep(0.01)
+        except Exception as error:  # noqa: BLE001 - a program never hears of our faults
+            self._say_bug(error)
+            return False
+        return True
+
+    def close(self, timeout: float = END_WITHIN) -> None:
+        """Bring everything to disk, send what can be sent within the time, and end. The rest the next process sends."""
+        if self._off or self._closed:
+            return
+        try:
+            self._end(timeout)
+        except Exception as error:  # noqa: BLE001
+            self._say_bug(error)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What became of events: `captured`, `sent`, `waiting`, and `dropped: …` with the reason."""
+        waiting = {"waiting": len(self._queue) + (0 if self._waiting is None else self._waiting.events)}
+        return self._tallies.shown() | waiting
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- the quick part ----------------------------------------------------------------------------------------------
+
+    def _capture(
+        self,
+        kind: str,
+        user: str | None,
+        time: datetime | str | float | None,
+        subject: str | None,
+        data: dict[str, Any],
+    ) -> None:
+        if self._off:
+            return
+        try:
+            if len(self._queue) >= MOST_QUEUED:
+                self._tallies.drop("memory")
+                return
+            if self._before_send is not None:
+                event = {"type": kind, "time": time, "user": user, "subject": subject, "data": data}
+                changed = self._ask_hook(event)
+                if changed is None:
+                    return
+                kind, time, user = changed["type"], changed.get("time"), changed.get("user")
+                subject, data = changed.get("subject"), changed["data"]
+            self._checker.note(kind, data)
+            when = now() if time is None else time
+            line = self._write_line(kind, when, user, subject, data)
+            if line is None:
+                return
+            self._queue.append(line)
+            if self._writer is None:
+                self._start()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the program must not notice
+            self._tallies.drop("data", 1, type(error).__name__)
+
+    def _ask_hook(self, event: dict[str, Any]) -> Mapping[str, Any] | None:
+        assert self._before_send is not None  # noqa: S101
+        try:
+            changed = self._before_send(event)
+        except Exception as error:  # noqa: BLE001 - what it was to hide must not be sent
+            self._tallies.drop("hook", 1, type(error).__name__)
+            return None
+        if changed is None:
+            self._tallies.count("left out by before_send")
+        return changed
+
+    def _write_line(
+        self, kind: str, when: datetime | str | float, user: str | None, subject: str | None, data: dict[str, Any]
+    ) -> bytes | None:
+        event_id = self._ids.new()
+        try:
+            line = encode(
+                Stamped(id=event_id, source=self._source, type=kind, time=when, data=data, subject=subject, user=user)
+            )
+        except Exception:  # noqa: BLE001 - a circle, half a character, a key that is no text: seldom, and slow
+            texts = [mend(text) for text in (kind, user, subject)]
+            given = Stamped(
+                id=event_id,
+                source=self._source,
+                type=str(texts[0]),
+                time=when if isinstance(when, datetime | int | float) else str(mend(when)),
+                data=mend(data),
+                subject=texts[2] if texts[2] is None else str(texts[2]),
+                user=texts[1] if texts[1] is None else str(texts[1]),
+            )
+            line = encode(given)
+        if len(line) > LARGEST:
+            self._tallies.drop("size", 1, f"{len(line):,} bytes, of a {kind[:100]}")
+            return None
+        return line
+
+    # --- the thread --------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Start the threads, with the first event; in a child anew."""
+        with self._lock:
+            if self._writer is not None or self._closed:
+                if self._closed:
+                    self._write_late()
+                return
+            self._waiting = Waiting(self._folder, self._max_disk, self._tallies)
+            self._writer = threading.Thread(target=self._run, name="eventsink-writing", daemon=True)
+            try:
+                self._posting = Posting(self._waiting, self._transport(), self._tallies)
+                self._writer.start()
+                self._posting.start()
+                _end_with_child(self)
+            except RuntimeError:  # the interpreter starts no threads any more
+                self._write_late()
+
+    def _transport(self) -> Transport:
+        return open_transport(self._url, self._key, self._timeout)
+
+    def _run(self) -> None:
+        while not self._ending.wait(EVERY):
+            try:
+                self._drain()
+                self._checker.look()
+                self._tallies.report()
+            except Exception as error:  # noqa: BLE001
+                self._say_bug(error)
+
+    def _drain(self) -> None:
+        """Bring the queue to disk."""
+        with self._lock:
+            if self._waiting is None:
+                return
+            added = False
+            while self._queue:
+                lines: list[bytes] = []
+                size = 0
+                while self._queue and size < AT_ONCE:
+                    lines.append(self._queue.popleft())
+                    size += len(lines[-1])
+                self._tallies.count("captured", len(lines))
+                self._waiting.add(len(lines), b"\n".join(lines))
+                added = True
+            if added and self._posting:
+                self._posting.wake()
+
+    def _is_done(self) -> bool:
+        return not self._queue and (self._waiting is None or self._waiting.is_empty)
+
+    def _end(self, timeout: float) -> None:
+        end = clock.monotonic() + timeout
+        self._ending.set()
+        if self._writer is not None and self._writer.is_alive() and self._writer is not threading.current_thread():
+            self._writer.join(timeout / 4)
+        self._drain()
+        while not self._is_done() and clock.monotonic() < end - timeout / 10:
+            clock.sleep(0.005)
+        self._closed = True
+        if self._posting:
+            self._posting.stop(max(end - clock.monotonic(), 0.0) if self._is_done() else 0.0)
+        if self._waiting:
+            self._waiting.close()
+        self._writer = None
+        self._checker.look()
+        self._tallies.report()
+
+    def _write_late(self) -> None:
+        """After the end: what comes still goes to disk, for the next process."""
+        waiting = Waiting(self._folder, self._max_disk, self._tallies)
+        while self._queue:
+            waiting.add(1, self._queue.popleft())
+            self._tallies.count("captured")
+        waiting.close()
+
+    def _at_exit(self) -> None:
+        self.close()
+
+    def begin_child(self) -> None:
+        """Begin anew in a child: what is in the queue of the parent is the parent's, and so are its threads and files.
+
+        It is called by itself after a fork.
+        """
+        if self._waiting is not None:
+            self._abandoned += self._waiting.leave()
+        self._abandoned += [self._waiting, self._posting, self._queue]
+        self._begin()
+
+    # --- settings ----------------------------------------------------------------------------------------------------
+
+    def _is_usable(self) -> bool:
+        """Whether there is a sink to report to; says why not."""
+        if not self._url:
+            sentence = "Events are not reported: no event sink is named (EVENTSINK_URL and EVENTSINK_KEY)."
+            self._tallies.say("off", sentence, logging.INFO)
+            return False
+        try:
+            open_transport(self._url, self._key, self._timeout).close()
+        except EventSinkError as error:
+            self._tallies.say("off", f"Events are not reported: {error}")
+            return False
+        except Exception as error:  # noqa: BLE001 - as a library that is not there
+            self._tallies.say("off", f"Events are not reported to {hide_in_address(self._url)}: {error}")
+            return False
+        return True
+
+    def _say_bug(self, error: Exception) -> None:
+        self._tallies.say("bug", f"The event sink's client failed: {type(error).__name__}: {error}.")
+
+
+def _begin_child(reference: "weakref.ref[SinkService]") -> None:
+    service = reference()
+    if service is not None:
+        service.begin_child()
+
+
+def _host() -> str:
+    try:
+        return socket.gethostname() or "python"
+    except OSError:
+        return "python"
+
+
+def _default_folder(url: str, key: str | None) -> Path | None:
+    """A folder for one sink and key: what waits for one sink never goes to another, nor under another key."""
+    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111 - it never raises
+    if not os.path.isabs(home):  # noqa: PTH117
+        return None
+    return Path(home) / "eventsink" / "spool" / hashlib.sha256(f"{url}\n{key}".encode()).hexdigest()[:24]
+
+
+def _end_with_child(service: SinkService) -> None:
+    """A child of multiprocessing ends without what is registered with atexit."""
+    util = sys.modules.get("multiprocessing.util")
+    process = sys.modules.get("multiprocessing.process")
+    if util is not None and process is not None and process.parent_process() is not None:
+        util.Finalize(None, service.close, exitpriority=100)

@@ -1,0 +1,259 @@
+"""Where events of a program wait until a sink has them: a spool on disk, and memory while there is no disk.
+
+Each process writes a file of its own and holds its lock as long as it lives. What a process has left behind, because it
+ended while the sink was away or was killed, is taken over by the next one that reports to the same sink.
+"""
+
+import os
+import sqlite3
+import threading
+import uuid
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from eventsink.causes import why
+from eventsink.client.tallies import Tallies
+from eventsink.errors import DataDirectoryInUse
+from eventsink.files import hold, spool_rows
+
+__all__ = ["Piece", "Waiting"]
+
+MOST_MEMORY = 16 << 20  # bytes that wait in memory while there is no disk
+BEFORE_AGAIN = 100  # groups that go to memory before the disk is tried again
+
+
+class Piece(NamedTuple):
+    """Some events, one a line.
+
+    Args:
+        where: -1 for memory, else which file.
+        number: of the row.
+    """
+
+    where: int
+    number: int
+    events: int
+    lines: bytes
+
+
+class _File(NamedTuple):
+    path: Path
+    connection: sqlite3.Connection
+    lock: int
+
+
+class Waiting:
+    """What waits, in order.
+
+    Args:
+        folder: of the files; None keeps all in memory.
+        most: bytes on disk, at most.
+        tallies: is told what is lost.
+    """
+
+    def __init__(self, folder: Path | None, most: int, tallies: Tallies) -> None:
+        self._folder = folder
+        self._most = most
+        self._tallies = tallies
+        self._lock = threading.RLock()
+        self._files: list[_File] = []  # those that were left behind first, and our own
+        self._own: _File | None = None
+        self._memory: deque[Piece] = deque()
+        self._in_memory = 0
+        self._on_disk = 0
+        self._numbers = 0
+        self._tries = 0
+        self._closed = False
+
+    def add(self, events: int, lines: bytes) -> None:
+        """Add events. On disk they are when this returns, if there is one that takes them."""
+        with self._lock:
+            if self._folder is not None and self._add_to_disk(events, lines):
+                return
+            if self._in_memory + len(lines) > MOST_MEMORY:
+                self._tallies.drop("disk", events)
+                return
+            self._numbers += 1
+            self._memory.append(Piece(-1, self._numbers, events, lines))
+            self._in_memory += len(lines)
+
+    def next(self, at_once: int) -> list[Piece]:
+        """The next events, about so many bytes; they wait on until they are done. What is damaged is left out."""
+        with self._lock:
+            found = self._of_files(at_once)
+            size = sum(len(piece.lines) for piece in found)
+            for piece in self._memory:
+                if size >= at_once:
+                    break
+                found.append(piece)
+                size += len(piece.lines)
+            return found
+
+    def done(self, pieces: Sequence[Piece]) -> None:
+        """Take out what the sink has."""
+        with self._lock:
+            gone = {piece.number for piece in pieces if piece.where < 0}
+            while self._memory and self._memory[0].number in gone:
+                self._in_memory -= len(self._memory.popleft().lines)
+            for where, file in enumerate(self._files):
+                numbers = [piece.number for piece in pieces if piece.where == where]
+                if numbers and not self._closed:
+                    try:
+                        spool_rows.remove(file.connection, numbers)
+                    except sqlite3.Error as error:  # they are sent once more, and are the same events
+                        self._tallies.say(
+                            "spool", f"Events that were sent cannot be taken out of {file.path}: {error}."
+                        )
+            self._on_disk -= sum(len(piece.lines) for piece in pieces if piece.where >= 0)
+
+    def take_over(self) -> int:
+        """Take over what other processes have left behind; gives how many files that is. What is empty is removed."""
+        with self._lock:
+            if self._folder is None or self._closed:
+                return 0
+            self._files = [file for file in self._files if file is self._own or not self._let_go(file)]
+            try:
+                found = sorted(self._folder.glob("*.db"))
+            except OSError:
+                return 0
+            known = {file.path for file in self._files}
+            taken = [file for path in found if path not in known and (file := self._take(path))]
+            self._files = [*taken, *self._files]
+            return len(taken)
+
+    @property
+    def events(self) -> int:
+        """How many wait, as far as this process has taken them over."""
+        with self._lock:
+            waiting = sum(piece.events for piece in self._memory)
+            for file in self._files if not self._closed else ():
+                try:
+                    waiting += spool_rows.totals(file.connection).items
+                except sqlite3.Error:  # what cannot be read is not known
+                    continue
+            return waiting
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits, as far as this process has taken it over."""
+        return not self.next(1)
+
+    def close(self) -> None:
+        """Let others have the files. What waits in memory is lost."""
+        with self._lock:
+            if self._closed:
+                return
+            for file in self._files:
+                self._let_go(file, ending=True)
+            self._closed = True
+            lost = sum(piece.events for piece in self._memory)
+            if lost:
+                self._tallies.drop("disk", lost)
+
+    def leave(self) -> list[object]:
+        """In a child: have nothing to do with what the parent has open; gives what must never be closed here."""
+        kept: list[object] = [file.connection for file in self._files]
+        for file in self._files:
+            os.close(file.lock)
+        return kept
+
+    # --- how ---------------------------------------------------------------------------------------------------------
+
+    def _add_to_disk(self, events: int, lines: bytes) -> bool:
+        if self._closed or self._on_disk + len(lines) > self._most:
+            return False
+        if self._own is None:
+            if self._tries % BEFORE_AGAIN:
+                self._tries += 1
+                return False
+            self._own = self._open_own()
+            self._tries += 1
+            if self._own is None:
+                return False
+        try:
+            spool_rows.add(self._own.connection, [(events, lines)])
+        except sqlite3.Error as error:
+            self._tallies.say(
+                "spool", f"Events cannot be written to {self._own.path}: {why(error)}. They wait in memory."
+            )
+            return False
+        self._on_disk += len(lines)
+        return True
+
+    def _open_own(self) -> _File | None:
+        assert self._folder is not None  # noqa: S101 - who calls this has looked
+        path = self._folder / f"{uuid.uuid4().hex}.db"
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = hold(path.with_suffix(".lock"))
+        except (OSError, DataDirectoryInUse) as error:
+            self._say_no_disk(error)
+            return None
+        try:
+            file = _File(path, spool_rows.open_spool(path, self._say_damaged, synchronous="OFF"), lock)
+        except (OSError, sqlite3.Error) as error:
+            os.close(lock)
+            self._say_no_disk(error)
+            return None
+        self._files.append(file)
+        return file
+
+    def _take(self, path: Path) -> _File | None:
+        """Take over a file, if nobody has it."""
+        try:
+            lock = hold(path.with_suffix(".lock"))
+        except (OSError, DataDirectoryInUse):  # its process lives
+            return None
+        if not path.exists():  # another one was faster
+            os.close(lock)
+            return None
+        try:
+            file = _File(path, spool_rows.open_spool(path, self._say_damaged, synchronous="OFF"), lock)
+            self._on_disk += spool_rows.totals(file.connection).size
+        except (OSError, sqlite3.Error):
+            os.close(lock)
+            return None
+        return file
+
+    def _of_files(self, at_once: int) -> list[Piece]:
+        found: list[Piece] = []
+        size = 0
+        for where, file in enumerate(self._files if not self._closed else ()):
+            try:
+                for group in spool_rows.groups(file.connection, 0, 2**62, at_once - size):
+                    if group.packed is None:
+                        spool_rows.remove(file.connection, [group.id])
+                        self._tallies.drop("damaged", group.items)
+                        continue
+                    found.append(Piece(where, group.id, group.items, group.packed))
+                    size += group.size
+            except sqlite3.Error as error:
+                self._tallies.say("spool", f"Events that wait in {file.path} cannot be read: {why(error)}.")
+            if size >= at_once:
+                break
+        return found
+
+    def _let_go(self, file: _File, *, ending: bool = False) -> bool:
+        """Close a file that is empty, and remove it; when this process ends, close it in any case."""
+        try:
+            empty = not spool_rows.totals(file.connection).items
+        except sqlite3.Error:
+            empty = False
+        if not (empty or ending):
+            return False
+        file.connection.close()
+        if empty:
+            for path in (file.path, file.path.with_suffix(".lock")):
+                path.unlink(missing_ok=True)
+        os.close(file.lock)
+        return True
+
+    def _say_no_disk(self, error: Exception) -> None:
+        sentence = f"Events cannot wait on disk in {self._folder}: {why(error)}. They wait in memory."
+        self._tallies.say("spool", f"{sentence} Name another folder with spool=….")
+
+    def _say_damaged(self, reason: str, aside: Path, kept: int) -> None:
+        sentence = f"A file of events that waited was damaged ({reason}); {kept} groups were kept. See {aside}."
+        self._tallies.say("damaged", sentence)
