@@ -33,7 +33,7 @@ def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SinkProcess]:
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Callable[..., "processes.subprocess.CompletedProcess[str]"]:
+def program(tmp_path: Path) -> Callable[..., Any]:
     """Runs a program with these lines to its end."""
 
     def run(lines: str, url: str, key: str = "", *, check: bool = True, **environment: str) -> Any:

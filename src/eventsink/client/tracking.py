@@ -1,0 +1,144 @@
+"""Requests that a program answers, as events: `traffic.api_request`, and what a route means in the catalogue.
+
+What the two middlewares (`asgi`, `wsgi`) see of a request comes here when it is over.
+"""
+
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import translate
+from typing import Any, NamedTuple, Protocol
+
+from eventsink.client.identity_of import ANONYMOUS, Identity, identity_of
+
+__all__ = ["SKIPPED", "Capturing", "Meaning", "Request", "Tracking"]
+
+SKIPPED = ("/healthz", "/readyz", "/livez", "/health", "/metrics", "/favicon.ico", "/static/*")
+"""Paths that are no use of a program, but a look at whether it is well, or what its pages are made of."""
+
+
+class Capturing(Protocol):
+    """What takes events: a `SinkService`."""
+
+    def capture(self, type: str, /, *, user: str | None = None, **data: Any) -> None:  # noqa: A002
+        """Take one."""
+
+
+class Request(NamedTuple):
+    """A request that is over.
+
+    Args:
+        method: of HTTP; WEBSOCKET for one.
+        path: as it came; it goes into no event.
+        route: its template, as /datasets/{id}; empty if the program has none for it.
+        parameters: of the route.
+        status: of the answer; 499 where the client went away before there was one.
+        seconds: it took.
+        bytes: of the answer's body that were sent.
+        received: bytes of the request's body.
+        headers: of the request, by their names in small letters.
+    """
+
+    method: str
+    path: str
+    route: str
+    parameters: Mapping[str, Any]
+    status: int
+    seconds: float
+    bytes: int
+    received: int
+    headers: Mapping[str, str]
+
+
+class Meaning(NamedTuple):
+    """What a request means in the catalogue, if it went well.
+
+    Args:
+        method: of HTTP.
+        route: the template, as the program has it; of a parameter only that there is one counts.
+        type: of the event.
+        data: of the event: fixed values, and parameters of the route as `{name}`.
+        sized: the field that has the bytes that were sent; empty: none.
+        received: the field that has the bytes that were received; of a file in a form a little more than it has.
+    """
+
+    method: str
+    route: str
+    type: str
+    data: Mapping[str, Any]
+    sized: str = ""
+    received: str = ""
+
+
+class Tracking:
+    """Makes events of requests.
+
+    Args:
+        sink: takes them.
+        skip: patterns of paths and routes that are left out.
+        sample: share of the requests that become a `traffic.api_request`; what has a meaning is always told.
+        identify: who asks, by the headers of a request.
+        meanings: what routes mean.
+        prefix: of all routes, that is not in `meanings`.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        sink: Capturing,
+        *,
+        skip: Sequence[str] = SKIPPED,
+        sample: float = 1.0,
+        identify: Callable[[Mapping[str, str]], Identity] = identity_of,
+        meanings: Sequence[Meaning] = (),
+        prefix: str = "",
+    ) -> None:
+        self._sink = sink
+        self._skip = re.compile("|".join(map(translate, skip)) or r"(?!)").match
+        self._sample = sample
+        self._identify = identify
+        self._meanings = {(one.method, _shape(prefix + one.route)): one for one in meanings}
+
+    def note(self, request: Request) -> None:
+        """Tell of a request. It never raises: the program has answered, and must not notice."""
+        try:
+            if self._skip(request.path) or (request.route and self._skip(request.route)):
+                return
+            self._tell(request)
+        except Exception:  # noqa: BLE001 - as of somebody's own `identify`
+            self._sink.capture("traffic.api_request", method=request.method[:20], route="", status=request.status)
+
+    def _tell(self, request: Request) -> None:
+        who = ANONYMOUS if request.status in {401, 403} else self._identify(request.headers)
+        if self._sample >= 1.0 or random.random() < self._sample:  # noqa: S311 - a sample
+            self._sink.capture(
+                "traffic.api_request",
+                user=who.user,
+                method=request.method[:20],
+                route=request.route,
+                status=request.status,
+                duration_ms=round(1000 * request.seconds, 3),
+                bytes=request.bytes,
+                identity=who.kind,
+            )
+        meaning = self._meanings.get((request.method, _shape(request.route))) if request.route else None
+        if meaning and 200 <= request.status < 300:
+            data = {name: _filled(value, request) for name, value in meaning.data.items()}
+            if meaning.sized:
+                data[meaning.sized] = request.bytes
+            if meaning.received:
+                data[meaning.received] = request.received
+            self._sink.capture(
+                meaning.type, user=who.user, **{name: value for name, value in data.items() if value is not None}
+            )
+
+
+def _filled(value: Any, request: Request) -> Any:
+    if isinstance(value, str) and value[:1] == "{" and value[-1:] == "}":
+        found = request.parameters.get(value[1:-1])
+        return None if found is None else str(found)
+    return value
+
+
+def _shape(route: str) -> str:
+    """A template without the names and types of its parameters: frameworks write them in many ways."""
+    return re.sub(r"\{[^}]*\}|<[^>]*>", "{}", route).rstrip("/")

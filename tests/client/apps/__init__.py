@@ -1,0 +1,1 @@
+"""Small applications that report to a sink, for servers that real ones run on."""
