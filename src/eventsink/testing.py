@@ -1,4 +1,4 @@
-"""Contract tests that ship: what every exchange and every worker must pass, ours and yours.
+"""What tests of others need: contract tests, which every exchange and every worker must pass, and a sink that records.
 
 `check_exchange` and `check_worker` raise AssertionError with a sentence. They need a real exchange and a real
 destination; nothing in here is faked.
@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 
+from eventsink.client.recording import RecordingSink
 from eventsink.deliver.worker import Worker
 from eventsink.event import Event, new_ids
 from eventsink.exchange.contract import Exchange, Failure, Queue
 
-__all__ = ["check_exchange", "check_worker", "drain", "sample_events"]
+__all__ = ["RecordingSink", "check_exchange", "check_worker", "drain", "sample_events"]
 
 Open = Callable[[], Awaitable[Exchange]]
 

@@ -6,7 +6,7 @@ from typing import Any
 from eventsink.client.tallies import Tallies
 from eventsink.errors import InvalidEvent
 
-__all__ = ["Checker"]
+__all__ = ["Checker", "flaw"]
 
 MOST = 2000  # forms of events that are remembered
 
@@ -33,11 +33,12 @@ class Checker:
         """Say what is wrong with those that are new."""
         while self._new:
             kind, data = self._new.popleft()
-            if sentence := _flaw(kind, data):
+            if sentence := flaw(kind, data):
                 self._tallies.say(f"flaw: {kind} {sentence}", sentence)
 
 
-def _flaw(kind: str, data: dict[str, Any]) -> str:
+def flaw(kind: str, data: dict[str, Any]) -> str:
+    """What is wrong with an event, or likely to be; empty if nothing is."""
     from eventsink.catalogue import CATALOGUE, nearest, validate  # noqa: PLC0415 - on a thread, when it is needed
 
     entry = CATALOGUE.get(kind)

@@ -24,6 +24,7 @@ from typing import Any, Self
 
 from eventsink.client.catalogued import Catalogued
 from eventsink.client.checking import Checker
+from eventsink.client.extraction import Extraction
 from eventsink.client.mend import mend
 from eventsink.client.posting import Posting, Transport
 from eventsink.client.stamp import Ids, Stamped, encode, now
@@ -124,6 +125,16 @@ class SinkService(Catalogued):
         """
         self._capture(type, user, time, subject, data)
 
+    def extraction(self, extractor: str, /, *, user: str | None = None, **data: Any) -> Extraction:
+        """Time what an extractor does: `with sink.extraction("ncsa.wordcount", resource_id=…):`, or as a decorator.
+
+        Args:
+            extractor: its name, which is its queue.
+            user: for whom it runs.
+            data: of `extractions.extraction_event`, as job_id, resource_type and resource_id.
+        """
+        return Extraction(self, extractor, user, data)
+
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until the sink has everything, or the time is over; gives whether it has."""
         if self._off:
@@ -191,11 +202,14 @@ class SinkService(Catalogued):
             line = self._write_line(kind, when, user, subject, data)
             if line is None:
                 return
-            self._queue.append(line)
-            if self._writer is None:
-                self._start()
+            self._take(line)
         except Exception as error:  # noqa: BLE001 - whatever it is, the program must not notice
             self._tallies.drop("data", 1, type(error).__name__)
+
+    def _take(self, line: bytes) -> None:
+        self._queue.append(line)
+        if self._writer is None:
+            self._start()
 
     def _ask_hook(self, event: dict[str, Any]) -> Mapping[str, Any] | None:
         assert self._before_send is not None  # noqa: S101

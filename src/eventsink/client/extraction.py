@@ -1,0 +1,89 @@
+"""A piece of work of an extractor, timed, and told as `extractions.extraction_event`: working, then done or failed."""
+
+import functools
+import inspect
+import time
+import uuid
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+from eventsink.redact import hide_secrets
+
+__all__ = ["Extraction"]
+
+TYPE = "extractions.extraction_event"
+LONGEST = 1000  # letters of a message
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Capturing(Protocol):
+    """What takes events: a `SinkService`."""
+
+    def capture(self, type: str, /, *, user: str | None = None, **data: Any) -> None:  # noqa: A002
+        """Take one."""
+
+
+class Extraction:
+    """One run, or what makes one of every call of a function.
+
+    As a context manager it is one run: `with sink.extraction("ncsa.wordcount", resource_id=…) as run: …`. As a
+    decorator each call is one: `@sink.extraction("ncsa.wordcount")`; of a coroutine, too.
+
+    Args:
+        sink: takes the events.
+        extractor: its name.
+        user: for whom it runs.
+        data: all else that the event has, as job_id, resource_type and resource_id; without a job id one is made up.
+    """
+
+    def __init__(self, sink: Capturing, extractor: str, user: str | None, data: dict[str, Any]) -> None:
+        self._sink = sink
+        self._extractor = extractor
+        self._user = user
+        self._given = data
+        self._begun = 0.0
+        self._data: dict[str, Any] = {}
+        self.message: str | None = None
+        """What is said of the run when it is over; of one that fails, by default its error."""
+        self.status = "done"
+        """What it is told to be when it is over and did not fail: done, or skipped."""
+
+    def __enter__(self) -> Self:
+        self._data = {"extractor": self._extractor, "job_id": uuid.uuid4().hex, **self._given}
+        self._begun = time.perf_counter()
+        self._sink.capture(TYPE, user=self._user, status="working", **self._data)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        message = self.message
+        if message is None and error is not None:
+            message = hide_secrets(f"{type(error).__name__}: {error}")
+        data = self._data | ({} if message is None else {"message": message[:LONGEST]})
+        status = self.status if error is None else "failed"
+        run_ms = round(1000 * (time.perf_counter() - self._begun), 3)
+        self._sink.capture(TYPE, user=self._user, status=status, run_ms=run_ms, **data)
+
+    def __call__(self, function: F) -> F:
+        """Make each call of a function a run."""
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def run_later(*arguments: Any, **named: Any) -> Any:
+                with self._another():
+                    return await function(*arguments, **named)
+
+            return run_later  # type: ignore[return-value]
+
+        @functools.wraps(function)
+        def run(*arguments: Any, **named: Any) -> Any:
+            with self._another():
+                return function(*arguments, **named)
+
+        return run  # type: ignore[return-value]
+
+    def _another(self) -> "Extraction":
+        return Extraction(self._sink, self._extractor, self._user, self._given)
