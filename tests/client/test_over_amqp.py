@@ -1,0 +1,50 @@
+"""Events of a program straight into the exchange of a real RabbitMQ."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from eventsink import SinkService
+from tests.amqp.foreign import channel, get_all
+
+
+def test_events_go_in_batches_of_one_type_and_wait_while_nobody_takes_them(
+    broker: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with SinkService(broker, source="amqp", spool=tmp_path) as sink:
+        sink.capture("demo.one", number=0)
+        deadline = time.monotonic() + 30
+        while "Start the event sink" not in caplog.text:  # there is no exchange yet
+            assert time.monotonic() < deadline, caplog.text
+            time.sleep(0.05)
+        assert sink.counts["waiting"] == 1
+    with channel(broker) as foreign:
+        foreign.exchange_declare("clowder.metrics", "fanout", durable=True)
+        foreign.queue_declare("q", durable=True)
+        foreign.queue_bind("q", "clowder.metrics")
+    with SinkService(broker, source="amqp", spool=tmp_path) as sink:
+        for number in range(1, 5):
+            sink.capture("demo.one", number=number)
+            sink.storage.file_uploaded(bytes=number)
+        assert sink.flush(30)
+        assert sink.counts["sent"] == 9
+    events = []
+    for method, properties, body in get_all(broker, "q"):
+        batch = json.loads(body)
+        assert properties.content_type == "application/cloudevents-batch+json" and properties.delivery_mode == 2
+        assert {event["type"] for event in batch} == {method.routing_key}
+        events += batch
+    assert sorted(event["data"]["number"] for event in events if event["type"] == "demo.one") == [0, 1, 2, 3, 4]
+    assert len({event["id"] for event in events}) == 9
+    assert all(event["specversion"] == "1.0" and event["source"] == "amqp" for event in events)
+
+
+def test_a_broker_that_is_away_costs_nothing(tmp_path: Path) -> None:
+    sink = SinkService("amqp://guest:hush@127.0.0.1:1/", spool=tmp_path)
+    sink.capture("demo.one")
+    time.sleep(0.5)
+    began = time.monotonic()
+    sink.close()
+    assert time.monotonic() - began < 2.0 and list(tmp_path.glob("*.db"))
