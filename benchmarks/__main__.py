@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import alerts, embedded, extractors, monitor, nginx, production, status_page
+from benchmarks import alerts, embedded, extractors, monitor, nginx, production, sdk, status_page
 from benchmarks.results import show, write
 
 console = Console(stderr=True)
@@ -18,6 +18,7 @@ for benchmark in (
     + nginx.BENCHMARKS
     + alerts.BENCHMARKS
     + status_page.BENCHMARKS
+    + sdk.BENCHMARKS
 ):
     if sys.argv[1:] and not any(benchmark.__name__.startswith(word) for word in sys.argv[1:]):
         continue
