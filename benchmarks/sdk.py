@@ -133,14 +133,14 @@ def _install(python: Path) -> bool:
 def _measure(name: str, python: Path, url: str, folder: Path) -> dict[str, float] | None:
     script = folder / f"report_with_{name}.py"
     script.write_text(_MEASURE.format(data=_DATA, program=_PROGRAMS[name]))
-    results = []
+    results: list[dict[str, float]] = []
     for attempt in range(3):
         command = [python, script, url, folder / f"spool-{attempt}", str(EVENTS)]
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
         if done.returncode or not done.stdout.strip():
             sys.stderr.write(f"{name}: {re.sub(chr(10), ' ', done.stderr[-300:])}\n")
             return None
-        results.append(json.loads(done.stdout.strip().splitlines()[-1]))
+        results.append(dict(json.loads(done.stdout.strip().splitlines()[-1])))
     return sorted(results, key=lambda found: found["p50"])[1]
 
 

@@ -183,6 +183,10 @@ class StoreUnavailable(EventSinkError):
     """The store cannot answer or append right now."""
 
 
+class TooMany(EventSinkError):
+    """There are as many of something as there may be."""
+
+
 class TryLater(EventSinkError):
     """A worker says: the destination cannot take anything now. The events are kept and offered again.
 

@@ -35,7 +35,7 @@ def _note(entry: Entry) -> Note:
     return Note(
         id=str(entry.id),
         title=entry.title,
-        checks=entry.checks,
+        checks=[check.removeprefix("check/") for check in entry.checks],
         opened=_time(entry.opened),
         closed=None if entry.closed is None else _time(entry.closed),
         updates=[Update(_time(update.at), update.text) for update in entry.updates],

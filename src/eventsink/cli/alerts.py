@@ -13,7 +13,9 @@ from eventsink.client.sink import Sink
 
 PATIENCE = 60.0  # seconds that a test may take
 MOST = 100  # alerts in the table; JSON has all
-_LENGTH = re.compile(r"(\d{1,6})\s*([smhdw])")
+LONGEST = 366 * 86_400  # seconds of a silence
+_PART = re.compile(r"(\d{1,6})\s*([smhdw])")
+_LENGTH = re.compile(rf"(?:{_PART.pattern}\s*)+")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _COLOURS = {"firing": "red", "recovering": "yellow", "pending": "yellow", "ok": "green"}
 
@@ -25,10 +27,11 @@ Reason = Annotated[str, typer.Option(help="Why, for others.")]
 
 def _length(text: str) -> float:
     """A length of time in seconds."""
-    found = _LENGTH.fullmatch(text.strip().lower())
-    if not found or not int(found[1]):
-        raise typer.BadParameter(f"{text!r} is no length of time: give it as 30m, 2h or 7d.")
-    return float(int(found[1]) * _SECONDS[found[2]])
+    low = text.strip().lower()
+    seconds = sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(low)) if _LENGTH.fullmatch(low) else 0
+    if not 0 < seconds <= LONGEST:
+        raise typer.BadParameter(f"{text!r} is no length of time up to a year: give it as 30m, 1h30m, 2h, 7d or 2w.")
+    return float(seconds)
 
 
 @app.command("list")
@@ -66,7 +69,8 @@ def send_test(
         note('Nobody is told of alerts: name somebody in [alerts] notify = ["mailto://…"].', "yellow")
     else:
         for one in found:
-            say(f"{one['channel']}: {'sent' if one['ok'] else 'NOT sent: ' + one['reason']}")
+            place = f" ({', '.join(one['settings'])})" if one["settings"] else ""
+            say(f"{one['channel']}{place}: {'sent' if one['ok'] else 'NOT sent: ' + one['reason']}")
     if not found or not all(one["ok"] for one in found):
         raise typer.Exit(1)
 
@@ -91,7 +95,7 @@ def silence(
     sink: Sink,
     names: Names,
     length: Annotated[
-        float, typer.Option("--for", help="How long, as 30m, 2h or 7d.", parser=_length, metavar="LENGTH")
+        float, typer.Option("--for", help="How long, as 30m, 1h30m, 2h, 7d or 2w.", parser=_length, metavar="LENGTH")
     ],
     begin: Annotated[
         str | None,
@@ -118,12 +122,12 @@ def silence(
 
 @app.command()
 @talks
-def lift(
-    sink: Sink, number: Annotated[int, typer.Argument(help="As `alerts list` shows it.", metavar="ID", min=0)]
-) -> None:
+def lift(sink: Sink, number: Annotated[str, typer.Argument(help="As `alerts list` shows it.", metavar="ID")]) -> None:
     """End a silence or maintenance before its time."""
+    if not number.isdecimal():
+        raise typer.BadParameter(f"{number!r} stands in the settings, and ends when it is taken out of them.")
     sink.delete(f"/v1/alerts/silences/{number}")
-    say(f"Silence {number} has ended.")
+    say(f"{number} has ended.")
 
 
 @app.command()
@@ -143,7 +147,9 @@ def forget(
 @talks
 def retry(sink: Sink) -> None:
     """Send again what was given up."""
-    say(f"{count(sink.post('/v1/alerts/retry', {})['retried'])} to be sent again.")
+    again = sink.post("/v1/alerts/retry", {})["retried"]
+    _need(again, "Nothing was given up of a channel that is in the settings")
+    say(f"{count(again)} notice{'' if again == 1 else 's'} will be sent again.")
 
 
 @app.command()
@@ -152,7 +158,8 @@ def drop(sink: Sink, yes: Annotated[bool, typer.Option("--yes", help="Do not ask
     """Throw away what was given up."""
     if not yes:
         typer.confirm("Throw all notices away that were given up?", abort=True, err=True)
-    say(f"{count(sink.post('/v1/alerts/drop', {})['dropped'])} thrown away.")
+    gone = sink.post("/v1/alerts/drop", {})["dropped"]
+    say(f"{count(gone)} notice{'' if gone == 1 else 's'} thrown away.")
 
 
 def _need(found: object, sentence: str) -> None:
@@ -183,8 +190,10 @@ def _print_alerts(alerts: list[dict[str, Any]]) -> None:
 
 
 def _told(alert: dict[str, Any]) -> str:
-    said = ["yes" if alert.get("told") else "no"] if alert["state"] != "ok" else [""]
-    said += [plain(f"{name}: {alert[name]}") for name in ("muted", "acknowledged") if alert.get(name)]
+    said = ["yes" if alert.get("told") else "no"] if alert["state"] != "ok" or alert.get("told") else [""]
+    said += [plain(f"muted: {alert['muted']}")] if alert.get("muted") else []
+    if taken := alert.get("acknowledged"):
+        said.append("acknowledged" if taken == "acknowledged" else plain(f"acknowledged: {taken}"))
     return ", ".join(said + (["changes too often"] if alert.get("flapping") else []))
 
 
@@ -200,14 +209,17 @@ def _print_quiet(quiet: list[dict[str, Any]]) -> None:
 
 
 def _print_channels(channels: list[dict[str, Any]]) -> None:
-    trouble = [one for one in channels if one["waiting"] or one["dead"]]
+    trouble = [one for one in channels if one["since"] or one["dead"]]
     if not channels:
         note('\nNobody is told of alerts: name somebody in [alerts] notify = ["mailto://…"].', "yellow")
     if not trouble:
         return
-    table = new_table("Channel", "Waiting", "Given up", "Why", right=("Waiting", "Given up"))
+    table = new_table("Channel", "In the settings", "Waiting", "Given up", "Why", right=("Waiting", "Given up"))
     for one in trouble:
-        table.add_row(plain(one["channel"]), count(one["waiting"]), count(one["dead"]), plain(one["reason"] or ""))
+        place = ", ".join(one["settings"]) or "no more"
+        figures = count(one["waiting"]), count(one["dead"])
+        table.add_row(plain(one["channel"]), plain(place), *figures, plain(one["reason"] or ""))
     output().print("\nNot sent", style="bold")
     output().print(table)
-    say("`eventsink alerts retry` sends again what was given up.")
+    if any(one["dead"] for one in trouble):
+        say("`eventsink alerts retry` sends again what was given up, `eventsink alerts drop` throws it away.")

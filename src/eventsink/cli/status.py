@@ -17,7 +17,7 @@ from eventsink.client.sink import Sink
 
 EVERY = 1.0  # seconds between two looks of --watch
 STALE = 5.0  # seconds after which the age of what is shown is worth a word
-STATES = ("up", "down", "unknown")
+STATES = ("up", "down", "maintenance", "unknown")
 MOST_DOWN = 5  # checks that are named
 LATE = 60.0  # seconds after which a waiting event is worth a word
 
@@ -97,7 +97,7 @@ def _lines(found: dict[str, Any]) -> list[Text]:
     if (alerts := found.get("alerts")) and any(alerts.values()):
         said = [f"{count(alerts[state])} {state}" for state in ("firing", "recovering", "pending") if alerts[state]]
         quiet = alerts["silences"]
-        said += [f"{count(quiet)} silence{'' if quiet == 1 else 's'}"] if quiet else []
+        said += [f"{count(quiet)} silenced or in maintenance"] if quiet else []
         lines.append("Alerts  " + ", ".join(said) + ": see `eventsink alerts list`")
     for monitor in found.get("monitors", ()):
         kept = f", {events(monitor['waiting'])} wait on its disk" if monitor["waiting"] else ""
@@ -127,6 +127,9 @@ def concerns(found: Mapping[str, Any]) -> list[str]:
         needs.append(f"The store could not answer a question of the last ten minutes: {plain(trouble)}")
     for name, account in found["workers"].items():
         needs += _concerns_of(plain(name), account)
+    if firing := (found.get("alerts") or {}).get("firing"):
+        fire = "alert fires" if firing == 1 else "alerts fire"
+        needs.append(f"{count(firing)} {fire}: `eventsink alerts list` says which, and who was told.")
     return needs + _down(found.get("checks") or {})
 
 

@@ -14,6 +14,7 @@ from eventsink.collect.desk import Desk
 from eventsink.collect.problems import Problem
 from eventsink.collect.routing import answers, needs, security
 from eventsink.collect.times import read_time
+from eventsink.errors import TooMany
 
 __all__ = ["alert_routes"]
 
@@ -21,7 +22,7 @@ LONGEST = timedelta(days=366)  # of a silence
 
 Words = Annotated[str, Meta(max_length=500)]
 Text = Annotated[str, Meta(max_length=5000)]
-Pattern = Annotated[str, Meta(min_length=1, max_length=200)]
+Pattern = Annotated[str, Meta(min_length=1, max_length=600)]
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -115,7 +116,8 @@ def _about_alerts(desk: Desk) -> list[BaseRouteHandler]:
     @post("/v1/alerts/forget", operation_id="forgetCheck", summary="Forget a check", **_changing(desk))
     async def forget(data: Forgotten) -> dict[str, int]:
         """Forget a check or monitor that will not come again. If it does, it is known anew."""
-        return {"forgotten": await _alerts(desk).forget(data.name)}
+        monitor = desk.monitors.forget(data.name.removeprefix("monitor/"))
+        return {"forgotten": max(await _alerts(desk).forget(data.name), int(monitor))}
 
     return [get_alerts, acknowledge, forget]
 
@@ -126,7 +128,10 @@ def _about_silences(desk: Desk) -> list[BaseRouteHandler]:
         """Tell nobody for a time; what is not well after it is told then."""
         _check_words(data.reason, *data.alerts)
         begin, end = _span(data)
-        return await _alerts(desk).silence(data.alerts, begin, end, data.reason, maintenance=data.maintenance)
+        try:
+            return await _alerts(desk).silence(data.alerts, begin, end, data.reason, maintenance=data.maintenance)
+        except TooMany as error:
+            raise Problem(409, str(error)) from None
 
     @delete(
         "/v1/alerts/silences/{number:int}",
@@ -175,7 +180,12 @@ def _about_incidents(desk: Desk) -> list[BaseRouteHandler]:
     async def post_incident(data: Incident) -> dict[str, Any]:
         """Tell users of an incident, on the status page."""
         _check_words(data.title, *data.checks)
-        return await _alerts(desk).open_incident(data.title, data.checks, data.message)
+        if not data.title.strip():
+            raise Problem(400, "An incident needs a title.")
+        try:
+            return await _alerts(desk).open_incident(data.title.strip(), data.checks, data.message)
+        except TooMany as error:
+            raise Problem(409, str(error)) from None
 
     @post("/v1/incidents/{number:int}", operation_id="updateIncident", summary="Go on", **_changing(desk, 404))
     async def update_incident(
@@ -198,6 +208,8 @@ def _span(silence: Silence) -> tuple[datetime, datetime]:
     end = read_time(silence.end, "end")
     if (end is None) == (silence.seconds is None):
         raise Problem(400, "Say how long: either `seconds` or `end`.")
+    if begin > now + 10 * LONGEST:
+        raise Problem(400, "It must begin within ten years.")
     if end is None:
         end = begin + timedelta(seconds=silence.seconds or 0)
     if not begin < end <= begin + LONGEST or end <= now:

@@ -10,6 +10,7 @@ import pytest
 from eventsink.errors import DataDirectoryInUse, SettingsError, StoreUnavailable
 from eventsink.exchange.contract import Account
 from eventsink.settings import Alerts
+from eventsink.watch.alerts import book
 from eventsink.watch.alerts.conditions import Look
 from eventsink.watch.alerts.rule import read_rules
 from tests.watch.alerts.world import BEGIN, new_world
@@ -29,7 +30,7 @@ async def test_it_fires_after_three_failures_and_is_well_after_two_successes(tmp
         assert await world.periods(1, "x") == []
         assert await world.state("check/x") == "recovering"
         assert await world.periods(1, "x") == RESOLVED
-        assert world.told[1].since == notice.since and world.told[1].message == notice.message
+        assert world.told[1].since == notice.since and world.told[1].message == f"It was: {notice.message}"
 
 
 async def test_three_outages_in_a_row_are_three_alerts_and_three_recoveries(tmp_path: Path) -> None:
@@ -102,10 +103,10 @@ async def test_a_monitor_that_is_silent_is_one_alert_and_not_one_for_each_of_its
 async def test_a_check_that_its_monitor_reports_no_more_is_said_and_can_be_forgotten(tmp_path: Path) -> None:
     async with new_world(tmp_path) as world:
         await world.periods(2, "x", "y")
-        assert await world.periods(12, "y") == [("firing", "check/x/silent")]
+        assert await world.periods(12, "y") == [("firing", "silent/x")]
         assert "eventsink alerts forget x" in world.told[-1].message
         assert world.book is not None and await world.book.forget("x") == 1
-        assert await world.periods(1, "y") == [("resolved", "check/x/silent")]
+        assert await world.periods(1, "y") == [("closed", "silent/x")]
         assert await world.book.forget("x") == 0
 
 
@@ -113,15 +114,15 @@ async def test_a_check_that_is_removed_while_it_fires_is_over(tmp_path: Path) ->
     async with new_world(tmp_path) as world:
         assert await world.periods(4, "x", up=False) == FIRING
         await world.report("x", up=None, type="health.status_changed", reason="removed")
-        assert await world.refresh(20) == RESOLVED
-        assert world.told[-1].note == "It is checked no more."
+        assert await world.refresh(20) == [("closed", "check/x")]
+        assert world.told[-1].note == "Nobody watches it any more: how it is, is not known."
         assert await world.refresh(1200) == []
 
 
 async def test_a_check_of_the_settings_that_nobody_runs_is_said(tmp_path: Path) -> None:
     async with new_world(tmp_path, {"x": {"kind": "ping"}}) as world:
         assert await world.refresh(590) == []
-        assert await world.refresh(60) == [("firing", "check/x/silent")]
+        assert await world.refresh(60) == [("firing", "silent/x")]
         assert "eventsink monitor" in world.told[0].message
 
 
@@ -286,7 +287,7 @@ async def test_one_that_is_acknowledged_is_shown_so(tmp_path: Path) -> None:
 async def test_a_check_that_is_no_alert_and_one_that_is_ignored_tell_nothing(tmp_path: Path) -> None:
     async with new_world(tmp_path, {"x": {"kind": "ping", "alert": False}}, ignore=["check/y", "monitor/*"]) as world:
         assert await world.periods(5, "x", "y", up=False) == []
-        assert await world.refresh(1200) == [("firing", "check/y/silent")]
+        assert await world.refresh(1200) == [("firing", "silent/y")]
 
 
 @pytest.mark.parametrize(
@@ -303,3 +304,120 @@ def test_a_rule_that_is_wrong_is_named(section: dict, expected: str) -> None:
     with pytest.raises(SettingsError) as caught:
         read_rules({"x": section, "mongodb": {}}, Alerts())
     assert str(caught.value) == expected
+
+
+async def test_a_clock_of_ours_that_is_set_back_makes_nobody_blind(tmp_path: Path) -> None:
+    async with new_world(tmp_path) as world:
+        assert await world.periods(4, "x", up=False) == FIRING
+        world.now -= 5 * 3600
+        assert await world.periods(3, "x") == RESOLVED
+        assert await world.periods(4, "x", up=False) == FIRING
+        assert await world.refresh(1200) == [("firing", "monitor/m-a")]
+
+
+async def test_a_time_in_the_future_mutes_nothing_and_is_told_nowhere(tmp_path: Path) -> None:
+    checks = {"db": {"kind": "tcp"}, "x": {"kind": "http", "depends": ["db"]}}
+    async with new_world(tmp_path, checks) as world:
+        await world.report("x", up=False, at=world.now + 365 * 86_400)
+        told = []
+        for _ in range(6):
+            await world.report("x", up=False)
+            told += await world.periods(1, "db")
+        assert told == FIRING and world.told[0].since.timestamp() <= world.now
+
+
+async def test_a_silence_in_the_future_ends_none_that_is_on(tmp_path: Path) -> None:
+    async with new_world(tmp_path) as world:
+        for begin in (0, 20 * 86_400):
+            first, last = (datetime.fromtimestamp(world.now + begin + length, UTC) for length in (0, 7200))
+            await world.book.silence(["x"], first, last, "")
+        assert len((await world.book.listed())["quiet"]) == 2
+        assert await world.periods(4, "x", up=False) == []
+
+
+async def test_results_of_long_ago_that_come_in_wake_nobody(tmp_path: Path) -> None:
+    async with new_world(tmp_path) as world:
+        began = world.now - 700 * 86_400
+        for number in range(30):
+            await world.report("x", up=number < 20, at=began + 60 * number, every_s=None)
+            assert await world.refresh(1) == []
+
+
+async def test_names_that_somebody_makes_up_take_no_place_of_what_is_in_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "MOST_SEEN", 20)
+    async with new_world(tmp_path, {"x": {"kind": "tcp"}}) as world:
+        await world.report(*(f"made-up-{number}" for number in range(50)))
+        await world.refresh()
+        assert "of others there are no alerts" in world.book.full
+        assert await world.periods(3, "x", up=False) == FIRING
+        assert await world.book.forget("made-up-*") == 20
+        await world.refresh(20)
+        assert world.book.full == ""
+
+
+async def test_only_its_own_monitor_takes_a_check_away(tmp_path: Path) -> None:
+    async with new_world(tmp_path) as world:
+        assert await world.periods(4, "x", up=False) == FIRING
+        removed = {"up": None, "type": "health.status_changed", "reason": "removed"}
+        await world.report("x", monitor="m-another", **removed)
+        await world.report("x", at=BEGIN - 86_400, **removed)
+        assert await world.refresh(20) == []
+
+
+async def test_a_removed_check_is_over_also_if_the_sink_has_a_section_for_it(tmp_path: Path) -> None:
+    async with new_world(tmp_path, {"x": {"kind": "tcp"}}) as world:
+        assert await world.periods(4, "x", up=False) == FIRING
+        await world.report("x", up=None, type="health.status_changed", reason="removed")
+        assert await world.refresh(20) == [("closed", "check/x")]
+
+
+async def test_one_of_two_monitors_of_a_region_that_ends_is_missed(tmp_path: Path) -> None:
+    async with new_world(tmp_path) as world:
+        for _ in range(3):
+            await world.report("x", monitor="m-two")
+            await world.periods(1, "x")
+        assert await world.periods(12, "x") == [("firing", "monitor/m-two")]
+
+
+async def test_a_restart_does_not_say_that_what_was_silent_is_well(tmp_path: Path) -> None:
+    async with new_world(tmp_path, {"x": {"kind": "ping"}}) as world:
+        assert await world.refresh(700) == [("firing", "silent/x")]
+        await world.reopen()
+        assert await world.refresh(700) == []
+
+
+async def test_a_name_like_that_of_another_alert_is_none(tmp_path: Path) -> None:
+    async with new_world(tmp_path) as world:
+        assert await world.periods(4, "x", "silent/x", "x/silent", up=False) == [
+            ("firing", "check/silent/x"),
+            ("firing", "check/x"),
+            ("firing", "check/x/silent"),
+        ]
+
+
+async def test_a_row_that_is_damaged_costs_itself_alone(tmp_path: Path) -> None:
+    async with new_world(tmp_path) as world:
+        assert await world.periods(4, "x", "y", up=False) == [*FIRING, ("firing", "check/y")]
+        await world.close()
+        with sqlite3.connect(tmp_path / "alerts.db") as connection:
+            connection.execute("UPDATE alerts SET kept = x'c1' WHERE name = 'check/y'")
+        connection.close()
+        world.open()
+        assert await world.periods(3, "x", "y") == RESOLVED
+
+
+async def test_a_file_that_was_taken_away_is_said(tmp_path: Path) -> None:
+    async with new_world(tmp_path) as world:
+        (tmp_path / "alerts.db").rename(tmp_path / "other.db")
+        with pytest.raises(StoreUnavailable, match="No such file"):
+            await world.refresh()
+
+
+async def test_while_nothing_changes_nothing_is_written(tmp_path: Path) -> None:
+    async with new_world(tmp_path) as world:
+        await world.periods(4, "x", up=False)
+        before = (tmp_path / "alerts.db-wal").stat().st_size, (tmp_path / "alerts.db-wal").stat().st_mtime_ns
+        await world.refresh(60)
+        assert ((tmp_path / "alerts.db-wal").stat().st_size, (tmp_path / "alerts.db-wal").stat().st_mtime_ns) == before

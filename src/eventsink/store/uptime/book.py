@@ -26,6 +26,7 @@ from eventsink.store.contract import EventQuery, StoredEvent
 from eventsink.store.store import Store
 from eventsink.store.uptime import file, overview, report
 from eventsink.store.uptime.file import DAY, HOUR, Hour, Series
+from eventsink.store.uptime.overview import HIDDEN
 from eventsink.store.uptime.timeline import (
     DOWN,
     MAINTENANCE,
@@ -138,7 +139,9 @@ class UptimeBook:
         Raises:
             StoreUnavailable: the file cannot be read.
         """
-        now = round(time.time() * 1000)
+        # As of the last reading: what was measured since is not known yet, and what is quick would seem unknown.
+        read_at = datetime.now(UTC) if self._read_at is None else self._read_at
+        now = (read_at - EPOCH) // timedelta(milliseconds=1)
         return await self._run(lambda connection: report.present(connection, now))
 
     async def overview(self, names: Sequence[str], now: datetime, days: int = 90) -> overview.Overview:
@@ -314,7 +317,8 @@ def _note_dirty(
             continue
         known += before is None
         ids[key] = file.enrol(connection, series._replace(first=first)).id
-        file.enrol(connection, series._replace(region="", first=first))
+        if series.region != HIDDEN or file.find_series(connection, series.name, "") is None:
+            file.enrol(connection, series._replace(region="", first=first))
         if before and first < before.first:
             file.add_dirty(connection, before.id, before.first - before.first % HOUR)
     for key, hour in dirty:

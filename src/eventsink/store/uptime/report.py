@@ -101,12 +101,14 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     """How the checks are at this moment.
 
     Args:
+        maintenance: of which nobody expects anything now.
         unknown: of which nobody knows now, though they were known within a day.
         lasting: incidents that last.
     """
 
     up: int
     down: int
+    maintenance: int
     unknown: int
     lasting: list[Incident]
 
@@ -154,7 +156,7 @@ def answer(connection: sqlite3.Connection, question: Question) -> Uptime:
 
 def present(connection: sqlite3.Connection, now: int) -> Now:
     """How the checks are at a moment. On the thread that owns the connection."""
-    counts = {"up": 0, "down": 0, "unknown": 0}
+    counts = {"up": 0, "down": 0, "maintenance": 0, "unknown": 0}
     lasting: list[Incident] = []
     for series in file.all_series(connection):
         if series.region:
@@ -166,7 +168,7 @@ def present(connection: sqlite3.Connection, now: int) -> Now:
             counts["down"] += 1
             lasting += [one for one in _incidents(connection, series, now - 1, now) if one.end is None]
         elif state:
-            counts["up"] += 1
+            counts["maintenance" if state == MAINTENANCE else "up"] += 1
         elif next(file.hours(connection, series.id, now - DAY, now), None):
             counts["unknown"] += 1
     return Now(**counts, lasting=lasting)

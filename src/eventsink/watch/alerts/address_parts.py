@@ -1,5 +1,6 @@
 """What of others' words is no part of an address: the reasons of failures are kept and shown, the address is not."""
 
+import base64
 import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, unquote, unquote_plus
@@ -49,6 +50,11 @@ def _forms(rest: str) -> Iterator[str]:
     """The address after its scheme as a whole, and in parts, each as it stands there and as it is meant."""
     decoded = {rest, unquote(rest), unquote_plus(rest)}
     pieces = {piece for text in decoded for piece in _BETWEEN.split(text)}
+    for text in decoded:
+        user = text.rpartition("@")[0]
+        if ":" in user:  # as it is sent
+            packed = base64.b64encode(user.encode()).decode()
+            yield from (packed, packed.rstrip("="), packed.translate({43: "-", 47: "_"}))
     for piece in decoded | pieces | {unquote(piece) for piece in pieces}:
         yield piece
         yield quote(piece, safe="")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from eventsink.settings import Alerts
 
-__all__ = ["addresses", "labels", "scheme"]
+__all__ = ["addresses", "labels", "places", "scheme"]
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]{0,31})://")
 _SHORT, _LONG = 4, 8  # digits of the hash: too few to try out what a weak password was
@@ -25,6 +25,16 @@ def addresses(alerts: Alerts) -> Iterator[tuple[str, str]]:
     for name, route in alerts.routes.items():
         for number, address in enumerate(route.notify):
             yield f"alerts.routes.{name}.notify[{number}]", address
+
+
+def places(alerts: Alerts) -> Mapping[str, list[str]]:
+    """In which settings each address stands, as `alerts.notify[0]`, by its label."""
+    named = list(addresses(alerts))
+    known = labels(address for _, address in named)
+    found: dict[str, list[str]] = {}
+    for setting, address in named:
+        found.setdefault(known[address], []).append(setting)
+    return found
 
 
 def labels(found: Iterable[str]) -> Mapping[str, str]:

@@ -4,13 +4,15 @@ import time
 
 __all__ = ["Aside"]
 
+MANY = 20  # alerts
+
 
 class Aside:
     """Remembers of one channel what it has refused."""
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
-        self._suspect: str | None = None  # refused alone, and it is not known whether others are taken
+        self._row: list[str] = []  # refused alone one after the other, and it is not known whether others are taken
 
     @property
     def alerts(self) -> list[str]:
@@ -20,18 +22,19 @@ class Aside:
     def refused(self, alert: str, seconds: float) -> None:
         """Leave an alert out for a time, for its notice was refused alone.
 
-        If another was refused just before, it is the channel that takes none, and neither is left out.
+        If many were refused one after the other, it is the channel that takes none, and none of them is left out.
         """
-        if self._suspect not in {None, alert}:
-            self._until.pop(self._suspect or "", None)
-            self._suspect = None
-            return
-        self._suspect = alert
+        if alert not in self._row:
+            self._row.append(alert)
         self._until[alert] = time.monotonic() + seconds
+        if len(self._row) >= MANY:
+            for each in self._row:
+                self._until.pop(each, None)
+            self._row.clear()
 
     def taken(self) -> None:
         """Others were taken: the fault is not the channel's."""
-        self._suspect = None
+        self._row.clear()
 
     def lapse(self) -> bool:
         """Whether the time of some is over: they are tried again, and alone, the oldest first."""

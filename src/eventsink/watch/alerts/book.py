@@ -11,6 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,14 +22,14 @@ from eventsink.settings import Alerts
 from eventsink.store import Store
 from eventsink.store.contract import EventQuery, StoredEvent
 from eventsink.watch.alerts import journal
-from eventsink.watch.alerts.alert import Alert
+from eventsink.watch.alerts.alert import Alert, Facts
 from eventsink.watch.alerts.conditions import Look
 from eventsink.watch.alerts.evaluation import Change, Evaluation, Moment, checks_of
 from eventsink.watch.alerts.file import AlertFile
 from eventsink.watch.alerts.memory import Memory
 from eventsink.watch.alerts.notice import Notice
 from eventsink.watch.alerts.reading import TYPES, read
-from eventsink.watch.alerts.regions import note
+from eventsink.watch.alerts.regions import Sample, note
 from eventsink.watch.alerts.rule import Rule, default_rule, matches
 from eventsink.watch.alerts.windows import Quiet, Rota, upcoming
 
@@ -39,6 +40,8 @@ SWEEP = 15.0  # between two looks at the sink, and for what is silent
 GAP = 60.0  # without a look, after which silence is counted anew
 BEHIND = 30.0  # seconds that the store may be behind: more, and silence may be our own
 PAGE = 5000  # events
+MOST_REGIONS = 100  # of one check
+KEPT_UNHEARD = 7 * 86_400.0  # seconds for which a check is remembered that the settings do not know
 MOST_SEEN = 10_000  # checks and regions: a key may make them up
 LONGEST = timedelta(days=366)  # of a silence
 CLOSED_FOR = 90 * 86_400.0  # seconds for which an incident that is over is shown
@@ -90,7 +93,8 @@ class AlertBook:
         self._watching = self._last = self._clock()
         self._swept = float("-inf")
         self._todo: set[str] = set()  # checks of which something is new
-        self._full = False
+        self.full = ""
+        """That more is reported than is watched; empty if all of it is."""
         self.counts: dict[str, int] = {}
         """How many alerts are `firing`, `recovering` and `pending`, and how many silences are on, at the last look."""
         self.trouble = ""
@@ -140,7 +144,7 @@ class AlertBook:
         """The alerts that are not well, the worst first, and the silences; with `every` those that are well, too."""
 
         def work(_: sqlite3.Connection, memory: Memory) -> dict[str, Any]:
-            found = {name: _shown(alert) for name, alert in memory.alerts.items() if alert.state.phase != "ok"}
+            found = {name: _shown(alert) for name, alert in memory.alerts.items() if not alert.is_idle}
             for name in {**memory.seen, **self._rules} if every else ():
                 found.setdefault(f"check/{name}", self._well(name))
             ranks = {"firing": 0, "recovering": 1, "pending": 2}
@@ -175,7 +179,7 @@ class AlertBook:
             end=end.timestamp(),
             reason=reason,
         )
-        kept = await self._run(lambda connection, memory: memory.add_quiet(connection, quiet))
+        kept = await self._run(lambda connection, memory: memory.add_quiet(connection, quiet, self._clock()))
         return _quiet_shown(kept, self._clock())
 
     async def lift(self, number: str) -> bool:
@@ -183,20 +187,23 @@ class AlertBook:
         return await self._run(lambda connection, memory: memory.drop_quiet(connection, number) is not None)
 
     async def forget(self, name: str) -> int:
-        """Forget a check or monitor that will not come again; gives how many checks and regions that were."""
+        """Forget checks or monitors, by name or pattern, that will not come again; gives how many that were."""
 
         def work(_: sqlite3.Connection, memory: Memory) -> int:
-            bare = name.removeprefix("check/").removesuffix("/silent")
+            bare = name.removeprefix("check/").removeprefix("silent/")
             monitor = name.removeprefix("monitor/")
             found = [
                 (check, region)
                 for check, regions in memory.seen.items()
                 for region, seen in regions.items()
-                if check == bare or seen.monitor == monitor
+                if fnmatchcase(check, bare) or fnmatchcase(seen.monitor, monitor)
             ]
             for check, region in found:
                 memory.drop(check, region)
-            return len(found)
+            silent = [heard for heard in memory.heard if fnmatchcase(heard, monitor)]
+            for heard in silent:
+                memory.unhear(heard)
+            return len(found) or len(silent)
 
         gone = await self._run(work)
         self._swept = float("-inf")
@@ -257,32 +264,53 @@ class AlertBook:
         default = default_rule(self._alerts)
         count = sum(map(len, memory.seen.values()))
         for sample in read(events):
+            known = memory.seen.get(sample.check, {})
             if sample.removed:
-                memory.drop(sample.check, sample.region)
+                _remove(memory, sample)
                 continue
-            if sample.region not in memory.seen.get(sample.check, {}):
-                if count >= MOST_SEEN:
+            if sample.region not in known:
+                if len(known) >= MOST_REGIONS or (count >= MOST_SEEN and sample.check not in self._rules):
                     self._say_full(sample.check)
                     continue
                 count += 1
+            if sample.monitor and sample.every:
+                memory.hear(sample.monitor, sample.region, sample.received)
             note(memory.region(sample.check, sample.region), sample, self._rules.get(sample.check, default))
             self._todo.add(sample.check)
         memory.seq = seq
 
     def _say_full(self, check: str) -> None:
-        if not self._full:
+        if not self.full:
             _log.error("alerts.too_many_checks", most=MOST_SEEN, check=check[:100])
-        self._full = True
+        self.full = (
+            f"More than {MOST_SEEN:,} checks, or {MOST_REGIONS} regions of one, are reported: of others there are no"
+            f" alerts, as of {check[:100]!r}. If somebody makes names up, revoke his key, and forget them with"
+            " `eventsink alerts forget 'PATTERN'`. Those in the settings are watched all the same."
+        )
+
+    def _forget_unheard(self, memory: Memory, now: float) -> None:
+        """Forget what was not heard of for long, of which there is no alert and that is in no settings."""
+        busy = {*checks_of(memory.alerts.values())}
+        for check, regions in [*memory.seen.items()]:
+            if check not in self._rules and check not in busy:
+                for region, seen in [*regions.items()]:
+                    if now - seen.received > KEPT_UNHEARD:
+                        memory.drop(check, region)
+        if sum(map(len, memory.seen.values())) < MOST_SEEN:
+            self.full = ""
 
     def _evaluate(
         self, look: Look | None, connection: sqlite3.Connection, memory: Memory
     ) -> list[tuple[Change, Notice]]:
         now = self._clock()
+        if now < self._last:
+            memory.cap(now)
         if not 0 <= now - self._last <= GAP or (look and (look.behind > BEHIND or look.away)):
             self._watching = now  # we slept, somebody set the clock, or what is told does not reach us
         self._last = now
         checks = {*self._todo, *checks_of(memory.alerts.values())}
         if look:
+            self._forget_unheard(memory, now)
             checks |= {*memory.seen, *self._rules}
         moment = Moment(now, self._watching, self._quiet(memory, now), look)
         changes = Evaluation(memory, self._rules, self._alerts, moment).run(sorted(checks))
@@ -302,7 +330,8 @@ class AlertBook:
 
     def _well(self, check: str) -> dict[str, Any]:
         rule = self._rules.get(check, default_rule(self._alerts))
-        return {"name": f"check/{check}", "title": check, "state": "ok", "severity": rule.severity}
+        facts = Facts(title=check, severity=rule.severity or "critical")
+        return Alert(name=f"check/{check}", facts=facts).shown() | {"since": None}
 
     async def _run(self, work: Callable[[sqlite3.Connection, Memory], T]) -> T:
         """Do something with the memory, on its thread; what has changed is written in the same commit."""
@@ -324,8 +353,20 @@ class AlertBook:
             raise
 
 
+def _remove(memory: Memory, sample: Sample) -> None:
+    """A monitor has told that it runs a check no more; of another one, or of long ago, that says nothing."""
+    seen = memory.seen.get(sample.check, {}).get(sample.region)
+    if seen is None or seen.monitor != sample.monitor or sample.at < seen.at:
+        return
+    memory.drop(sample.check, sample.region)
+    others = (one.monitor for regions in memory.seen.values() for one in regions.values())
+    if sample.monitor not in others:
+        memory.unhear(sample.monitor)
+
+
 def _notice(change: Change, now: float) -> Notice:
     facts, state = change.alert.facts, change.alert.state
+    over = change.told.kind in {"resolved", "closed"}
     return Notice(
         id=uuid.uuid4().hex,
         alert=change.alert.name,
@@ -335,7 +376,7 @@ def _notice(change: Change, now: float) -> Notice:
         time=datetime.fromtimestamp(now, UTC),
         since=datetime.fromtimestamp(facts.since or state.begun or now, UTC),
         reason=facts.reason,
-        message=facts.message,
+        message=f"It was: {facts.message}" if over and facts.message else facts.message,
         target=facts.target,
         regions=facts.regions,
         note=change.told.note,
@@ -343,8 +384,8 @@ def _notice(change: Change, now: float) -> Notice:
 
 
 def _say(alert: Alert, notice: Notice) -> None:
-    log = _log.info if notice.kind == "resolved" else _log.warning
-    log(f"alert.{notice.kind}", alert=alert.name, reason=notice.message or None, note=notice.note or None)
+    log = _log.info if notice.kind in {"resolved", "closed"} else _log.warning
+    log(f"alert.{notice.kind}", alert=alert.name, message=notice.message or None, note=notice.note or None)
 
 
 def _shown(alert: Alert) -> dict[str, Any]:

@@ -16,7 +16,7 @@ class Console(Channel):
         """Write them."""
         for told in message.notices:
             notice = told.notice
-            say = _log.info if notice.kind in {"resolved", "test"} else _log.warning
+            say = _log.info if notice.kind in {"resolved", "closed", "test"} else _log.warning
             more = {"link": message.link, "note": notice.note, "regions": notice.regions, "again": told.again}
             say(
                 "alerts.notice",

@@ -31,7 +31,8 @@ class AlertDesk:
 
     def concerns(self) -> list[str]:
         """What a person should do about them."""
-        return [*([self.book.trouble] if self.book.trouble else []), *self._sender.concerns()]
+        own = [sentence for sentence in (self.book.trouble, self.book.full) if sentence]
+        return [*own, *self._sender.concerns()]
 
     def counts(self) -> dict[str, int]:
         """How many alerts are firing, recovering and pending, and how many silences are on, as of the last look."""
@@ -41,18 +42,28 @@ class AlertDesk:
         """Alerts, silences, and what waits to be sent by channel."""
         found = await self.book.listed(every=every)
         counts = self._sender.state()
-        return found | {"channels": [{"channel": label} | _counted(one) for label, one in counts.items()]}
+        places = self._sender.places
+        return found | {
+            "channels": [
+                {"channel": label, "settings": places.get(label, [])} | _counted(one) for label, one in counts.items()
+            ]
+        }
 
     async def test(self, channel: str | None) -> list[dict[str, Any]]:
         """Send a test to one channel or all; gives what came of it. There is none where none has this label."""
         if channel is not None and channel not in self._sender.state():
             return []
         outcomes = await self._sender.test(channel)
-        return [{"channel": label, "ok": not reason, "reason": reason} for label, reason in outcomes.items()]
+        places = self._sender.places
+        return [
+            {"channel": label, "settings": places.get(label, []), "ok": not reason, "reason": reason}
+            for label, reason in outcomes.items()
+        ]
 
     async def retry(self, channel: str | None = None) -> int:
-        """Send again what was given up, of one channel or all; gives how many notices."""
-        return await self._mend(outbox.retry_dead, channel)
+        """Send again what was given up, of one channel or all that are there; gives how many notices."""
+        labels = [channel] if channel else self._sender.labels
+        return sum([await self._mend(outbox.retry_dead, label) for label in labels])
 
     async def drop(self, channel: str | None = None) -> int:
         """Throw away what was given up, of one channel or all; gives how many notices."""

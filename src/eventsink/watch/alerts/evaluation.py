@@ -22,7 +22,7 @@ __all__ = ["Change", "Evaluation", "Moment", "checks_of"]
 SILENT_PERIODS = 3.0
 WELL = Signal(suspect=False, bad=False)
 NOT_WELL = Signal(suspect=True, bad=True)
-GONE = "It is checked no more."
+GONE = "Nobody watches it any more: how it is, is not known."
 
 
 class Moment(NamedTuple):
@@ -102,7 +102,7 @@ class Evaluation:
             reason=verdict.reason,
             message=verdict.message,
             regions=verdict.regions,
-            since=verdict.since,
+            since=self._begun(f"check/{name}", verdict.since),
         )
         self._tell(f"check/{name}", verdict.signal, facts, rule, muted=self._dependency(name))
         self._look_at_certificate(name, verdict)
@@ -147,28 +147,30 @@ class Evaluation:
 
     def _look_for_silent_monitors(self) -> set[str]:
         """Tell of monitors of which nothing is heard; gives the names of those that people are told of."""
-        heard: dict[str, list[Seen]] = {}
+        periods: dict[str, float] = {}
         for regions in self._memory.seen.values():
             for one in regions.values():
-                if one.monitor and one.every:
-                    heard.setdefault(one.monitor, []).append(one)
+                if one.every:
+                    periods[one.monitor] = min(one.every, periods.get(one.monitor, one.every))
         silent = set()
-        for monitor, found in heard.items():
-            last, patience = max(one.received for one in found), self._patience(self._alerts.silent, found)
-            is_silent = self._moment.now - max(last, self._moment.watching) > patience
+        for monitor, known in self._memory.heard.items():
+            last = known.received
+            patience = max(self._alerts.silent, SILENT_PERIODS * periods.get(monitor, 0.0))
+            heard = self._moment.now - last <= patience
+            is_silent = not heard and self._moment.now - self._moment.watching > patience
             if is_silent and not matches(self._alerts.ignore, f"monitor/{monitor}"):
                 silent.add(monitor)
-            message = (
-                f"Nothing was heard of it since {_clock(last)}: see whether it runs and reaches this sink."
-                if is_silent
-                else ""
-            )
-            places = sorted({one.region for one in found})
-            title, since = f"Monitor {monitor}", last if is_silent else 0.0
+            message = f"Nothing was heard of it since {_clock(last)}: see whether it runs and reaches this sink."
             facts = Facts(
-                title=title, severity="critical", reason="silent", message=message, regions=places, since=since
+                title=f"Monitor {monitor}",
+                severity="critical",
+                reason="silent",
+                message=message if is_silent else "",
+                regions=sorted(known.regions),
+                since=last if is_silent else 0.0,
             )
-            self._tell(f"monitor/{monitor}", NOT_WELL if is_silent else WELL, facts, self._default)
+            signal = WELL if heard else NOT_WELL if is_silent else None  # after a restart, nobody has listened for long
+            self._tell(f"monitor/{monitor}", signal, facts, self._default)
         return silent
 
     def _look_for_silence(self, name: str, silent: set[str]) -> None:
@@ -178,14 +180,15 @@ class Evaluation:
             return
         last = max((one.received for one in found), default=0.0)
         patience = self._patience(rule.silent or self._alerts.silent, found)
-        is_silent = self._moment.now - max(last, self._moment.watching) > patience
+        heard = self._moment.now - last <= patience
+        is_silent = not heard and self._moment.now - self._moment.watching > patience
         message = ""
         if is_silent and found:
             monitors = ", ".join(sorted({one.monitor or one.region for one in found}))
             message = f"Nothing was heard of it since {_clock(last)}, from {monitors}. If it is checked no more:"
             message += f" `eventsink alerts forget {name}`."
         elif is_silent:
-            message = "It is in the settings of the sink, and was never reported: `eventsink monitor` runs checks."
+            message = "It is in the settings of the sink, and nobody reports it: `eventsink monitor` runs checks."
         facts = Facts(
             title=f"{name} is not checked",
             severity="warning",
@@ -194,7 +197,8 @@ class Evaluation:
             since=(last or self._moment.watching) if is_silent else 0.0,
         )
         muted = "its monitor is silent" if found and all(one.monitor in silent for one in found) else ""
-        self._tell(f"check/{name}/silent", NOT_WELL if is_silent else WELL, facts, rule, muted=muted, hold=0.0)
+        signal = WELL if heard else NOT_WELL if is_silent else None  # after a restart, nobody has listened for long
+        self._tell(f"silent/{name}", signal, facts, rule, muted=muted, hold=0.0)
 
     def _patience(self, least: float, found: Iterable[Seen]) -> float:
         return max(least, SILENT_PERIODS * min((one.every for one in found), default=0.0))
@@ -212,16 +216,15 @@ class Evaluation:
 
     def _close_what_is_gone(self) -> None:
         """Close the alerts of checks and monitors that are known no more."""
-        monitors = {one.monitor for regions in self._memory.seen.values() for one in regions.values()}
         for alert in [*self._memory.alerts.values()]:
             alert.fired = [at for at in alert.fired if self._moment.now - at < HOUR]
             kind, _, name = alert.name.partition("/")
-            both = {name, name.removesuffix("/silent")}
-            checks = [check for check in both if check in self._memory.seen or check in self._rules]
+            is_seen = name in self._memory.seen
             if (
-                (kind == "monitor" and name not in monitors)
-                or (kind in {"check", "certificate"} and not checks)
-                or (kind == "check" and not any(self._rule(check).alert for check in checks))
+                (kind == "monitor" and name not in self._memory.heard)
+                or (kind in {"check", "certificate"} and not is_seen)
+                or (kind == "silent" and not is_seen and name not in self._rules)
+                or (kind in {"check", "silent"} and not self._rule(name).alert)
             ):
                 self._close(alert)
 
@@ -236,11 +239,20 @@ class Evaluation:
             Circumstances(),
         )
         if told:
-            self._changes.append(Change(alert, told._replace(note=GONE)))
+            self._changes.append(Change(alert, Told("closed", GONE)))
         if alert.is_idle:
             alert.fired = []
 
     # --- all of them -------------------------------------------------------------------------------------------------
+
+    def _begun(self, alert: str, since: float) -> float:
+        """Since when it is not well this time: one region may not have been well before, when the others were."""
+        known = self._memory.alerts.get(alert)
+        if not since or known is None:
+            return since
+        if known.state.phase != "ok":
+            return known.facts.since or since
+        return max(since, known.state.since)
 
     def _since(self, alert: str, *, holds: bool) -> float:
         """Since when something holds that does not say so itself."""
@@ -285,8 +297,9 @@ class Evaluation:
 def checks_of(alerts: Iterable[Alert]) -> Iterator[str]:
     """The checks of alerts that are not idle: they change also when nothing new is heard of them."""
     for alert in alerts:
-        if alert.name.startswith("check/") and not alert.is_idle:
-            yield alert.name.removeprefix("check/").removesuffix("/silent")
+        kind, _, name = alert.name.partition("/")
+        if kind in {"check", "silent"} and not alert.is_idle:
+            yield name
 
 
 def _since(facts: Facts, since: float) -> Facts:

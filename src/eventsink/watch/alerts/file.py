@@ -42,6 +42,8 @@ class AlertFile:
         self._thread = ThreadPoolExecutor(1, "alerts")
         try:
             self._connection = _open_or_set_aside(path, schema)
+            status = path.stat()
+            self._identity = status.st_dev, status.st_ino
         except (sqlite3.Error, OSError) as error:
             os.close(self._lock)
             raise StoreUnavailable(f"The file of alerts cannot be opened at {path}: {why(error)}.") from error
@@ -58,7 +60,8 @@ class AlertFile:
             raise StoreUnavailable(f"The file of alerts cannot be used at {self._path}: {why(error)}.") from error
 
     def _commit(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._check_place()
+        self._connection.execute("BEGIN")
         try:
             outcome = work(self._connection)
             self._connection.execute("COMMIT")
@@ -67,6 +70,16 @@ class AlertFile:
                 self._connection.rollback()
             raise
         return outcome
+
+    def _check_place(self) -> None:
+        """What is written to a file that was deleted or replaced would be found by nobody.
+
+        Raises:
+            OSError: it is not in its place.
+        """
+        status = self._path.stat()
+        if (status.st_dev, status.st_ino) != self._identity:
+            raise FileNotFoundError(2, "it is another file than the one that was opened: restart the event sink")
 
     async def close(self) -> None:
         """Close the file. Safe to call twice."""

@@ -8,7 +8,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from eventsink.errors import TooMany
+
 __all__ = ["SCHEMA", "Entry", "Update", "add", "entries", "find", "write"]
+
+MOST_OPEN = 30
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS notes (
@@ -45,7 +49,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def add(connection: sqlite3.Connection, title: str, checks: Sequence[str], text: str, now: float) -> int:
-    """Open an incident; gives its number."""
+    """Open an incident; gives its number.
+
+    Raises:
+        TooMany: more are open than anybody reads.
+    """
+    (count,) = connection.execute("SELECT count(*) FROM notes WHERE closed IS NULL").fetchone()
+    if count >= MOST_OPEN:
+        raise TooMany(f"{MOST_OPEN} incidents are open: close some with `eventsink incident close`.")
     cursor = connection.execute(
         "INSERT INTO notes (title, checks, opened) VALUES (?, ?, ?)", (title, msgspec.json.encode(checks).decode(), now)
     )

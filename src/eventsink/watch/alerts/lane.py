@@ -81,7 +81,10 @@ class Lane:
         if not waiting:
             return LOOK_EVERY if until is None else max((until - datetime.now(UTC)).total_seconds(), 0.0)
         notices = [(each.notice, each.again) for each in waiting]
-        message = self._texts.message(notices, self._channel.longest, whole=self._channel.whole)
+        # On a thread: thousands of texts are cleaned.
+        message = await asyncio.to_thread(
+            self._texts.message, notices, self._channel.longest, whole=self._channel.whole
+        )
         outcome = await attempt(self._channel, message)
         if outcome is None:
             self._aside.taken()

@@ -22,6 +22,7 @@ __all__ = ["tell_maintenance"]
 EVERY = 10.0  # seconds
 LONGEST = 3600.0  # seconds for which one event is good: maintenance may be ended before its time
 BEFORE = 60.0  # seconds before that is over in which it is said again
+EARLIEST = 86_400.0  # seconds for which it counts what was before that was known
 WITHIN = 30.0  # seconds in which the exchange must take it, or it is said again
 
 _log = structlog.get_logger(__name__)
@@ -43,6 +44,8 @@ async def tell_maintenance(
                 said = await _say(said, await present(), publish)
         except (EventSinkError, TimeoutError) as error:
             _log.warning("alerts.maintenance_not_told", reason=str(error) or "the exchange does not answer")
+        except Exception:  # noqa: BLE001 - a bug of ours is no reason to tell it never again
+            _log.exception("alerts.maintenance_failed")
         await asyncio.sleep(EVERY)
 
 
@@ -57,8 +60,9 @@ async def _say(
     for check, quiet in present.items():
         until, end = known.get(check, (0.0, 0.0))
         if (until - now < BEFORE and until < quiet.end) or end != quiet.end:
+            begin = now if until > now else max(quiet.begin, now - EARLIEST)  # it may have begun before we looked
             until = min(quiet.end, now + LONGEST)
-            events.append(_event(check, now, until - now, quiet.reason))
+            events.append(_event(check, begin, until - begin, quiet.reason))
             known[check] = until, quiet.end
     if events:
         await publish(events)

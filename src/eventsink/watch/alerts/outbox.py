@@ -232,7 +232,16 @@ def bury_strangers(
 
 
 def retry_dead(connection: sqlite3.Connection, now: datetime, channel: str | None = None) -> int:
-    """Have notices that were given up sent after all; gives how many. Their time to be given up begins anew."""
+    """Have notices that were given up sent after all; gives how many. Their time to be given up begins anew.
+
+    That something is down is not told after it was told that it is well again.
+    """
+    connection.execute(
+        "UPDATE notices AS old SET state = 'dropped' WHERE state = 'dead' AND (?1 IS NULL OR channel = ?1)"
+        " AND EXISTS (SELECT 1 FROM notices WHERE alert = old.alert AND channel = old.channel AND number > old.number"
+        "  AND state = 'done')",
+        (channel,),
+    )
     return connection.execute(
         "UPDATE notices SET state = 'waiting', made = ?1, due = ?1, tries = 0, begun = NULL,"
         " again = again OR begun IS NOT NULL, failed = NULL, ended = NULL"

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from eventsink.catalogue import CATALOGUE
+from eventsink.redact import hide_secrets
 from eventsink.store.contract import StoredEvent
 from eventsink.watch.alerts.regions import Sample
 
@@ -42,7 +43,7 @@ def _sample(event: StoredEvent, data: dict[str, Any], *, removed: bool) -> Sampl
         up=up,
         every=_number(data.get("every_s")),
         reason=_text(data.get("reason")),
-        message=_text(data.get("message")),
+        message=hide_secrets(_text(data.get("message"))),
         target=target,
         certificate_days=_number(data.get("certificate_days")),
         removed=removed,
@@ -50,7 +51,7 @@ def _sample(event: StoredEvent, data: dict[str, Any], *, removed: bool) -> Sampl
 
 
 def _text(value: object) -> str:
-    return value[:500] if isinstance(value, str) else ""
+    return value[:500].replace("\0", "") if isinstance(value, str) else ""  # SQLite ends a text there
 
 
 def _number(value: object) -> float | None:

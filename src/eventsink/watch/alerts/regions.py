@@ -16,6 +16,8 @@ from eventsink.watch.alerts.rule import Rule
 __all__ = ["Sample", "Seen", "Verdict", "judge", "note"]
 
 AHEAD = 60.0  # seconds that the clock of a monitor may be ahead of ours without being wrong
+STEADY = 2  # samples in a row, after which a clock is taken to be wrong, and the samples to be of now
+LISTED = 20  # regions that are named
 PERIODS = 2.5  # for which a sample says something
 ON_ITS_WAY = 5.0  # seconds beside
 UNSAID = 240.0  # seconds between two samples that do not say it
@@ -57,6 +59,7 @@ class Seen(msgspec.Struct):
         bad: that too many in a row were not well, and too few were since.
         up: what the last one said; None: it could not tell.
         every: seconds from one to the next; 0: it does not come at set times.
+        steady: how many in a row came at their pace and were equally late, or early.
     """
 
     check: str
@@ -76,22 +79,26 @@ class Seen(msgspec.Struct):
     message: str = ""
     target: str = ""
     certificate_days: float | None = None
+    steady: int = 0
 
     def is_fresh(self, now: float) -> bool:
         """Whether what was seen last still says something."""
-        return self.live and now - self.received <= PERIODS * (self.every or UNSAID) + ON_ITS_WAY
+        return self.live and -ON_ITS_WAY <= now - self.received <= PERIODS * (self.every or UNSAID) + ON_ITS_WAY
 
 
 def note(seen: Seen, sample: Sample, rule: Rule) -> None:
     """Take a sample in; of one check and region they come in the order of their arrival."""
+    if seen.received > sample.received + ON_ITS_WAY:  # our own clock was set back: what is remembered has not come yet
+        seen.at = seen.received = seen.lag = 0.0
+        seen.begun = min(seen.begun, sample.received)
     lag = sample.received - sample.at
     every = min(sample.every or UNSAID, DAY)
-    is_first, steady = not seen.received, abs(lag - seen.lag) <= every / 2
     paced = sample.received - seen.received >= every / 2
+    seen.steady = seen.steady + 1 if paced and seen.received and abs(lag - seen.lag) <= every / 2 else 0
     if sample.at == seen.at or (sample.at < seen.at and not paced):
         return  # the same once more, or an older one after a newer one; but a clock may have been set back
-    live = -AHEAD <= lag <= PERIODS * every + ON_ITS_WAY or (steady and not is_first)
-    when = sample.at if abs(lag) <= AHEAD or not live else sample.received
+    live = -AHEAD <= lag <= PERIODS * every + ON_ITS_WAY or seen.steady >= STEADY
+    when = min(sample.at if abs(lag) <= AHEAD or not live else sample.received, sample.received)
     seen.monitor, seen.at, seen.received, seen.lag = sample.monitor, sample.at, sample.received, lag
     seen.live, seen.up, seen.target, seen.every = live, sample.up, sample.target, every if sample.every else 0.0
     seen.certificate_days = sample.certificate_days if sample.certificate_days is not None else seen.certificate_days
@@ -142,4 +149,6 @@ def judge(all_seen: Iterable[Seen], rule: Rule, now: float) -> Verdict:
         return Verdict(signal, [], target=knowing[0].target)
     first = told[0]
     regions = sorted(seen.region for seen in told if seen.region)
+    if len(regions) > LISTED:
+        regions = [*regions[:LISTED], f"and {len(regions) - LISTED:,} more"]
     return Verdict(signal, regions, first.begun, first.reason, first.message, first.target)

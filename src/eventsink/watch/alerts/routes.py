@@ -45,9 +45,10 @@ class Routes:
             now: at which hour it is.
             told: who heard that it is not well when it fired: they hear that it is over, whatever the hour.
         """
-        if notice.kind != "test" and notice.kind not in self._on:
+        kind = "resolved" if notice.kind == "closed" else notice.kind
+        if kind != "test" and kind not in self._on:
             return []
-        if notice.kind == "resolved" and (known := [label for label in told if label in self._all]):
+        if kind == "resolved" and (known := [label for label in told if label in self._all]):
             return list(dict.fromkeys(known))
         taken = [label for rule, channels in self._routes if rule.takes(notice, now) for label in channels]
         return list(dict.fromkeys(taken or self._rest))

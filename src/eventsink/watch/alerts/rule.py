@@ -4,8 +4,10 @@ The sink decides, not the monitor: a check that runs elsewhere has its section i
 that has none there follows `[alerts]`.
 """
 
+import fnmatch
+import functools
+import re
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
 import msgspec
@@ -107,8 +109,11 @@ def matches(patterns: Sequence[str], alert: str) -> bool:
 
     What is about a check goes by its name alone as well: that it is down, silent, or has an old certificate.
     """
-    names = {alert}
+    found = _compiled(tuple(patterns)).fullmatch
     kind, _, name = alert.partition("/")
-    if kind in {"check", "certificate"}:
-        names |= {name, name.removesuffix("/silent")}
-    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+    return bool(found(alert) or (kind in {"check", "certificate", "silent"} and found(name)))
+
+
+@functools.lru_cache(maxsize=500)
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)")

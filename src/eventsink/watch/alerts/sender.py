@@ -14,6 +14,7 @@ import structlog
 from eventsink.errors import StoreUnavailable
 from eventsink.settings import Alerts
 from eventsink.watch.alerts import outbox
+from eventsink.watch.alerts.addresses import places
 from eventsink.watch.alerts.channel import Channel
 from eventsink.watch.alerts.file import AlertFile
 from eventsink.watch.alerts.lane import Lane, attempt
@@ -55,7 +56,14 @@ class Sender:
         give_up = timedelta(seconds=alerts.give_up)
         self._lanes = [Lane(file, channel, texts, give_up, patience, self._note) for channel in channels.values()]
         self._known: Mapping[str, Counts] = {}
+        self.places = places(alerts)
+        """In which settings each channel stands, by its label."""
         self._woken = asyncio.Event()
+
+    @property
+    def labels(self) -> list[str]:
+        """The channels that are in the settings."""
+        return list(self._channels)
 
     async def run(self) -> None:
         """Send until this is cancelled."""

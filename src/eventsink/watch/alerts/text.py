@@ -32,12 +32,12 @@ AGAIN = "It may have been told before: what became of the first message is not k
 PLACEHOLDERS: Mapping[str, str] = {
     "title": "what it is about, as clowder",
     "alert": "its name, as check/clowder, monitor/urbana-1 or sink/dead/influxdb",
-    "state": "down, still down, well again, needs attention, still needs attention, or a test",
+    "state": "down, still down, well again, needs attention, still needs attention, no longer watched, or a test",
     "severity": "info, warning or critical",
     "target": "what is checked, as an address",
     "reason": "class of the failure in one word, as timeout",
-    "message": "what is wrong, or why it is over",
-    "regions": "in which it is not well",
+    "message": "what is wrong, or what it was",
+    "regions": "in which it is not well, or was not",
     "since": "from when on it was not well, as 2026-11-29 01:02 UTC",
     "time": "when that was found",
     "lasted": "how long it has not been well, as 1 h 5 min",
@@ -46,7 +46,7 @@ PLACEHOLDERS: Mapping[str, str] = {
     "count": "how many notices the message has",
 }
 
-_FIRST = {"firing": 0, "reminder": 1, "resolved": 2, "test": 3}
+_FIRST = {"firing": 0, "reminder": 1, "resolved": 2, "closed": 3, "test": 4}
 # Words of others call nobody: in chats, these would.
 _CALLS = re.compile(r"@(?=everyone\b|here\b|channel\b|all\b)|<(?=[!@#])")
 
@@ -191,6 +191,8 @@ def state_of(notice: Notice) -> str:
         return "a test"
     if notice.kind == "resolved":
         return "well again"
+    if notice.kind == "closed":
+        return "no longer watched"
     word = "down" if notice.alert.startswith("check/") else "needs attention"
     return f"still {word}" if notice.kind == "reminder" else word
 
@@ -222,6 +224,7 @@ def _default_body(told: Told, link: str, count: int) -> str:
         "firing": lambda: f"{told.state} since {_time(notice.since)}",
         "reminder": lambda: f"{told.state} since {_time(notice.since)}, for {lasted}",
         "resolved": lambda: f"{told.state} since {_time(notice.time)}, after {lasted}",
+        "closed": lambda: f"{told.state} since {_time(notice.time)}",
         "test": lambda: f"{told.state} of {_time(notice.time)}",
     }
     severity = f" ({notice.severity})" if notice.kind in {"firing", "reminder"} else ""

@@ -167,7 +167,7 @@ def _kind(message: Message) -> str:
         return "failure"
     if firing:
         return "warning"
-    return "success" if any(notice.kind == "resolved" for notice in notices) else "info"
+    return "success" if any(notice.kind in {"resolved", "closed"} for notice in notices) else "info"
 
 
 def _apprise() -> Any:

@@ -69,7 +69,7 @@ class Webhook(Channel):
                 timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.DummyCookieJar()
             ) as session:
                 async with asyncio.timeout(self._within):
-                    await self._post(session, body_of(message), headers, end)
+                    await self._post(session, await asyncio.to_thread(body_of, message), headers, end)
         except TimeoutError:
             raise NotTaken(f"no answer came within {self._within:g} seconds", unsure=True) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -18,7 +18,7 @@ from eventsink.settings import Window
 __all__ = ["Quiet", "Rota", "upcoming"]
 
 AHEAD = timedelta(days=14)  # that maintenance is announced before
-MOST_AHEAD = 20  # of one rule
+MOST_AHEAD = 2  # of one rule: that which is on, and the next
 
 
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +129,7 @@ def _check(name: str, window: Window, zone: ZoneInfo) -> None:
     for key, text in (("begin", window.begin), ("end", window.end)):
         try:
             _moment(text, zone)
-        except (InvalidEvent, ValueError):
+        except (InvalidEvent, ValueError, OverflowError):
             raise SettingsError(f"{where}.{key}: {text!r} is no time; give it as 2026-12-01T02:00.") from None
     if _moment(window.begin, zone) >= _moment(window.end, zone):
         raise SettingsError(f"{where}: it ends before it begins.")
