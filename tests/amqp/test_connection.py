@@ -25,7 +25,7 @@ async def _failure(url: str) -> BrokerUnavailable:
             await link.channel()
     finally:
         await link.close()
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 2 * connection.CONNECT_WITHIN
     text = str(caught.value)
     assert "s3cret" not in text and "\n" not in text and "Traceback" not in text
     assert text.endswith((".", "?")) and "()" not in text
@@ -151,7 +151,8 @@ async def test_failures_are_one_line_of_ours_and_none_of_pika(caplog: pytest.Log
 async def test_a_connection_that_is_closed_while_it_is_made_stays_closed(rabbitmq: RabbitMQ) -> None:
     link = Connection(Address.parse(rabbitmq.url), "closed while made")
     opening = asyncio.create_task(link.channel())
-    await asyncio.sleep(0.002)
+    for _ in range(3):  # turns of the loop: some way, and not the whole of it however slow the machine is
+        await asyncio.sleep(0)
     await link.close()
     outcome = (await asyncio.gather(opening, return_exceptions=True))[0]
     assert isinstance(outcome, BrokerUnavailable)
@@ -173,7 +174,7 @@ async def test_a_connection_whose_maker_is_cancelled_leaves_nothing_behind(rabbi
 
 def _connections(rabbitmq: RabbitMQ, name: str) -> list[str]:
     """The connections of a name that the broker has, without those that it is just forgetting."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while found := [
         one["name"]
         for one in rabbitmq.manage("GET", "/api/connections")[1]
@@ -190,7 +191,7 @@ async def test_a_connection_that_the_broker_closes_is_made_anew(rabbitmq: Rabbit
     channel = await link.channel()
     for name in await asyncio.to_thread(_named, rabbitmq, "to be closed"):
         await asyncio.to_thread(rabbitmq.manage, "DELETE", f"/api/connections/{quote(name, safe='')}")
-    reason = await asyncio.wait_for(channel.ended, 5)
+    reason = await asyncio.wait_for(channel.ended, 30)
     assert not isinstance(reason, BrokerRefuses) and "closed the connection" in str(reason)
     with pytest.raises(BrokerUnavailable):
         await channel.call("queue_declare", "x", passive=True)
@@ -199,7 +200,7 @@ async def test_a_connection_that_the_broker_closes_is_made_anew(rabbitmq: Rabbit
 
 
 def _named(rabbitmq: RabbitMQ, name: str) -> list[str]:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         found = rabbitmq.manage("GET", "/api/connections")[1]
         names = [one["name"] for one in found if one.get("client_properties", {}).get("connection_name") == name]
@@ -213,7 +214,7 @@ async def test_what_we_close_ourselves_is_no_refusal(rabbitmq: RabbitMQ) -> None
     link = Connection(Address.parse(rabbitmq.url), "test")
     channel = await link.channel()
     channel.close()
-    reason = await asyncio.wait_for(channel.ended, 5)
+    reason = await asyncio.wait_for(channel.ended, 30)
     assert not isinstance(reason, BrokerRefuses), "nobody has to change anything"
     await link.close()
 

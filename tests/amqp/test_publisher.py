@@ -93,7 +93,7 @@ async def test_what_comes_while_a_consumer_begins_is_not_waited_for(link: Connec
     await Publisher(link).publish([Message(body=b"x", routing_key="q")])
     consumer = Consumer(link, "q", 10)
     await consumer.begin()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not consumer.waiting:
             await asyncio.sleep(0.01)
         await consumer.wait(60.0)
@@ -116,7 +116,7 @@ async def test_a_consumer_that_waits_can_be_cancelled_at_any_moment(link: Connec
         await sender.publish([Message(body=b"x", routing_key="q")])
         consumer._came.set()
         waiting.cancel()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await asyncio.gather(waiting, return_exceptions=True)
     consumer.end()
 
@@ -132,7 +132,7 @@ async def test_a_prefetch_is_changed_without_losing_anything(link: Connection) -
     await sender.publish([Message(body=b"%d" % n, routing_key="q") for n in range(20)])
     await consumer.begin()
     seen: list[bytes] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(seen) < 20:
             await consumer.wait(1.0)
             await consumer.resize(consumer.prefetch + 1)

@@ -92,7 +92,9 @@ async def test_what_is_held_and_not_acknowledged_is_back_in_its_order(service: M
         assert await held.get("q") is None
         assert taken[2] is not None
         await held.acknowledge(taken[2])
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(30):
+        while (await service.depth("q")).ready < 4:
+            await asyncio.sleep(0.02)
     assert [body for *_, body in get_all(broker, "q")] == [b"0", b"1", b"3", b"4"]
 
 
@@ -167,7 +169,7 @@ async def test_a_tap_gets_what_comes_and_nobody_misses_it(service: MessageServic
         seen.extend(delivery.body for delivery in deliveries)
 
     task = asyncio.create_task(service.consume("", handle, tap="news"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not seen:
             await service.publish(b"x", exchange="news")
             await asyncio.sleep(0.05)
@@ -220,7 +222,7 @@ async def test_a_message_that_was_published_leaves_nothing_of_it_in_the_spool(br
     async with MessageService(broker) as other:
         await other.declare(queues=[Queue("q")])
     async with MessageService(broker, spool=spool) as service:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while service.spooled:
                 await asyncio.sleep(0.05)
         assert b"r1ght" not in on_disk()
@@ -240,7 +242,7 @@ async def test_the_spool_outlives_its_process_and_has_an_end(broker: str, tmp_pa
         await other.declare(queues=[Queue("q")])
     async with MessageService(broker, spool=spool) as service:
         assert service.spooled > 10
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while service.spooled:
                 await asyncio.sleep(0.1)
     (_, first, body), *_ = get_all(broker, "q")
@@ -279,7 +281,7 @@ async def test_a_message_to_an_exchange_that_is_not_there_harms_no_other(
         await away.publish(b"bad", exchange="gone")
         await away.publish(b"good", routing_key="q")
     async with MessageService(broker, spool=tmp_path / "spool.db") as back:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while back.spooled > 1:
                 await asyncio.sleep(0.05)
         assert (await service.depth("q")).ready == 1
@@ -299,7 +301,7 @@ async def test_of_what_is_published_together_only_the_sender_hears_that_it_is_re
 
 async def _consume_until(service: MessageService, handle: Any, done: Any) -> None:
     task = asyncio.create_task(service.consume("q", handle, prefetch=3))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not done():
             await asyncio.sleep(0.02)
     task.cancel()

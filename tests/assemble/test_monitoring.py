@@ -81,7 +81,7 @@ def answer(status: str, content: Any) -> bytes:
     return b"HTTP/1.1 %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (status.encode(), len(body), body)
 
 
-async def until(true: Callable[[], Any], seconds: float = 20.0) -> None:
+async def until(true: Callable[[], Any], seconds: float = 30.0) -> None:
     """Wait."""
     async with asyncio.timeout(seconds):
         while not true():
@@ -106,7 +106,7 @@ async def test_what_was_measured_while_the_sink_was_away_arrives_once_with_its_o
     chosen = settings(tmp_path / "m", f"http://127.0.0.1:{port}", "nothing yet")
     async with posting(chosen) as keep:
         for start in range(0, 300, 100):
-            await asyncio.wait_for(keep(events[start : start + 100]), 2)  # nobody waits for the sink
+            await asyncio.wait_for(keep(events[start : start + 100]), 30)  # nobody waits for the sink
     assert waiting(tmp_path / "m") == 300
     sink.start()
     async with posting(chosen):  # with a key that the sink does not know
@@ -144,9 +144,9 @@ async def test_a_sink_that_takes_nothing_costs_no_result_and_holds_up_no_check(
 ) -> None:
     server = Server(said)
     async with server.running() as url, posting(settings(tmp_path, url, "k")) as keep:
-        await asyncio.wait_for(keep(results(1)), 2)
+        await asyncio.wait_for(keep(results(1)), 30)
         await until(lambda: server.bodies)
-        await asyncio.wait_for(keep(results(1)), 2)
+        await asyncio.wait_for(keep(results(1)), 30)
     assert waiting(tmp_path) == 2
 
 

@@ -161,7 +161,7 @@ def test_a_section_without_an_address_stops_the_start(make_sink: Callable[..., S
 def _wait_for_queue(broker: str, queue: str) -> None:
     import pika.exceptions  # noqa: PLC0415
 
-    for _ in range(400):
+    for _ in range(600):
         with contextlib.suppress(pika.exceptions.ChannelClosedByBroker), channel(broker) as foreign:
             if foreign.queue_declare(queue, passive=True).method.consumer_count:
                 return

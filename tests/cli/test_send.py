@@ -202,7 +202,7 @@ def test_standard_input_is_sent_as_it_comes(town, tmp_path):
         assert sender.stdin is not None
         sender.stdin.write(event(1, "stream") + b"\n" + event(1, "stream") + b"\n")
         sender.stdin.flush()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 30
         while stored(town, "stream")["1"] < 2:  # before the end of the input, and both, though they are alike
             assert time.monotonic() < deadline
         out, _ = sender.communicate(event(2, "stream"), timeout=30)

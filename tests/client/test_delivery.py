@@ -32,7 +32,7 @@ def line(number: int) -> bytes:
 
 
 def deliver(
-    fake: FakeSink, lines: list[bytes], *, seconds: float = 5.0, told: list[str] | None = None
+    fake: FakeSink, lines: list[bytes], *, seconds: float = 30.0, told: list[str] | None = None
 ) -> list[Outcome]:
     course = Course(Lines(lines), None, fresh_names())
     heard = told if told is not None else []

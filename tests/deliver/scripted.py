@@ -91,15 +91,19 @@ class Tally:
         self.deliveries = 0
         self.outcomes: list[str] = []
         self.dead = 0
+        self.told: list[tuple[str, str | int]] = []  # of which worker
 
     def delivered(self, worker: str, events: int, seconds: float) -> None:
         self.deliveries += events
+        self.told.append((worker, events))
 
     def failed(self, worker: str, outcome: str) -> None:
         self.outcomes.append(outcome)
+        self.told.append((worker, outcome))
 
     def buried(self, worker: str, events: int) -> None:
         self.dead += events
+        self.told.append((worker, events))
 
 
 class Bench:
@@ -123,7 +127,7 @@ class Bench:
         assert account.accepted == account.delivered + account.waiting + account.dead + account.missing, account
         return account
 
-    async def settled(self, seconds: float = 10.0) -> Account:
+    async def settled(self, seconds: float = 30.0) -> Account:
         """The books when nothing waits any more; they add up at every look."""
         async with asyncio.timeout(seconds):
             while (account := await self.account()).waiting:
@@ -160,11 +164,11 @@ async def running(
             yield made
         finally:
             made.runner.stop()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await task
 
 
-async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(seconds):
         while not condition():

@@ -111,6 +111,13 @@ async def test_nobody_listens() -> None:
     assert said.startswith(f"Somebody at http://127.0.0.1:{port} cannot be reached: nothing listens at this address.")
 
 
+async def test_a_password_in_the_address_is_not_shown() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    said = await silence(f"http://user:hush@127.0.0.1:{port}")
+    assert said.startswith(f"Somebody at http://127.0.0.1:{port} cannot be reached: ")
+
+
 async def test_a_host_that_does_not_exist() -> None:
     assert (await silence("http://no-such-host.invalid")) in (
         "Somebody at http://no-such-host.invalid cannot be reached: there is no host of this name.",
@@ -154,6 +161,25 @@ async def test_an_address_that_is_none(url: str) -> None:
 async def test_an_answer_without_end_is_read_up_to_a_limit() -> None:
     async with talking(Said(400, b"x" * (5 << 20))) as (destination, server):
         assert len((await destination.send("GET", server.url)).body) == 4 << 20
+
+
+async def test_the_end_of_an_answer_is_not_waited_for_beyond_the_limit() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.write(b"x" * (5 << 20))
+        await asyncio.gather(reader.read(), return_exceptions=True)  # says nothing more, until we hang up
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    destination = HttpDestination("Somebody", remedy=REMEDY, timeout=30)
+    await destination.open()
+    try:
+        answer = await destination.send("GET", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    finally:
+        await destination.close()
+        server.close()
+    assert len(answer.body) == 4 << 20
 
 
 # --- what an answer means --------------------------------------------------------------------------------------------

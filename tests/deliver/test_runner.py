@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from eventsink.deliver.retry import Policy
 from eventsink.deliver.runner import Runner
+from eventsink.deliver.suspects import ROUNDS
 from eventsink.deliver.worker import Worker
 from eventsink.errors import ExchangeUnavailable, NoAnswer, Refused, TryLater
 from eventsink.event import Event
@@ -177,9 +178,10 @@ async def test_a_call_that_hangs_is_cut_off_and_tried_again(tmp_path: Path) -> N
     worker = Scripted([lambda _: asyncio.sleep(60)])
     worker.timeout = 0.05  # type: ignore[misc]
     async with running(tmp_path, worker) as made:
-        await made.publish(2)
+        events = await made.publish(2)
         assert books(await made.settled()) == (2, 0, 0)
     assert made.tally.outcomes == ["try_later"]
+    assert worker.delivered == [event.id for event in events], "what was cut off has not been delivered"
 
 
 def unanswered(bad: set[str]) -> Step:
@@ -192,7 +194,7 @@ async def test_an_event_to_which_no_answer_comes_is_given_up_once_others_were_ta
     worker = Always(unanswered({events[13].id}))
     async with running(tmp_path, worker) as made:
         await made.exchange.publish(events)
-        assert books(await made.settled(10)) == (19, 0, 1)
+        assert books(await made.settled()) == (19, 0, 1)
         (letter,) = await made.letters()
     assert letter.body["id"] == events[13].id
     assert letter.reason == (
@@ -209,7 +211,20 @@ async def test_an_event_alone_to_which_no_answer_comes_waits_for_company_by_whic
         await until(lambda: made.tally.outcomes.count("try_later") > 20)
         assert books(await made.account()) == (0, 1, 0), "the destination may be away"
         await made.exchange.publish(others)
-        assert books(await made.settled(10)) == (2, 0, 1)
+        assert books(await made.settled()) == (2, 0, 1)
+
+
+async def test_an_event_to_which_no_answer_comes_is_sent_so_often_before_it_is_given_up(tmp_path: Path) -> None:
+    async with running(tmp_path, worker := Scripted()) as made:
+        await made.publish(1)
+        await made.settled()
+        silent, away = raising(lambda: NoAnswer("It did not answer.")), raising(lambda: TryLater("away"))
+        round_of_it = [*[silent] * SOON.attempts, lambda _: None]  # and then at once another that it takes
+        worker.script = [silent, silent, away, *round_of_it * ROUNDS]
+        await made.publish(1)
+        assert books(await made.settled()) == (1, 0, 1)
+        (letter,) = await made.letters()
+    assert (worker.script, letter.attempts) == ([], 3 + ROUNDS * SOON.attempts)
 
 
 async def test_two_events_to_which_no_answer_comes_hold_up_nobody(tmp_path: Path) -> None:
@@ -218,9 +233,9 @@ async def test_two_events_to_which_no_answer_comes_hold_up_nobody(tmp_path: Path
         await made.exchange.publish(culprits)
         await until(lambda: made.tally.outcomes.count("try_later") > 20)
         await made.exchange.publish(others)
-        assert books(await made.settled(10)) == (2, 0, 2)
+        assert books(await made.settled()) == (2, 0, 2)
         await made.exchange.publish([msgspec.structs.replace(culprits[0], id="again")])
-        assert books(await made.settled(10)) == (3, 0, 2)
+        assert books(await made.settled()) == (3, 0, 2)
 
 
 async def test_a_destination_that_hangs_for_long_costs_no_event_that_it_would_take(tmp_path: Path) -> None:
@@ -236,7 +251,7 @@ async def test_a_destination_that_hangs_for_long_costs_no_event_that_it_would_ta
             worker.step = step
             await made.publish(3)
         worker.step = lambda _: None
-        assert books(await made.settled(10)) == (27, 0, 0)
+        assert books(await made.settled()) == (27, 0, 0)
 
 
 async def test_a_destination_that_was_long_away_has_not_used_up_the_attempts_of_a_bug(tmp_path: Path) -> None:
@@ -335,6 +350,27 @@ async def test_an_event_on_which_a_worker_always_fails_ends_with_the_traceback(
         assert books(await made.account()) == (3, 0, 1)
 
 
+@pytest.mark.parametrize("away", [0, 2])
+async def test_an_event_on_which_a_worker_fails_is_tried_as_often_as_the_policy_says(tmp_path: Path, away: int) -> None:
+    script = [raising(lambda: TryLater("away"))] * away + [raising(ValueError)] * 20
+    async with running(tmp_path, worker := Scripted(script)) as made:
+        await made.publish(1)
+        await made.settled()
+        (letter,) = await made.letters()
+    assert len(worker.calls) == letter.attempts == away + SOON.attempts
+
+
+async def test_every_outcome_is_counted_for_its_worker(tmp_path: Path) -> None:
+    script = [raising(error) for error in (lambda: TryLater("away"), TimeoutError, ValueError, lambda: Refused("no"))]
+    async with running(tmp_path, Scripted(script)) as made:
+        await made.publish(1)
+        await made.settled()
+        await made.publish(1)
+        await made.settled()
+    outcomes = ["try_later", "try_later", "error", "refused"]
+    assert made.tally.told == [("scripted", told) for told in [*outcomes, 1, 1, 0]], "one is buried, one delivered"
+
+
 async def test_a_worker_without_deliver_loses_nothing(tmp_path: Path) -> None:
     class Idle(Worker[None]):
         batch_wait = 0.001
@@ -377,6 +413,7 @@ async def test_a_worker_that_does_not_open_at_first_is_opened_again(
         await made.publish(2)
         assert books(await made.settled()) == (2, 0, 0)
     assert (worker.opened, worker.closed) == (4, 1)
+    assert made.tally.told == [*[("scripted", "try_later")] * 3, ("scripted", 2), ("scripted", 0)]
 
 
 async def test_opening_that_hangs_is_cut_off(tmp_path: Path) -> None:
@@ -385,6 +422,13 @@ async def test_opening_that_hangs_is_cut_off(tmp_path: Path) -> None:
     async with running(tmp_path, worker) as made:
         await made.publish(1)
         assert books(await made.settled()) == (1, 0, 0)
+
+
+async def test_while_opening_hangs_its_state_says_so(tmp_path: Path) -> None:
+    worker = Scripted(opening=[lambda _: asyncio.sleep(60)] * 10_000)
+    worker.timeout = 0.05  # type: ignore[misc]
+    async with running(tmp_path, worker) as made:
+        await until(lambda: made.runner.state.endswith(" UTC: No answer within 0.05 seconds."))
 
 
 async def test_a_worker_that_never_opens_keeps_its_events_and_stops_when_told(tmp_path: Path) -> None:
@@ -488,8 +532,58 @@ async def test_an_exchange_that_cannot_be_read_for_a_while_is_asked_again(
 
     monkeypatch.setattr(EmbeddedQueue, "take", sometimes)
     async with running(tmp_path, Scripted()) as made:
+        await until(lambda: made.runner.state.endswith(" UTC: the disk is gone."))
+        await until(lambda: made.runner.state == "idle")
+        assert made.runner._paused_since is None, "another pause has a time of its own"
         await made.publish(4)
         assert books(await made.settled()) == (4, 0, 0)
+
+
+async def test_an_exchange_that_cannot_settle_keeps_no_runner_from_stopping_and_offers_the_batch_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(self: EmbeddedQueue, *given: Any) -> None:
+        raise ExchangeUnavailable("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(EmbeddedQueue, "done", never)
+        async with running(tmp_path, worker := Scripted()) as made:
+            events = await made.publish(4)
+            await until(lambda: worker.delivered)
+        assert (made.runner.state, made.tally.dead) == ("stopped", 0)
+    async with running(tmp_path, again := Scripted()) as made:
+        assert books(await made.settled()) == (4, 0, 0)
+    assert worker.delivered == again.delivered == [event.id for event in events]
+
+
+async def test_a_bug_of_the_exchange_costs_no_event_and_none_that_come_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bugs = [KeyError("a bug")] * 2
+    done = EmbeddedQueue.done
+
+    async def sometimes(self: EmbeddedQueue, *given: Any) -> None:
+        if bugs:
+            await made.publish(3)  # which come while the batch is in hand
+            raise bugs.pop()
+        await done(self, *given)
+
+    monkeypatch.setattr(EmbeddedQueue, "done", sometimes)
+    async with running(tmp_path, worker := Scripted()) as made:
+        await made.publish(4)
+        assert books(await made.settled()) == (10, 0, 0)
+    assert worker.calls == [4, 7, 10], "what was in hand is delivered again, and first"
+
+
+async def test_after_a_bug_of_the_exchange_its_state_says_where_to_look_and_it_stops_when_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(self: EmbeddedQueue, *given: Any) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(EmbeddedQueue, "take", never)
+    async with running(tmp_path, Scripted(), Policy(longest=1000.0)) as made:
+        await until(lambda: made.runner.state == "failed, see the log")
 
 
 # --- whatever happens ------------------------------------------------------------------------------------------------

@@ -334,7 +334,7 @@ async def test_while_the_disk_is_full_records_are_held_and_counted_afterwards(
     assert (await keeper.books())["store"].dead == 0 and not settlements.done()
     assert keeper.busy, "they are held, and not offered again and again"
     await keeper._run(lambda c: c.execute("PRAGMA max_page_count=1073741823").fetchall())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await exchange.accounts())["store"].dead < 600:
             await asyncio.sleep(0.05)
     assert (await exchange.accounts())["store"].accepted == 600

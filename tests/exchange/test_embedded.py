@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from eventsink.errors import DataDirectoryInUse, ExchangeFull, ExchangeUnavailab
 from eventsink.event import Event, encode
 from eventsink.exchange.contract import Failure
 from eventsink.exchange.embedded import EmbeddedExchange, log_file, sqlite_log
+from eventsink.exchange.embedded.salvage import salvage
 from eventsink.testing import drain, sample_events
 from tests import processes
 
@@ -116,6 +118,23 @@ async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> Non
         await EmbeddedExchange.open(tmp_path / "file" / "exchange.db")
 
 
+async def test_nobody_else_may_read_the_file_nor_see_what_is_in_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "exchange.db"
+    await _filled(path, groups=1)
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+async def test_who_surveys_the_file_does_not_keep_its_journal_from_being_emptied(tmp_path: Path) -> None:
+    path = tmp_path / "exchange.db"
+    await _filled(path, groups=1)
+    exchange = await EmbeddedExchange.open(path)
+    await exchange.file._surveying
+    await exchange.publish(sample_events(1))
+    with sqlite3.connect(path, timeout=0) as connection:
+        assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+    await exchange.close()
+
+
 async def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "exchange.db"
     await _filled(path, groups=1)
@@ -182,17 +201,54 @@ async def test_a_large_file_is_checked_beside_the_work_and_what_is_damaged_kept_
     assert list(tmp_path.glob("exchange.db.damaged-*")) and not list(tmp_path.glob("*.suspect"))
 
 
-async def test_a_row_that_the_disk_changed_is_counted_as_lost(tmp_path: Path) -> None:
+async def test_damage_of_what_nobody_reads_at_the_start_is_found_in_a_large_file_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_file, "CHECKED_AT_START", 0)
+    path = tmp_path / "exchange.db"
+    ids = await _filled(path, groups=1)
+    with sqlite3.connect(path) as connection:
+        page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'dead_letters'").fetchone()[0]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * size : page * size] = os.urandom(size)
+    path.write_bytes(content)
+    exchange = await EmbeddedExchange.open(path)
+    await exchange.file._surveying
+    assert list(tmp_path.glob("*.suspect")), "it is remembered"
+    await exchange.close()
+    exchange = await EmbeddedExchange.open(path)
+    assert [event.id for event in await drain(await exchange.queue("store"))] == ids
+    await exchange.close()
+    assert list(tmp_path.glob("exchange.db.damaged-*"))
+
+
+@pytest.mark.parametrize("first", [1, 11, 31])
+async def test_a_row_that_the_disk_changed_is_counted_as_lost(tmp_path: Path, first: int) -> None:
     path = tmp_path / "exchange.db"
     ids = await _filled(path, groups=4, each=10)
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE log SET lines = replace(lines, 'storage', 'stirage') WHERE first = 11")
+        connection.execute("UPDATE log SET lines = replace(lines, 'storage', 'stirage') WHERE first = ?", (first,))
     exchange = await EmbeddedExchange.open(path)
     got = [event.id for event in await drain(await exchange.queue("store"))]
     account = (await exchange.accounts())["store"]
     await exchange.close()
+    assert got == ids[: first - 1] + ids[first + 9 :]
+    assert (account.accepted, account.delivered, account.missing, account.waiting) == (40, 30, 10, 0)
+    assert account.missing_since
+
+
+async def test_of_a_damaged_file_no_row_is_kept_that_the_disk_changed(tmp_path: Path) -> None:
+    path = tmp_path / "exchange.db"
+    ids = await _filled(path, groups=4, each=10)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE log SET lines = replace(lines, 'storage', 'stirage') WHERE first = 11")
+    aside, kept, lost = salvage(path)
+    assert (kept, lost) == (30, 10) and aside.exists()
+    exchange = await EmbeddedExchange.open(path)
+    got = [event.id for event in await drain(await exchange.queue("store"))]
+    await exchange.close()
     assert got == ids[:10] + ids[20:]
-    assert (account.accepted, account.delivered, account.missing) == (40, 30, 10)
 
 
 async def test_a_change_that_fails_does_not_fail_the_publishers_beside_it(tmp_path: Path) -> None:
@@ -285,6 +341,7 @@ async def _play(path: Path, acts: list[tuple]) -> None:
         if act == "publish":
             await exchange.publish(sample_events(numbers[0]))
         elif act == "take" and (batch := await queue.take(numbers[0], 0)):
+            assert len(batch.events) <= numbers[0]
             failures = [
                 Failure(event=e, reason="x", attempts=1, first_seen=e.received, last_seen=e.received)
                 for e in batch.events[: numbers[1]]
@@ -377,6 +434,41 @@ async def test_a_batch_ends_after_some_megabytes_and_nothing_is_left_out(tmp_pat
     await exchange.close()
 
 
+async def test_a_batch_of_what_came_bit_by_bit_is_never_larger_than_was_asked_for(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    queue = await exchange.queue("one")
+    for size in (4, 5, 1, 7, 3):
+        await exchange.publish(sample_events(size))
+    sizes = []
+    while batch := await queue.take(6, 0):
+        sizes.append(len(batch.events))
+        await queue.done(batch)
+    assert sizes == [6, 6, 6, 2]
+    await exchange.close()
+
+
+@pytest.mark.parametrize("limit", [1, 1_000_000])
+async def test_no_more_is_read_ahead_than_is_asked_for_or_some_megabytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    queue = await exchange.queue("one")
+    events = sample_events(10)
+    for _ in range(100):
+        await exchange.publish(events)
+    row = sum(len(encode(event)) for event in events)
+    monkeypatch.setattr(sqlite_log, "MOST_BYTES", row * 5 // 3)  # two rows are read at once, and not all of it taken
+    found = 0
+    for _ in range(40):
+        batch = await queue.take(limit, 0)
+        assert batch is not None
+        found += len(batch.events)
+        held = sum(len(line) for _, lines in queue._ahead for line in lines)
+        assert held <= (row if limit == 1 else 3 * row)
+    assert found >= 40
+    await exchange.close()
+
+
 async def test_a_queue_that_nobody_takes_from_leaves_half_of_the_space_to_the_others(tmp_path: Path) -> None:
     exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
     await exchange.queue("gone")
@@ -399,6 +491,62 @@ async def test_a_queue_that_nobody_takes_from_leaves_half_of_the_space_to_the_ot
     assert len(await drain(await exchange.queue("gone"))) == gone.waiting, (
         "what is left is delivered to one that comes back"
     )
+    await exchange.close()
+
+
+async def test_the_lag_is_the_age_of_the_oldest_event_that_waits_in_the_log_or_beside_it(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    queue = await exchange.queue("one")
+
+    def aged(*ages: int) -> list[Event]:
+        now = datetime.now(UTC)
+        received = [now - timedelta(seconds=age) for age in ages]
+        return [
+            msgspec.structs.replace(event, received=then)
+            for event, then in zip(sample_events(len(ages)), received, strict=True)
+        ]
+
+    async def settled(count: int) -> None:
+        batch = await queue.take(count, 0)
+        assert batch is not None and len(batch.events) == count
+        await queue.done(batch)
+
+    async def lag() -> float:
+        return (await exchange.accounts())["one"].lag_seconds
+
+    await exchange.publish(aged(5000, 4000, 3000))
+    assert 5000 <= await lag() < 5100
+    await settled(1)
+    assert 4000 <= await lag() < 4100
+    await exchange.put_back("one", aged(4500))
+    assert 4500 <= await lag() < 4600
+    await settled(1)
+    assert 4000 <= await lag() < 4100
+    await settled(2)
+    await exchange.put_back("one", aged(2000))
+    assert 2000 <= await lag() < 2100, "nothing waits in the log"
+    await settled(1)
+    assert await lag() == 0
+    await exchange.close()
+
+
+async def test_who_waits_for_events_has_them_as_soon_as_they_come_from_anywhere(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    queue = await exchange.queue("one")
+    (event,) = sample_events(1)
+    failed = Failure(event=event, reason="x", attempts=1, first_seen=event.received, last_seen=event.received)
+
+    async def retry() -> None:
+        assert await exchange.retry([letter.id for letter in await exchange.dead_letters()]) == 1
+
+    for come in (lambda: exchange.publish([event]), retry, lambda: exchange.put_back("one", [event])):
+        waiting = asyncio.create_task(queue.take(1, 3600.0))
+        await asyncio.sleep(0)
+        await come()
+        async with asyncio.timeout(30):
+            batch = await waiting
+        assert batch is not None and batch.events == [event]
+        await queue.done(batch, [failed])
     await exchange.close()
 
 

@@ -40,7 +40,7 @@ async def _leave(path: Path, count: int = 3) -> list[str]:
 
 
 async def _until_empty(inherited: Inherited) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while inherited.events:
             await asyncio.sleep(0.01)
 
@@ -57,7 +57,7 @@ async def test_what_was_left_behind_is_forwarded_and_its_file_removed(tmp_path: 
     inherited = Inherited.take(tmp_path, own, taker.publish)
     assert inherited.events == 6 and inherited.bytes > 0
     await _until_empty(inherited)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while [*left_behind(tmp_path, own)] or len([*tmp_path.glob("spool-*.db")]) > 1:
             await asyncio.sleep(0.05)
     assert sorted(taker.taken) == sorted(left)

@@ -44,7 +44,7 @@ async def open_exchange(broker: str, tmp_path: Path, rabbitmq: RabbitMQ) -> Asyn
 async def _published(exchange: RabbitExchange, count: int, event_type: str = "storage.file_uploaded") -> list[Event]:
     """Events that are published, also while what they are published into is made anew."""
     events = sample_events(count, event_type=event_type)
-    for _ in range(50):
+    for _ in range(300):
         try:
             await exchange.publish(events)
         except ExchangeUnavailable:  # as the spool does
@@ -59,7 +59,7 @@ def _ids(events: list[Event]) -> set[str]:
 
 
 async def _until(true: Callable[[], bool], what: str) -> None:
-    for _ in range(100):
+    for _ in range(300):
         if true():
             return
         await asyncio.sleep(0.1)
@@ -93,7 +93,7 @@ async def test_a_binding_that_somebody_deletes_is_there_again_and_it_is_said(ope
     serve = await open_exchange()
     await _published(serve, 1)
     with channel(broker) as foreign:
-        for _ in range(20):  # in the midst of a look it would be bound again before it is missed
+        for _ in range(60):  # in the midst of a look it would be bound again before it is missed
             foreign.queue_unbind("events.influxdb", "clowder.metrics", routing_key="")
             await asyncio.sleep(0.5)
             if serve.concerns():

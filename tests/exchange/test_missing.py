@@ -54,7 +54,7 @@ async def _accounts(exchange: RabbitExchange) -> dict[str, Account]:
 async def _until(exchange: RabbitExchange, true: Callable[[dict[str, Account]], bool]) -> dict[str, Account]:
     """The accounts when they have become so; what is accepted or delivered never goes back meanwhile."""
     before: dict[str, Account] = {}
-    for _ in range(100):
+    for _ in range(300):
         accounts = await _accounts(exchange)
         for name, account in before.items():
             assert accounts[name].accepted >= account.accepted and accounts[name].delivered >= account.delivered, name
@@ -131,7 +131,7 @@ async def test_what_waited_in_a_broker_that_is_wiped_is_missing(
     rabbitmq.vhost(vhost)  # deleted and made again
     await asyncio.sleep(0.5)
     events = sample_events(3)
-    for _ in range(50):
+    for _ in range(300):
         try:
             await serve.publish(events)
             break

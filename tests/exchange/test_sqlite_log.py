@@ -66,3 +66,25 @@ def test_a_row_that_a_queue_is_in_the_middle_of_stays(tmp_path: Path) -> None:
     assert sqlite_log.purge(connection) > 0
     assert [first for (first,) in connection.execute("SELECT first FROM log")] == [11, 21]
     connection.close()
+
+
+def test_a_queue_that_has_nothing_to_let_go_misses_nothing(backlog: sqlite3.Connection) -> None:
+    assert sqlite_log.let_go(backlog, ["dead", "alive"], 11) == 10
+    assert sqlite_log.let_go(backlog, ["dead", "alive"], 11) == 0
+    assert {name: (lost, since is not None) for name, _, _, _, _, _, lost, since, *_ in sqlite_log.books(backlog)} == {
+        "alive": (0, False),
+        "dead": (10, True),
+    }
+    sqlite_log.add_queue(backlog, "there", 11)
+    assert sqlite_log.let_go(backlog, ["there"], 11) == 0
+    assert [name for name, *_, since, _, _ in sqlite_log.books(backlog) if since] == ["dead"], "nor is it said"
+
+
+def test_the_newest_events_are_those_at_the_end_that_there_is_room_for(tmp_path: Path) -> None:
+    connection = sqlite_log.connect(tmp_path / "exchange.db")
+    sqlite_log.prepare(connection, checked=True)
+    for first, size in ((1, 100), (11, 20), (21, 10)):
+        sqlite_log.append(connection, first, 10, b"x" * size)
+    found = {most: sqlite_log.newest(connection, most) for most in (0, 9, 10, 29, 30, 129, 130, 1000)}
+    assert found == {0: 31, 9: 31, 10: 21, 29: 21, 30: 11, 129: 11, 130: 1, 1000: 1}
+    connection.close()

@@ -50,7 +50,7 @@ class Sink:
 
     async def wait_for(self, *states: str) -> list[Event]:
         """The events about jobs, once they are of these states."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while [event.data["status"] for event in self.about_jobs()] != [*states]:
                 await asyncio.sleep(0.02)
         return self.about_jobs()
@@ -166,7 +166,7 @@ async def test_jobs_wait_for_a_broker_that_is_away(
     await away.close()
     await away._service.close()
     async with MessageService(broker, spool=tmp_path / "spool0.db") as back:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while back.spooled:
                 await asyncio.sleep(0.05)
     assert len(get_all(broker, "x")) == 1
@@ -233,7 +233,7 @@ async def test_a_status_of_whatever_kind_is_an_event_with_what_is_known(
     await open_extractors()
     await _until_consumed(broker)
     _reply(broker, body)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not sink.about_jobs():
             await asyncio.sleep(0.02)
     assert expected.items() <= sink.about_jobs()[0].data.items()
@@ -283,7 +283,7 @@ async def test_a_status_that_comes_again_is_one_event(open_extractors: Open, bro
     opened._forward = _fails  # type: ignore[method-assign,assignment]
     await _until_consumed(broker)
     _reply(broker, _status(job.id, "start"), _status(job.id, "processing"), _status(job.id, "done"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (found := await opened.job(job.id)) is None or found.state != "done":
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.3)  # delivered again some times meanwhile
@@ -339,7 +339,7 @@ async def test_statuses_are_copied_to_clowder_as_they_came(open_extractors: Open
     body = _status("j1", "done")
     _reply(broker, body, correlation_id="c1")
     await sink.wait_for("done")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (copies := get_all(broker, "clowder.abc")):
             await asyncio.sleep(0.05)
     [(_, found, copy)] = copies
@@ -370,7 +370,7 @@ async def test_a_job_is_cancelled_and_all_others_stay_as_they_are(
         await opened.submit(job)
     cancelled = await opened.cancel(jobs[7].id)
     assert cancelled.state == "cancelled"
-    await asyncio.sleep(0.2)
+    await _until_ready(broker, "x", 20)
     left = get_all(broker, "x")
     assert [body for *_, body in left] == [job.encode() for job in jobs if job is not jobs[7]], "in their order"
     assert all(found.reply_to == "eventsink.replies" and found.correlation_id for _, found, _ in left)
@@ -392,7 +392,7 @@ async def test_a_job_of_clowder_is_cancelled_by_each_of_its_ids_among_messages_o
     for key in ("jobid", "msgid"):
         publish(broker, *others, json.dumps(sample).encode(), exchange="", key="x", reply_to="clowder.abc")
         await opened.cancel(sample[key], "x")
-        await asyncio.sleep(0.2)
+        await _until_ready(broker, "x", len(others))
         assert [body for *_, body in get_all(broker, "x")] == others
     assert sink.events[-1].data["resource_id"] == sample["id"]
 
@@ -417,7 +417,7 @@ async def test_what_an_extractor_gave_up_is_submitted_again_with_all_its_propert
     assert (again.correlation_id, again.content_type) == (known.correlation, "application/json")
     with pytest.raises(JobNotWaiting, match=r"is not in queue 'error\.x'"):
         await opened.resubmit("x", job.id)
-    await asyncio.sleep(0.2)
+    await _until_ready(broker, "error.x", 1)
     assert await opened.resubmit("x") == [""]
     assert get_all(broker, "error.x") == []
     with pytest.raises(JobNotWaiting, match=r"no queue 'error\.nobody'"):
@@ -440,13 +440,13 @@ async def test_extractors_are_listed_with_replicas_and_queues(
     beats = [json.dumps({**HEARTBEAT, "id": f"p{number}"}).encode() for number in range(3)]
     bad = [b"no JSON", b"[]", b"{}", b'{"id": "x", "extractor_info": {}}', b'{"id": 1, "extractor_info": [1]}']
     publish(broker, *bad, *beats, beats[0], exchange="extractors")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (found := await opened.extractors()) or found[0].replicas < 3:
             await asyncio.sleep(0.05)
     [one] = found
     assert (one.name, one.version, one.queue, one.replicas) == ("ncsa.wordcount", "2.0", "ncsa.wordcount", 3)
     assert (one.waiting, one.failed, one.consumers) == (1, 1, 0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not [event for event in sink.events if event.type == "health.queue_update"]:
             await asyncio.sleep(0.05)
     lengths = {event.data["queue"]: event.data["ready"] for event in sink.events}
@@ -461,7 +461,7 @@ async def test_an_extractor_that_is_silent_is_gone(
     opened = await open_extractors()
     await _until_bound(broker, "extractors")
     publish(broker, json.dumps(HEARTBEAT).encode(), exchange="extractors")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await opened.extractors():
             await asyncio.sleep(0.05)
     monkeypatch.setattr(extractors, "GONE", -heartbeats.GONE)
@@ -498,7 +498,7 @@ async def test_our_workers_announce_themselves_as_clowder_requires(broker: str) 
         with channel(broker) as foreign:
             foreign.queue_bind("q", "extractors", "")
         task = asyncio.create_task(announce(service, ["influxdb", "mongodb"]))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await service.depth("q")).ready < 2:
                 await asyncio.sleep(0.02)
         task.cancel()
@@ -536,7 +536,7 @@ def _dies(*_: object) -> Any:
 
 
 async def _until_consumed(broker: str) -> None:
-    async with MessageService(broker) as service, asyncio.timeout(15):
+    async with MessageService(broker) as service, asyncio.timeout(30):
         while True:
             try:
                 if (await service.depth("eventsink.replies")).consumers:
@@ -546,9 +546,16 @@ async def _until_consumed(broker: str) -> None:
             await asyncio.sleep(0.05)
 
 
+async def _until_ready(broker: str, queue: str, count: int) -> None:
+    """Until so many messages wait, also those that somebody had in his hands."""
+    async with MessageService(broker) as service, asyncio.timeout(30):
+        while (await service.depth(queue)).ready < count:
+            await asyncio.sleep(0.02)
+
+
 async def _until_bound(broker: str, exchange: str) -> None:
     """Until somebody listens: a mandatory message to nobody comes back."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not await asyncio.to_thread(_is_heard, broker, exchange):
             await asyncio.sleep(0.05)
 

@@ -83,7 +83,7 @@ def test_a_full_disk_refuses_with_503_and_recovers(small_disk: _Inside) -> None:
     assert "\neventsink_ready 0.0\n" in small_disk.request("GET", "/metrics")[1]
     small_disk.accounts()
     ballast.unlink()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while small_disk.post([{"id": "after", "type": "a.b", "data": {}}])[0] != 202:
         assert time.monotonic() < deadline, "it goes on when there is room again"
         time.sleep(0.1)

@@ -56,7 +56,7 @@ class Networks:
     def _add(self, name: str, address: str, number: int) -> None:
         own = Path("/proc/self/ns/net").stat().st_ino
         sleeper = self._sleepers[name] = processes.start(["unshare", "--net", "sleep", "600"])
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 30
         while Path(f"/proc/{sleeper.pid}/ns/net").stat().st_ino == own:
             assert time.monotonic() < deadline and sleeper.poll() is None, "no network could be made"
             time.sleep(0.01)

@@ -260,21 +260,12 @@ def test_what_a_door_left_in_its_spool_is_forwarded_by_the_next_on_another_port(
 def test_probes_answer_within_a_second_while_rabbitmq_hangs(setup: Production) -> None:
     assert setup.serve.post({"type": "hang.before", "data": {}})[0] == 202
     setup.settle()
+    usual = max(seconds for _ in range(3) for seconds in _probed(setup))  # a loaded machine is slow by itself
     setup.rabbitmq.freeze()
     try:
         for _ in range(20):
-            for door in (setup.serve, setup.api):
-                for path in ("/healthz", "/readyz", "/metrics"):
-                    started = time.monotonic()
-                    connection = door.connect()
-                    connection.request("GET", path)
-                    status = connection.getresponse().status
-                    connection.close()
-                    assert (status, time.monotonic() - started < 1.0) == (200, True), path
-            started = time.monotonic()
-            status, seen = setup.serve.request("GET", "/v1/status")
-            assert (status, time.monotonic() - started < 1.0) == (200, True)
-            assert seen["workers"]["store"]["accepted"] >= 1, "what was seen last is still known"
+            slowest = max(_probed(setup))
+            assert slowest < 1.0 + usual, f"a probe took {slowest:.1f} seconds; {usual:.1f} before"
             time.sleep(0.3)
         assert setup.serve.request("GET", "/v1/status")[1]["age_seconds"] > 1.0, "and it is said how old that is"
         assert setup.serve.post({"type": "hang.meanwhile", "data": {}})[0] == 202, "as /readyz has said"
@@ -286,16 +277,37 @@ def test_probes_answer_within_a_second_while_rabbitmq_hangs(setup: Production) -
     assert len(page["events"]) == 1
 
 
+def _probed(setup: Production) -> Iterator[float]:
+    """Seconds that each probe takes, and the status."""
+    for door in (setup.serve, setup.api):
+        for path in ("/healthz", "/readyz", "/metrics"):
+            started = time.monotonic()
+            connection = door.connect()
+            connection.request("GET", path)
+            status = connection.getresponse().status
+            connection.close()
+            assert status == 200, path
+            yield time.monotonic() - started
+    started = time.monotonic()
+    status, seen = setup.serve.request("GET", "/v1/status")
+    assert status == 200
+    assert seen["workers"]["store"]["accepted"] >= 1, "what was seen last is still known"
+    yield time.monotonic() - started
+
+
 @pytest.mark.parametrize("seconds", [6.0, pytest.param(120.0, marks=pytest.mark.soak)])
 def test_a_destination_that_hangs_delays_nobody_else(setup: Production, seconds: float) -> None:
     flood = Flood(setup.serve, setup.api, clients=2, seed=13, pause=0.1)
+    usual = max(_delay(setup) for _ in range(3))  # a loaded machine is slow by itself
     setup.influxdb.freeze()
     try:
         with _looking(setup), flood:
             deadline, slowest = time.monotonic() + seconds, 0.0
             while time.monotonic() < deadline:
                 slowest = max(slowest, _delay(setup))
-        assert slowest < 2.0, f"an event took {slowest:.1f} seconds to the store and MongoDB"
+        assert slowest < 2.0 + usual, (
+            f"an event took {slowest:.1f} seconds to the store and MongoDB; {usual:.1f} before"
+        )
         waiting = setup.serve.accounts()["influxdb"]["waiting"]
         assert waiting >= len(flood.accepted), "what InfluxDB does not take is waiting, as events"
     finally:

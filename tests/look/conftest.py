@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, Request, expect, sync_playwright
 
 from tests.sink_process import SinkProcess
 
@@ -23,6 +23,9 @@ ARGUMENTS = [
 HERE = re.compile(r"(http://127\.0\.0\.1:\d+/|data:|blob:)")
 
 NewPage = Callable[..., Page]
+
+PATIENCE = 30_000  # milliseconds; a loaded machine is slow
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
 
     def new(tolerated: str | None = None, **options: Any) -> Page:
         page = browser.new_context(**({"viewport": {"width": 1400, "height": 1000}} | options)).new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE)
         complaints: list[str] = []
         _listen(page, complaints)
         made.append((page, complaints, tolerated))

@@ -426,7 +426,7 @@ async def test_what_waits_is_written_into_the_file_after_a_while(
     store = await Store.open(tmp_path)
     await store.append(some_events(10))
     wal = tmp_path / "events-2026-11.duckdb.wal"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while wal.exists() and wal.stat().st_size:
             await asyncio.sleep(0.02)
     await store.close()

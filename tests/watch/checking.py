@@ -92,7 +92,7 @@ async def run(
     monitor = Monitor(checks, HERE, kept, more.get("online") or Online([]), states or States(None))
     task = asyncio.create_task(monitor.run())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not until() and not task.done():
                 await asyncio.sleep(0.005)
     finally:

@@ -277,14 +277,14 @@ async def test_what_came_while_it_was_away_arrives_when_it_is_back(tmp_path: Pat
             await made.settled()
             server.kill()
             second = await made.publish(50)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not re.fullmatch(PAUSED, made.runner.state):
                     await asyncio.sleep(0.01)
             server.start()
             await made.settled()
             server.freeze()
             third = await made.publish(50)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while "did not answer within 0.5 seconds" not in made.runner.state:
                     await asyncio.sleep(0.01)
             server.thaw()

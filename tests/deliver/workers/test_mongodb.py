@@ -289,7 +289,7 @@ async def test_only_the_culprits_of_a_batch_are_dead_letters(tmp_path: Path, mak
         events = with_data(events, at, data)
     async with running(tmp_path, make()) as made:
         await made.exchange.publish(events)
-        account = await made.settled(30)
+        account = await made.settled()
         reasons = {letter.body["id"]: letter.reason for letter in await made.letters()}
     assert (account.delivered, account.dead) == (37, 3)
     assert set(reasons) == {events[at].id for at in culprits}
@@ -382,7 +382,7 @@ async def test_a_server_that_is_killed_and_comes_back_gets_every_event_once(
         await until(lambda: PAUSED.fullmatch(made.runner.state))
         assert _books(await made.account()) == (20, 20, 0)
         moody.start()
-        assert _books(await made.settled(30)) == (40, 0, 0)
+        assert _books(await made.settled()) == (40, 0, 0)
     with moody.connect() as client:
         assert sorted(ids(seen(client, vhost))) == sorted(event.id for event in first + second)
 
@@ -395,7 +395,7 @@ async def test_a_server_that_is_away_at_first_is_opened_later(
         events = await made.publish(3)
         await until(lambda: PAUSED.fullmatch(made.runner.state))
         moody.start()
-        assert _books(await made.settled(30)) == (3, 0, 0)
+        assert _books(await made.settled()) == (3, 0, 0)
     with moody.connect() as client:
         assert sorted(ids(seen(client, vhost))) == sorted(event.id for event in events)
 
@@ -413,7 +413,7 @@ async def test_a_server_that_hangs_is_noticed_in_time_and_has_each_event_once_af
                 await worker.deliver(events)
         finally:
             moody.thaw()
-        assert time.monotonic() - begun < 5 * SOON["socketTimeoutMS"] / 1000
+        assert time.monotonic() - begun < worker.timeout
         await _persist(worker, events)
     assert sorted(ids(moody_there)) == sorted(event.id for event in events)
 

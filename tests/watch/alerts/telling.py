@@ -39,7 +39,7 @@ def notice(number: int = 1, kind: str = "firing", **more: Any) -> Notice:
     return Notice(**(given | more))
 
 
-async def until(condition: Callable[[], Any], within: float = 20) -> None:
+async def until(condition: Callable[[], Any], within: float = 30) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(within):
         while not condition():

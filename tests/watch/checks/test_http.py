@@ -452,7 +452,7 @@ def test_a_check_leaves_no_socket_behind(run: Run, servers: Servers, trusted: ob
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             gc.collect()
-            for _ in range(200):
+            for _ in range(600):
                 if files() <= before:  # the server closes its side of each when it hears of it
                     return
                 await asyncio.sleep(0.05)

@@ -50,7 +50,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
     monkeypatch.setattr(socket, "getaddrinfo", made)
     yield made
     made.go.set()
-    for _ in range(200):
+    for _ in range(1500):
         if not names._under_way:
             return
         time.sleep(0.02)

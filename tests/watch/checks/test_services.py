@@ -60,7 +60,7 @@ async def test_a_queue_is_measured_and_judged(rabbitmq: RabbitMQ, broker: str) -
         management = f"http://127.0.0.1:{rabbitmq.management}"
         async with service.hold() as channel:
             await channel.get("jobs")
-            async with asyncio.timeout(20):  # the management API is some seconds behind
+            async with asyncio.timeout(30):  # the management API is some seconds behind
                 while (await look("rabbitmq", url=broker, queue="jobs", management=management)).numbers.get(
                     "unacknowledged"
                 ) != 1:

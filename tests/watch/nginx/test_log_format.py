@@ -211,6 +211,6 @@ def test_nested_json_is_read_as_text() -> None:
 @pytest.mark.parametrize("unit", [b"a ", b'" ', b"1 ", b"[", b'\\"', b'","', b" - "])
 def test_no_line_takes_longer_than_its_length(text_: str, unit: bytes) -> None:
     parser = Parser(given(text_), ("status", "http_a", "http_b", "http_c", "request"))
-    begun = time.monotonic()
+    begun = time.process_time()
     parser.parse(unit * (900_000 // len(unit)) + b"\n")
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 2

@@ -49,8 +49,6 @@ class EmbeddedQueue:
 
     async def take(self, limit: int, wait: float) -> EmbeddedBatch | None:
         """Events put back come first, then those of the log; waits until `limit` are there or the time is over."""
-        if self._put_back:
-            return await self._take_put_back(limit)
         deadline = asyncio.get_running_loop().time() + wait
         self._wanted = self._taken + limit
         while self._file.head < self._wanted and not self._put_back:
@@ -63,6 +61,8 @@ class EmbeddedQueue:
                     await self._enough.wait()
             except TimeoutError:  # nothing more came: what is there goes
                 break
+        if self._put_back:
+            return await self._take_put_back(limit)
         return await self._take_from_log(limit)
 
     def look(self) -> None:
