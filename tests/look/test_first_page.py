@@ -166,7 +166,7 @@ def test_what_strangers_write_stays_text(shared: SinkProcess, new_page: NewPage)
     assert all(letter.isprintable() or letter == "\n" for letter in text), "what cannot be seen is escaped"
     expect(page.locator("#legend")).to_contain_text("constructor")
     page.get_by_role("slider").press("End")
-    expect(page.locator(".tip")).to_contain_text("constructor.__proto__")
+    expect(page.locator("#chart .tip")).to_contain_text("constructor.__proto__")
     assert page.locator("main img, main script, main [onerror]").count() == 0
     row.locator("button").press("Enter")
     expect(page.locator("#latest .whole")).to_have_count(0)
@@ -333,13 +333,13 @@ def test_types_can_be_hidden_and_intervals_walked_through(shared: SinkProcess, n
     plot.press("End")
     assert str(plot.get_attribute("aria-valuetext")).endswith(": health.queue_update 2")
     plot.press("ArrowLeft")
-    expect(page.locator(".tip")).to_contain_text("No events")
+    expect(page.locator("#chart .tip")).to_contain_text("No events")
     plot.press("Escape")
-    expect(page.locator(".tip")).to_be_hidden()
+    expect(page.locator("#chart .tip")).to_be_hidden()
     box = plot.bounding_box()
     assert box
     page.mouse.move(box["x"] + box["width"] - 20, box["y"] + 50)
-    expect(page.locator(".tip p")).to_have_text("health.queue_update2")
+    expect(page.locator("#chart .tip p")).to_have_text("health.queue_update2")
 
 
 def answer_series(page: Page, points: list[dict[str, Any]]) -> None:

@@ -22,7 +22,7 @@ LONGEST = timedelta(days=366)  # of a silence
 
 Words = Annotated[str, Meta(max_length=500)]
 Text = Annotated[str, Meta(max_length=5000)]
-Pattern = Annotated[str, Meta(min_length=1, max_length=600)]
+Pattern = Annotated[str, Meta(min_length=1, max_length=600)]  # an alert is named after a check: by 500 letters
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -15,6 +15,7 @@ from eventsink.catalogue import CATALOGUE, schemas
 from eventsink.collect.alert_api import alert_routes
 from eventsink.collect.desk import Desk
 from eventsink.collect.extractor_api import extractor_routes
+from eventsink.collect.health_api import health_routes
 from eventsink.collect.heartbeats import heartbeat_routes
 from eventsink.collect.monitor_api import monitor_routes
 from eventsink.collect.outlook import Seen
@@ -69,6 +70,7 @@ def routes(desk: Desk) -> list[BaseRouteHandler]:
         *heartbeat_routes(desk),
         *monitor_routes(desk),
         *report_routes(desk),
+        *health_routes(desk),
         *alert_routes(desk),
         *_for_machines(desk),
     ]

@@ -1,16 +1,19 @@
 """The overview says what reports say, of many checks at once."""
 
+import contextlib
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from eventsink.errors import StoreUnavailable
-from eventsink.event import Event
+from eventsink.event import EPOCH, Event
 from eventsink.store import Store
-from eventsink.store.uptime import Question, UptimeBook
+from eventsink.store.uptime import Question, UptimeBook, file
+from eventsink.store.uptime.glance import Glance, glance
 from eventsink.store.uptime.overview import SPANS
 from tests.store.uptime.test_year import sample
 
@@ -171,4 +174,43 @@ async def test_the_newest_incidents_of_many(tmp_path: Path, monkeypatch: pytest.
     assert found.cut
     assert [now - one.start for one in found.incidents] == [timedelta(minutes=minute) for minute in (2, 4, 6, 8, 10)]
     await book.close()
+    await store.close()
+
+
+async def test_a_glance_says_the_same_of_all(tmp_path: Path) -> None:
+    names = [f"check-{number}" for number in range(4)]
+    store, book = await opened(tmp_path, [event for name in names for event in history(1, name)])
+    now = BEGIN + timedelta(days=60, hours=5, minutes=17)
+    known = (await book.overview(names, now, 1)).checks
+    found = msgspec.json.decode(await book.glance(now), type=Glance)
+    assert [check.name for check in found.checks] == names and not found.cut
+    for view, check in zip(known, found.checks, strict=True):
+        assert (check.state, check.since, check.uptime, check.regions) == (
+            view.state,
+            view.since,
+            view.uptime,
+            view.regions,
+        )
+        hours = [(found.hours_from + timedelta(hours=at), ms) for at, ms in enumerate(check.took_ms) if ms is not None]
+        assert hours == [(hour.begin, hour.average_ms) for hour in view.hours]
+    await book.close()
+    await store.close()
+
+
+async def test_a_glance_has_a_bound_and_forgets_what_is_old(tmp_path: Path) -> None:
+    times = {f"check-{number}": 0 for number in range(5)} | {"old": -150}
+    events = [sample(BEGIN + timedelta(days=days), "up", check=name) for name, days in times.items()]
+    events.append(sample(BEGIN, "maintenance", check="announced", region="maintenance"))
+    store, book = await opened(tmp_path, events)
+    await book.close()
+    now = (BEGIN + timedelta(minutes=1) - EPOCH) // timedelta(milliseconds=1)
+    with contextlib.closing(file.connect(store.path / "uptime.db")) as connection:
+        few = glance(connection, now, most=3)
+        assert ([check.name for check in few.checks], few.total, few.cut) == (
+            ["check-0", "check-1", "check-2"],
+            5,
+            True,
+        )
+        every = glance(connection, now, most=5)
+        assert (len(every.checks), every.total, every.cut) == (5, 5, False)
     await store.close()

@@ -1,6 +1,6 @@
 // The accounts of each worker, and what needs attention: the same sentences as those of `eventsink status`.
 
-import { element, one, write } from "./elements.js";
+import { arrange, element, one, write } from "./elements.js";
 import { age, bytes, count, moment } from "./format.js";
 
 const STALE = 5; // seconds after which the age of what is shown is worth a word
@@ -73,14 +73,7 @@ function showNotices(concerns) {
 
 function showRows(workers) {
   const body = one("#accounts tbody");
-  const rows = new Map([...body.rows].map((row) => [row.dataset.worker, row]));
-  workers.forEach(([name, account], place) => {
-    const row = rows.get(name) ?? newRow(name);
-    rows.delete(name);
-    if (body.rows[place] !== row) body.insertBefore(row, body.rows[place] ?? null);
-    fillRow(row, account);
-  });
-  for (const row of rows.values()) row.remove();
+  arrange(body, workers, ([name]) => name, ([name]) => newRow(name), (row, [, account]) => fillRow(row, account));
 }
 
 const FIGURES = ["accepted", "delivered", "waiting", "dead", "missing", "lag"];
@@ -92,7 +85,7 @@ function newRow(name) {
   const state = element("td", { role: "cell", class: "state" }, element("i", { "aria-hidden": "true" }), element("span"));
   return element(
     "tr",
-    { role: "row", "data-worker": name },
+    { role: "row" },
     element("th", { scope: "row", role: "rowheader" }, name),
     state,
     ...figures,

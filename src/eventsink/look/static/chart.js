@@ -3,15 +3,12 @@
 import { colours, component, inOrder } from "./colours.js";
 import { element, one, write } from "./elements.js";
 import { count } from "./format.js";
+import { isDark, onChange, plotly, react, roomOf, style } from "./plotting.js";
 import { RANGES, fill, inUtc } from "./spans.js";
 import { Tip } from "./tip.js";
 
-const TICK = 64; // pixels that a label of the time axis needs
 const STEPS = [1, 2, 3, 5, 6, 10, 12, 15, 20, 30]; // one interval in so many gets a label
 const MOST = 30; // types that are told apart; custom ones are anybody's
-const CONFIG = { displayModeBar: false, displaylogo: false, doubleClick: false, showTips: false, showAxisDragHandles: false };
-
-const dark = matchMedia("(prefers-color-scheme: dark)");
 
 /** The chart of the page. */
 export class Chart {
@@ -23,8 +20,7 @@ export class Chart {
   #types = new Set();
 
   constructor() {
-    dark.onchange = () => this.#draw();
-    new ResizeObserver(() => this.#draw()).observe(this.#plot.parentElement);
+    onChange(this.#plot, () => this.#draw());
   }
 
   /** Tells it the types of the catalogue, so that their colours are the same at each visit. */
@@ -43,7 +39,7 @@ export class Chart {
   async #draw() {
     if (!this.#shown) return;
     const { counts, spans, range } = this.#shown;
-    const palette = colours(this.#types, dark.matches);
+    const palette = colours(this.#types, isDark());
     const types = inOrder(counts.keys());
     this.#list(types, counts, palette);
     write(one("#chart-caption"), caption(types, counts, range));
@@ -53,9 +49,8 @@ export class Chart {
       write(one("p", this.#plot) ?? this.#plot, error.message);
       return;
     }
-    if (!this.#plot.classList.contains("js-plotly-plot")) this.#plot.replaceChildren();
     const traces = types.map((type) => this.#trace(type, counts.get(type), spans, palette.get(type)));
-    await window.Plotly.react(this.#plot, traces.length ? traces : [empty(spans)], this.#layout(spans, counts), CONFIG);
+    await react(this.#plot, traces.length ? traces : [empty(spans)], spans.length, this.#layout(spans, counts));
     this.#tip.tell(spans.length, (place) => ({ name: spans[place].name, rows: this.#rows(place, types, counts, palette) }));
   }
 
@@ -71,38 +66,21 @@ export class Chart {
   }
 
   #layout(spans, counts) {
-    const room = Math.max(2, (this.#plot.clientWidth - 60) / TICK);
-    const every = STEPS.find((step) => spans.length / step <= room) ?? spans.length;
+    const every = STEPS.find((step) => spans.length / step <= roomOf(this.#plot)) ?? spans.length;
     const marked = spans.filter((span) => span.rank % every === 0);
     const shown = [...counts].filter(([type]) => !this.#hidden.has(type)).map(([, numbers]) => numbers);
     const highest = Math.max(0, ...spans.map((_, place) => sum(shown.map((numbers) => numbers[place]))));
-    const axis = { color: style("--soft"), fixedrange: true, zeroline: false, automargin: true };
     return {
-      width: this.#plot.clientWidth,
-      height: this.#plot.clientHeight,
       barmode: "stack",
       bargap: 0.18,
-      hovermode: false,
-      showlegend: false,
-      margin: { l: 40, r: 4, t: 8, b: 28 },
-      paper_bgcolor: "transparent",
-      plot_bgcolor: "transparent",
-      font: { family: "system-ui, sans-serif", size: 12, color: style("--ink") },
       xaxis: {
-        ...axis,
         type: "category",
-        range: [-0.5, spans.length - 0.5],
         tickvals: marked.map((span) => span.name),
         ticktext: marked.map((span) => span.tick),
-        tickangle: 0,
-        showgrid: false,
-        linecolor: style("--line"),
       },
       yaxis: {
-        ...axis,
         tickformat: ",d",
         range: [0, Math.max(4, highest * 1.05)],
-        gridcolor: style("--line"),
         ...(highest <= 5 ? { dtick: 1 } : { nticks: 6 }),
       },
     };
@@ -169,22 +147,3 @@ function empty(spans) {
 }
 
 const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
-
-const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-let loading;
-
-/** Loads Plotly, once: it is large, and the rest of the page does not wait for it. */
-function plotly() {
-  loading ??= new Promise((resolve, reject) => {
-    const script = element("script", { src: "/static/plotly.js" });
-    script.onload = resolve;
-    script.onerror = () => {
-      loading = undefined;
-      script.remove();
-      reject(new Error("The chart could not be loaded."));
-    };
-    document.head.append(script);
-  });
-  return loading;
-}

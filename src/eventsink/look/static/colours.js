@@ -32,6 +32,11 @@ function colour(name, share, dark) {
   return rgb(lightness, chroma, HUES.get(known(name)) + 28 * (0.5 - share));
 }
 
+const LINES = [250, 40, 165, 345, 95, 300, 200, 10]; // hues, so that those beside one another differ most
+
+/** The colour of one of the eight lines of a chart. */
+export const lineColour = (place, dark) => rgb(dark ? 0.78 : 0.52, 0.135, LINES[place % LINES.length]);
+
 /** OKLCH, in which equal steps look equal, as the RGB that Plotly reads. */
 function rgb(lightness, chroma, hue) {
   const [a, b] = [Math.cos, Math.sin].map((part) => chroma * part((hue * Math.PI) / 180));

@@ -31,3 +31,24 @@ export function write(target, text) {
   const shown = visible(text);
   if (target.textContent !== shown) target.textContent = shown;
 }
+
+/**
+ * Has one element for each item in a list, in their order: those that stand right are not touched, and what a person is
+ * typing in stays as it is, also where it moves.
+ *
+ * @param keyOf the name of an item; `make` makes its element, `fill` writes what is new of it
+ */
+export function arrange(list, items, keyOf, make, fill) {
+  const known = new Map([...list.children].map((child) => [child.dataset.key, child]));
+  const wanted = new Set(items.map(keyOf));
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
+  for (const [key, child] of known) if (!wanted.has(key)) child.remove();
+  items.forEach((item, place) => {
+    const key = keyOf(item);
+    const child = known.get(key) ?? make(item);
+    child.dataset.key = key;
+    if (list.children[place] !== child) list.insertBefore(child, list.children[place] ?? null);
+    fill(child, item);
+  });
+  if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
+}

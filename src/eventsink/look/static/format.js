@@ -29,6 +29,25 @@ export function age(seconds) {
   return `${Math.round(seconds / 86_400)} days`;
 }
 
+/** How long something took: "12.5 ms", "340 ms", "2.5 s". */
+export function took(milliseconds) {
+  if (milliseconds < 99.95) return `${Number(milliseconds.toPrecision(3))} ms`;
+  return milliseconds < 999.5 ? `${Math.round(milliseconds)} ms` : `${counts.format(Number((milliseconds / 1000).toPrecision(3)))} s`;
+}
+
+/** A percentage, never rounded up to 100: what was down for a second in a year was down. */
+export function percent(value) {
+  if (value === null || value === undefined) return "–";
+  if (value >= 100) return "100 %";
+  return `${(Math.min(Math.floor(Number((value * 100).toFixed(6))), 9999) / 100).toFixed(2)} %`;
+}
+
+/** The begin of a text that a stranger may have made very long. */
+export function brief(text, most) {
+  const letters = [...text];
+  return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text;
+}
+
 export const time = (date) => clock.format(date);
 
 /** The time of day if it is today, else the day and about when. */
@@ -36,6 +55,16 @@ export function moment(date, now = new Date()) {
   if (date.toDateString() === now.toDateString()) return clock.format(date);
   const year = date.getFullYear() === now.getFullYear() ? "" : ` ${date.getFullYear()}`;
   return `${dayOfYear.format(date)}${year}, ${minute.format(date)}`;
+}
+
+/** Two times to the minute: "03:00 to 03:30" of today, else "Dec 6, 03:00 to 03:30". */
+export function stretch(begin, end, now = new Date()) {
+  return `${atMinute(begin, now)} to ${atMinute(end, begin)}`;
+}
+
+/** A time to the minute, with its day where that is not a known one. */
+export function atMinute(date, known = new Date()) {
+  return date.toDateString() === known.toDateString() ? minute.format(date) : `${dayOfYear.format(date)}, ${minute.format(date)}`;
 }
 
 export const day = (date) => longDay.format(date);

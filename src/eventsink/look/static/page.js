@@ -4,16 +4,18 @@ import { showAccounts } from "./accounts.js";
 import { Chart } from "./chart.js";
 import { one, write } from "./elements.js";
 import { bytes, count, day, time, zone } from "./format.js";
+import { Health } from "./health.js";
 import { forgetKey, keepKey, takeKey } from "./key.js";
 import { exactly, showLatest } from "./latest.js";
 import { Away, Refused, Sink } from "./sink.js";
 import { Series, intervals, today } from "./spans.js";
 
-const SOON = 2; // seconds between two looks at the latest events and the accounts
-const LATER = 5; // at totals and chart
+const SOON = 2; // seconds between two looks at the latest events, the accounts and the alerts
+const LATER = 5; // at totals, chart and checks
 const AGAIN = 1; // at all of them while the sink is away
 
 const chart = new Chart();
+const health = new Health();
 
 let watch = new AbortController();
 let lastAnswer = null;
@@ -49,6 +51,9 @@ function start(key) {
   const sink = new Sink(key, watch.signal);
   repeat(SOON, watch.signal, latestAndAccounts(sink));
   repeat(LATER, watch.signal, totalsAndChart(sink, watch.signal));
+  const { soon, later } = health.begin(sink);
+  repeat(SOON, watch.signal, soon);
+  repeat(LATER, watch.signal, later);
 }
 
 function latestAndAccounts(sink) {

@@ -8,6 +8,9 @@ const UNKNOWN =
 /** The key is not good enough. */
 export class Refused extends Error {}
 
+/** What was told is not done: it is wrong, or the key may not. */
+export class Declined extends Error {}
+
 /** The sink gave no answer, or could not. */
 export class Away extends Error {}
 
@@ -21,21 +24,33 @@ export class Sink {
   /** The answer to GET, read with a reviver of JSON.parse if one is given; throws Refused or Away. */
   async ask(path, parameters = {}, reviver = undefined) {
     if (!PRINTABLE.test(this.key)) throw new Refused(UNKNOWN);
-    const answer = await this.#fetch(`${path}?${new URLSearchParams(parameters)}`);
-    const text = await answer.text().catch((error) => this.#lost(error));
+    const [answer, text] = await this.#fetch(`${path}?${new URLSearchParams(parameters)}`);
     if (answer.ok) return JSON.parse(text, reviver);
     const reason = detail(text) || `It answered ${answer.status}.`;
-    if (answer.status === 401) throw new Refused(UNKNOWN);
     if (answer.status === 403) throw new Refused(reason);
     throw new Away(`The event sink cannot answer: ${reason}`);
   }
 
-  async #fetch(address) {
+  /** Has the sink do something; throws Refused, Declined or Away. */
+  async tell(method, path, body = undefined) {
+    const [answer, text] = await this.#fetch(path, { method, body: body && JSON.stringify(body) });
+    if (answer.ok) return JSON.parse(text);
+    const reason = detail(text) || `The event sink answered ${answer.status}.`;
+    throw answer.status < 500 ? new Declined(reason) : new Away(reason);
+  }
+
+  /** The answer and its text. */
+  async #fetch(address, options = {}) {
     const signal = AbortSignal.any([this.signal, AbortSignal.timeout(PATIENCE)]);
     const headers = { "X-API-Key": this.key, Accept: "application/json" };
+    if (options.body) headers["Content-Type"] = "application/json";
     try {
-      return await fetch(address, { headers, signal, cache: "no-store", credentials: "omit" });
+      const answer = await fetch(address, { ...options, headers, signal, cache: "no-store", credentials: "omit" });
+      const text = await answer.text();
+      if (answer.status === 401) throw new Refused(UNKNOWN);
+      return [answer, text];
     } catch (error) {
+      if (error instanceof Refused) throw error;
       return this.#lost(error);
     }
   }

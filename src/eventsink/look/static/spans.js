@@ -43,6 +43,19 @@ export const RANGES = {
   },
 };
 
+const names = new Intl.DateTimeFormat("en", { ...weekday, ...clock, timeZoneName: "short" });
+const dates = new Intl.DateTimeFormat("en", date);
+const clocks = new Intl.DateTimeFormat("en", clock);
+
+/** So many hours of the sink from one on, as `intervals` gives them; those at midnight are labelled with their day. */
+export function hoursFrom(first, number) {
+  return Array.from({ length: number }, (_, place) => {
+    const begin = new Date(first.getTime() + place * HOUR);
+    const rank = begin.getHours();
+    return { begin, end: new Date(begin.getTime() + HOUR), name: names.format(begin), tick: (rank ? clocks : dates).format(begin), rank };
+  });
+}
+
 /** Today in the time zone of the browser. */
 export function today(now = new Date()) {
   const [since, until] = days(now, 1);

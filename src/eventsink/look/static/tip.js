@@ -8,12 +8,16 @@ const MOVES = { ArrowLeft: -1, ArrowRight: 1, PageUp: -6, PageDown: 6, Home: -In
 /** Beside the plot in the page stand a `.column` to light up and a `.tip` to write in. */
 export class Tip {
   #plot;
+  #write;
+  #none;
   #about = () => null;
   #last = 0;
   #place = null;
 
-  constructor(plot) {
+  /** `say` writes a number, `none` says that there is nothing in an interval. */
+  constructor(plot, { say = count, none = "No events" } = {}) {
     this.#plot = plot;
+    [this.#write, this.#none] = [say, none];
     plot.onpointermove = (event) => this.#show(this.#under(event.clientX));
     plot.onpointerdown = plot.onpointermove;
     plot.onpointerleave = () => this.#show(null);
@@ -55,7 +59,7 @@ export class Tip {
     tip.hidden = column.hidden = place === null || !area;
     if (tip.hidden) return;
     const { name, rows } = this.#say(place);
-    tip.replaceChildren(element("h3", {}, name), ...rows.map(line), ...(rows.length ? [] : ["No events"]));
+    tip.replaceChildren(element("h3", {}, name), ...rows.map((row) => this.#line(row)), ...(rows.length ? [] : [this.#none]));
     const frame = this.#plot.parentElement.getBoundingClientRect();
     const width = area.width / (this.#last + 1);
     const left = area.left - frame.left + place * width;
@@ -67,14 +71,14 @@ export class Tip {
   /** For those who cannot see it. */
   #say(place) {
     const { name, rows } = this.#about(place);
-    const text = rows.map(({ type, number }) => `${type} ${count(number)}`).join(", ");
+    const text = rows.map(({ type, number }) => `${type} ${this.#write(number)}`).join(", ");
     this.#plot.setAttribute("aria-valuenow", place);
-    this.#plot.setAttribute("aria-valuetext", visible(`${name}: ${text || "no events"}`));
+    this.#plot.setAttribute("aria-valuetext", visible(`${name}: ${text || this.#none.toLowerCase()}`));
     return { name, rows };
   }
-}
 
-function line({ type, number, colour }) {
-  const swatch = element("i", { style: `background:${colour}` });
-  return element("p", {}, swatch, element("span", {}, type), element("b", {}, count(number)));
+  #line({ type, number, colour }) {
+    const swatch = element("i", { style: `background:${colour}` });
+    return element("p", {}, swatch, element("span", {}, type), element("b", {}, this.#write(number)));
+  }
 }

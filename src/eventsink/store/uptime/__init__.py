@@ -3,7 +3,7 @@
 In: the events of checks, as the store has them, in whatever order they came. Out: seconds up, down, in maintenance and
 unknown, by check and region, by hour and day, and the incidents. `timeline` knows what a sample says of the time after
 it, `file` keeps what follows from it for years, `book` keeps that up to date. `report` answers questions
-about a span, `overview` shows all checks at a glance.
+about a span, `overview` shows checks at a glance, `glance` all of them in little.
 """
 
 from eventsink.store.uptime.book import UptimeBook

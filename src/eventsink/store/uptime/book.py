@@ -24,7 +24,7 @@ from eventsink.errors import StoreUnavailable
 from eventsink.event import EPOCH
 from eventsink.store.contract import EventQuery, StoredEvent
 from eventsink.store.store import Store
-from eventsink.store.uptime import file, overview, report
+from eventsink.store.uptime import file, glance, overview, report
 from eventsink.store.uptime.file import DAY, HOUR, Hour, Series
 from eventsink.store.uptime.overview import HIDDEN
 from eventsink.store.uptime.timeline import (
@@ -150,14 +150,23 @@ class UptimeBook:
         Raises:
             StoreUnavailable: the file cannot be read.
         """
-        if self._read_at is None or (datetime.now(UTC) - self._read_at).total_seconds() > FRESH:
-            with contextlib.suppress(StoreUnavailable, TimeoutError):  # the age of what is shown says it
-                await asyncio.wait_for(self.refresh(), PATIENCE)
-        read_at = self._read_at
-        # What was not read yet is not unknown: a check that runs each second says something for two and a half alone.
-        moment = (min(now, read_at or now) - EPOCH) // timedelta(milliseconds=1)
+        read_at, moment = await self._last_read(now)
         found = await self._run(lambda connection: overview.survey(connection, names, moment, days))
         return msgspec.structs.replace(found, read_at=read_at)
+
+    async def glance(self, now: datetime) -> bytes:
+        """All checks at a glance as JSON, as they were at a moment, or when results were last read.
+
+        Raises:
+            StoreUnavailable: the file cannot be read.
+        """
+        read_at, moment = await self._last_read(now)
+
+        def work(connection: sqlite3.Connection) -> bytes:
+            found = glance.glance(connection, moment)
+            return msgspec.json.encode(msgspec.structs.replace(found, read_at=read_at))
+
+        return await self._run(work)
 
     async def close(self) -> None:
         """Close the file. Safe to call twice."""
@@ -168,6 +177,14 @@ class UptimeBook:
         self._thread.shutdown()
 
     # --- how ---------------------------------------------------------------------------------------------------------
+
+    async def _last_read(self, now: datetime) -> tuple[datetime | None, int]:
+        """When results were last read, after doing so where that is long ago, and the moment to be shown."""
+        if self._read_at is None or (datetime.now(UTC) - self._read_at).total_seconds() > FRESH:
+            with contextlib.suppress(StoreUnavailable, TimeoutError):  # the age of what is shown says it
+                await asyncio.wait_for(self.refresh(), PATIENCE)
+        # What was not read yet is not unknown: a check that runs each second says something for two and a half alone.
+        return self._read_at, (min(now, self._read_at or now) - EPOCH) // timedelta(milliseconds=1)
 
     async def _check_progress(self) -> None:
         """A store that was emptied numbers its events anew."""

@@ -140,6 +140,24 @@ def series_named(connection: sqlite3.Connection, names: Sequence[str]) -> list[S
     return [Series(*row) for row in rows]
 
 
+def names_since(connection: sqlite3.Connection, since: int, hidden: str, most: int) -> tuple[list[str], int]:
+    """The first checks by name of which something is known since a moment, and how many there are.
+
+    Args:
+        hidden: a region by which alone a check is not known.
+    """
+    known = (
+        " FROM series WHERE region NOT IN ('', ?2)"
+        " AND (first >= ?1 OR EXISTS (SELECT 1 FROM hours WHERE series = series.id AND hour >= ?1))"
+    )
+    rows = connection.execute(f"SELECT DISTINCT name {known} ORDER BY name LIMIT ?3", (since, hidden, most))
+    names = [row[0] for row in rows]
+    if len(names) < most:
+        return names, len(names)
+    total = connection.execute(f"SELECT count(DISTINCT name) {known}", (since, hidden)).fetchone()[0]
+    return names, int(total)
+
+
 def find_series(connection: sqlite3.Connection, name: str, region: str) -> Series | None:
     """One series; None where there is none."""
     row = connection.execute("SELECT * FROM series WHERE name = ? AND region = ?", (name, region)).fetchone()
