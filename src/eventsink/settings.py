@@ -140,9 +140,7 @@ class Route(_Section, frozen=True, kw_only=True):
 class Window(_Section, frozen=True, kw_only=True):
     """A time of maintenance, once (`begin` and `end`) or again and again (`cron` and `minutes`)."""
 
-    checks: Annotated[list[str], Meta(description="Checks by name, as clowder or db-*.", min_length=1)] = msgspec.field(
-        default_factory=lambda: ["*"]
-    )
+    checks: Annotated[list[str], Meta(description="Checks by name, as clowder or db-*; * is for all.", min_length=1)]
     begin: Annotated[str, Meta(description="As 2026-12-01T02:00, in the time zone.")] = ""
     end: Annotated[str, Meta(description="As 2026-12-01T04:00.")] = ""
     cron: Annotated[str, Meta(description="When it begins, as 0 3 * * SUN.")] = ""
@@ -322,10 +320,38 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None,
         for name, section in tree[room].items() if isinstance(tree.get(room), dict) else ():
             if not isinstance(section, dict):
                 raise SettingsError(f"{room}.{name}: expected a section, got {type(section).__name__}.")
+    _check_named(tree.get("alerts"))
     try:
         return msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(_sentence(error)) from None
+
+
+def _check_named(alerts: Any) -> None:
+    """Find what is wrong in a route or window by its name, which the check of the whole does not tell."""
+    for room, form in (("routes", Route), ("maintenance", Window)):
+        sections = alerts.get(room) if isinstance(alerts, dict) else None
+        for name, section in sections.items() if isinstance(sections, dict) else ():
+            try:
+                msgspec.convert(section, form, strict=False)
+            except msgspec.ValidationError as error:
+                what, _, where = str(error).partition(" - at `$")
+                place = f"alerts.{room}.{name}{where.rstrip('`')}"
+                raise SettingsError(f"{place}: {what[0].lower()}{what[1:]}{_choices(what, place)}.") from None
+
+
+_VALUES = {
+    "severity": "info, warning, critical",
+    "on": "firing, resolved, reminder",
+    "days": "mon, tue, wed, thu, fri, sat, sun",
+    "format": "batch, single",
+}
+
+
+def _choices(what: str, place: str) -> str:
+    """The values that a setting may have, where it is one of a few."""
+    known = _VALUES.get(place.rpartition(".")[2].partition("[")[0])
+    return f": it may be {known}" if known and "enum" in what else ""
 
 
 def redacted(settings: Settings) -> dict[str, Any]:
@@ -425,4 +451,4 @@ def _sentence(error: msgspec.ValidationError) -> str:
         close = nearest(unknown, list(names))
         hint = f" Did you mean {close!r}?" if close else f" Known are {', '.join(names)}." if names else ""
         return f"There is no setting {unknown!r} in {place}.{hint}"
-    return f"{place}: {what[0].lower()}{what[1:]}."
+    return f"{place}: {what[0].lower()}{what[1:]}{_choices(what, place)}."

@@ -85,6 +85,10 @@ def _where(settings: Settings, place: Place, *, private: bool) -> dict[str, str]
     if place.visitor:
         link = f"/#key={place.visitor.key}" if private else "/"
         pages = {"dashboard": f"{place.url}{link}", "API": f"{place.url}/docs"}
+    if place.visitor and settings.checks:
+        told = "nobody is told: see [alerts] in docs/alerts.md"
+        pages |= {"status page": f"{place.url}/status"}
+        pages |= {} if settings.alerts.notify or settings.alerts.routes else {"alerts": told}
     return {
         "address": place.url,
         **(pages or {"API": f"{place.url}/openapi.json"}),

@@ -20,20 +20,20 @@ def said_by(settings: Settings, book: AlertBook) -> Callable[[], Awaitable[Said]
     """
 
     async def say() -> Said:
-        notes, maintenance = await book.notes(), await book.maintenance()
+        notes, maintenance, life = await book.notes(), await book.maintenance(), await book.life()
         return Said(
             title=settings.status_page.title,
             public=book.public,
-            notes=[_note(entry) for entry in notes],
+            notes=[_note(entry, life) for entry in notes],
             maintenance=[_planned(quiet) for quiet in maintenance],
         )
 
     return say
 
 
-def _note(entry: Entry) -> Note:
+def _note(entry: Entry, life: str) -> Note:
     return Note(
-        id=str(entry.id),
+        id=f"{life[:12]}-{entry.id}",  # numbers begin anew with another file, and are those of other sinks, too
         title=entry.title,
         checks=[check.removeprefix("check/") for check in entry.checks],
         opened=_time(entry.opened),

@@ -118,6 +118,8 @@ def silence(
         f"{what} {found['id']} of {', '.join(names)} from {clock(found['begin'])} to {clock(found['end'])} UTC:"
         f" `eventsink alerts lift {found['id']}` ends it before."
     )
+    if maintenance and not found.get("is_public", True):
+        note("It is announced nowhere: none of these checks is on the status page.", "yellow")
 
 
 @app.command()

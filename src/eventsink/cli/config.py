@@ -49,12 +49,13 @@ def check(settings: Settings) -> None:
     check_alerts(settings)
     names = ", ".join(settings.workers) or "none but the store"
     say(f"The settings are well. Destinations: {names}. Checks: {', '.join(one.name for one in checks) or 'none'}.")
+    elsewhere = settings.checks.keys() - {one.name for one in checks}
+    if elsewhere:
+        say(f"Run elsewhere, for they have no kind: {', '.join(sorted(elsewhere))}; `up` and `monitor` need one.")
 
 
 def _run_here(settings: Settings) -> Settings:
     """The settings without checks that run elsewhere: of those, `serve` needs no more than when they are an alert."""
-    if not settings.exchange.on_rabbitmq:
-        return settings
     return msgspec.structs.replace(
         settings, checks={n: section for n, section in settings.checks.items() if split(section)[0]}
     )

@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from eventsink.cli.options import Form, Format, new_app, talks
-from eventsink.cli.screen import new_table, output, plain, print_json, say
+from eventsink.cli.screen import new_table, note, output, plain, print_json, say
 from eventsink.cli.times import clock
 from eventsink.client.sink import Sink
 
@@ -25,7 +25,10 @@ def open_(
     format: Format = Form.table,  # noqa: A002
 ) -> None:
     """Open an incident."""
-    _tell(sink.post("/v1/incidents", {"title": title, "checks": check or [], "message": message}), format, "is open")
+    made = sink.post("/v1/incidents", {"title": title, "checks": check or [], "message": message})
+    _tell(made, format, "is open")
+    if not made.get("is_public", True):
+        note("Nobody sees it: none of these checks is on the status page (`public = true` in its section).", "yellow")
 
 
 @app.command()

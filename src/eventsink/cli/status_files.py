@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def last_page(out: Path) -> StatusPage | None:
 
 def _write(path: Path, content: bytes) -> None:
     """Beside it first, then in its place."""
-    if path.suffix == ".svg" and path.exists() and not _is_ours(path):
+    if path.suffix == ".svg" and os.path.lexists(path) and not _is_ours(path):
         return
     handle, draft = tempfile.mkstemp(prefix=DRAFT, dir=path.parent)
     try:
@@ -87,12 +88,15 @@ def _make_folder(folder: Path) -> None:
 
 
 def _refuse_foreign(path: Path) -> None:
-    if path.exists() and not _is_ours(path):
+    if os.path.lexists(path) and not _is_ours(path):
         raise EventSinkError(
             f"{plain(path)} is there already, and no status page of the event sink: give another folder, or remove it."
         )
 
 
 def _is_ours(path: Path) -> bool:
+    """Whether we wrote it: a link, or what hangs when it is read, is none of ours."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return False
     with path.open("rb") as file:
         return MARK.encode() in file.read(MARKED_WITHIN)

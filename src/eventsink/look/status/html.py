@@ -18,7 +18,7 @@ __all__ = ["html"]
 STALE = timedelta(minutes=3)  # results are read every half minute
 OPEN_UP_TO = 12  # checks of which all is shown; of more, each is opened by whoever wants to see it
 ICONS = {"up": "#1a7a4b", "down": "#b0281f", "maintenance": "#0d5f8f", "unknown": "#5b6672", "nothing": "#5b6672"}
-SPANS = {"24h": "Up in 24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
+SPANS = {"24h": "Up, 24 h", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
 SIGNS = {"up": "✓", "down": "✕", "maintenance": "‖", "unknown": "?", "nothing": "?"}
 
 

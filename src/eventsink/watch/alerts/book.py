@@ -236,6 +236,10 @@ class AlertBook:
         """Incidents of which operators wrote within 90 days, and all that are open."""
         return await self.write(lambda connection: journal.entries(connection, self._clock() - CLOSED_FOR))
 
+    async def life(self) -> str:
+        """Stands for the file of alerts, as long as there is one."""
+        return await self._run(lambda _, memory: memory.life)
+
     @property
     def public(self) -> list[str]:
         """The checks that are on the status page."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from eventsink.watch.alerts import journal, outbox
 from eventsink.watch.alerts.book import AlertBook
+from eventsink.watch.alerts.rule import matches
 from eventsink.watch.alerts.sender import Sender
 
 __all__ = ["AlertDesk"]
@@ -25,7 +26,6 @@ class AlertDesk:
         self.book = book
         self._sender = sender
         self.acknowledge = book.acknowledge
-        self.silence = book.silence
         self.lift = book.lift
         self.forget = book.forget
 
@@ -33,6 +33,13 @@ class AlertDesk:
         """What a person should do about them."""
         own = [sentence for sentence in (self.book.trouble, self.book.full) if sentence]
         return [*own, *self._sender.concerns()]
+
+    async def silence(
+        self, patterns: Sequence[str], begin: datetime, end: datetime, reason: str, *, maintenance: bool = False
+    ) -> dict[str, Any]:
+        """Tell nobody of some alerts for a time; gives what is kept of that."""
+        kept = await self.book.silence(patterns, begin, end, reason, maintenance=maintenance)
+        return kept | {"is_public": maintenance and self._is_public(patterns)}
 
     def counts(self) -> dict[str, int]:
         """How many alerts are firing, recovering and pending, and how many silences are on, as of the last look."""
@@ -86,7 +93,11 @@ class AlertDesk:
 
         found = await self.book.write(work)
         assert found is not None, "it was just made"  # noqa: S101
-        return _shown(found)
+        return _shown(found) | {"is_public": self._is_public(checks)}
+
+    def _is_public(self, checks: Sequence[str]) -> bool:
+        """Whether users see what is written of these checks."""
+        return not checks or any(matches(checks, f"check/{name}") for name in self.book.public)
 
     async def write_incident(self, number: int, message: str, *, closes: bool) -> dict[str, Any] | None:
         """Write what is new of an incident, and perhaps that it is over; None: no such incident is open."""

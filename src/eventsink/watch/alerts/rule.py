@@ -16,7 +16,7 @@ from msgspec import Meta
 from eventsink.catalogue import nearest
 from eventsink.errors import SettingsError
 from eventsink.settings import Alerts
-from eventsink.watch.alerts.notice import Severity
+from eventsink.watch.alerts.notice import SEVERITIES, Severity
 
 __all__ = ["NAMES", "Rule", "default_rule", "matches", "read_rules", "split"]
 
@@ -71,7 +71,8 @@ def read_rules(checks: Mapping[str, Mapping[str, Any]], alerts: Alerts) -> dict[
         except msgspec.ValidationError as error:
             what, _, where = str(error).partition(" - at `$")
             place = where.rstrip("`").replace("[...]", "")
-            raise SettingsError(f"checks.{name}{place}: {what[0].lower()}{what[1:]}.") from None
+            choices = f": it may be {', '.join(SEVERITIES)}" if "enum" in what else ""
+            raise SettingsError(f"checks.{name}{place}: {what[0].lower()}{what[1:]}{choices}.") from None
     for name in rules:
         _check_dependencies(name, rules)
     return rules

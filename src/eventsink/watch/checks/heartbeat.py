@@ -41,7 +41,9 @@ class Heartbeat(Check[Options]):
         )
         latest = max(found["events"], key=lambda event: parse_time(event["time"]), default=None)
         if latest is None:
-            raise Down("silent", f"{name} has not reported for {_span(self.options.within)}.")
+            ever = await ask(self.site, "/v1/events", type="health.heartbeat", subject=f"heartbeats/{name}", limit=1)
+            since_when = f"for {_span(self.options.within)}" if ever["events"] else "yet"
+            raise Down("silent", f"{name} has not reported {since_when}.")
         numbers = {"age_s": (now - parse_time(latest["time"])).total_seconds()}
         said = str(latest["data"].get("message") or "")
         if not latest["data"].get("ok", True):
