@@ -33,6 +33,7 @@ port = 1
 every = 1
 alert = false
 [alerts.maintenance.weekly]
+checks = ["*"]
 cron = "0 3 * * SUN"
 minutes = 30
 """
@@ -152,8 +153,11 @@ def test_an_incident_is_opened_written_on_and_closed(on_sink: Callable[..., Resu
         ("[alerts]\nnotify = ['slak://x']", "alerts.notify[0]"),
         ("[alerts]\ntitle = 'a $b'", "alerts.title"),
         ("[alerts.routes.night]\nnotify = ['console://']\nhours = '25:00-01:00'", "alerts.routes.night.hours"),
-        ("[alerts.maintenance.x]\ncron = 'often'\nminutes = 5", "alerts.maintenance.x.cron"),
-        ("[alerts.maintenance.x]\nbegin = '2026-12-01T02:00'", "give begin and end, or cron and minutes"),
+        ("[alerts.maintenance.x]\nchecks = ['*']\ncron = 'often'\nminutes = 5", "alerts.maintenance.x.cron"),
+        (
+            "[alerts.maintenance.x]\nchecks = ['*']\nbegin = '2026-12-01T02:00'",
+            "give begin and end, or cron and minutes",
+        ),
         ("[checks.x]\nkind = 'ping'\nhost = 'x'\nfailures = 0", "checks.x.failures"),
         ("[checks.x]\nkind = 'ping'\nhost = 'x'\ndepends = ['y']", "there is no section [checks.y]"),
         ("[alerts]\nfailurs = 3", "Did you mean 'failures'?"),

@@ -36,6 +36,7 @@ host = "127.0.0.1"
 port = {port}
 every = 1
 [alerts.maintenance.weekly]
+checks = ["*"]
 checks = ["well"]
 cron = "0 3 * * SUN"
 minutes = 30

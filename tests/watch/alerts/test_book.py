@@ -213,7 +213,7 @@ async def test_a_silence_by_command_outlives_a_restart_and_can_be_ended(tmp_path
 
 
 async def test_maintenance_of_the_settings_mutes_checks_and_not_the_sink(tmp_path: Path) -> None:
-    window = {"cron": "0 12 * * *", "minutes": 60, "reason": "Backup"}
+    window = {"checks": ["*"], "cron": "0 12 * * *", "minutes": 60, "reason": "Backup"}
     alerts = msgspec.convert({"maintenance": {"backup": window}}, Alerts)
     async with new_world(tmp_path, maintenance=alerts.maintenance) as world:
         world.look = Look(free_percent=1.0)
@@ -294,7 +294,7 @@ async def test_a_check_that_is_no_alert_and_one_that_is_ignored_tell_nothing(tmp
     ("section", "expected"),
     [
         ({"failures": 0}, "checks.x.failures: expected `int` >= 1."),
-        ({"severity": "bad"}, "checks.x.severity: invalid enum value 'bad'."),
+        ({"severity": "bad"}, "checks.x.severity: invalid enum value 'bad': it may be info, warning, critical."),
         ({"depends": ["mongdb"]}, "checks.x.depends: there is no section [checks.mongdb]. Did you mean 'mongodb'?"),
         ({"depends": ["x"]}, "checks.x.depends leads back to x itself: one of them must not depend."),
         ({"for": "long"}, "checks.x.for: expected `float`, got `str`."),
