@@ -33,7 +33,7 @@ port = 1
 every = 1
 alert = false
 [alerts.maintenance.weekly]
-checks = ["*"]
+checks = ["another"]
 cron = "0 3 * * SUN"
 minutes = 30
 """

@@ -36,10 +36,9 @@ host = "127.0.0.1"
 port = {port}
 every = 1
 [alerts.maintenance.weekly]
-checks = ["*"]
 checks = ["well"]
-cron = "0 3 * * SUN"
-minutes = 30
+begin = "{begin}"
+end = "{end}"
 reason = "Backup"
 """
 HOSTILE = '<img src=x onerror="alert(1)"> \'"&amp; \u05e9\u05dc\u05d5\u05dd \u202eevil'
@@ -56,13 +55,18 @@ def result(
     return {"type": "health.check_update", "time": (datetime.now(UTC) - ago).isoformat(), "data": data}
 
 
+def _in_days(days: int) -> str:
+    """A time to come, whenever the test runs."""
+    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M")
+
+
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SinkProcess]:
     """A sink whose checks are up and down, with two days of other checks that somebody else runs."""
     folder = tmp_path_factory.mktemp("health")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         settings = folder / "eventsink.toml"
-        settings.write_text(SETTINGS.format(port=listener.getsockname()[1]))
+        settings.write_text(SETTINGS.format(port=listener.getsockname()[1], begin=_in_days(3), end=_in_days(4)))
         sink = SinkProcess(folder / "var", environment={"EVENTSINK_CONFIG": str(settings)}).start()
         chance = random.Random(7)
         events = [result(name, timedelta(), up=False) for name in NAMES]
