@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from eventsink.files.damage import read_both_ways, set_aside
+from eventsink.files.damage import read_both_ways
+from eventsink.files.sound import open_sound
 
 __all__ = ["MAGIC", "Group", "Totals", "add", "groups", "open_spool", "remove", "replace", "totals"]
 
@@ -59,24 +60,12 @@ def open_spool(
     Raises:
         OSError, sqlite3.Error: it cannot be opened: the disk is full, the folder cannot be written, …
     """
-    path.touch(mode=0o600)  # what is in it names people: nobody else reads it
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(connection, synchronous)
-        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":
-            return connection
-        reason = "its check found damage"
-    except sqlite3.OperationalError:  # the file itself may be sound
-        connection.close()
-        raise
-    except sqlite3.DatabaseError as error:
-        reason = str(error)
-    connection.close()
-    aside = set_aside(path)
-    path.touch(mode=0o600)
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    _prepare(connection, synchronous)
-    damaged(reason, aside, _salvage(connection, aside))
+    found: list[tuple[str, Path]] = []
+    connection = open_sound(
+        path, lambda opened: _prepare(opened, synchronous), lambda reason, aside: found.append((reason, aside))
+    )
+    for reason, aside in found:
+        damaged(reason, aside, _salvage(connection, aside))
     return connection
 
 

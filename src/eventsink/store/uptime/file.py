@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from eventsink.files import set_aside
+from eventsink.files import open_sound
 from eventsink.store.uptime.timeline import DOWN, MAINTENANCE, UP, Segment, clipped
 
 __all__ = ["DAY", "HOUR", "Hour", "Series", "connect"]
@@ -85,29 +85,17 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises:
         OSError, sqlite3.Error: it cannot be opened.
     """
-    path.touch(mode=0o600)
-    try:
-        return _open(path)
-    except sqlite3.OperationalError:  # the disk is full, or it may not be written
-        raise
-    except sqlite3.DatabaseError as error:
-        aside = set_aside(path)
-        _log.error("uptime.damaged", reason=str(error), set_aside=str(aside))
-        return _open(path)
+    return open_sound(path, _prepare, _say_damaged)
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.executescript(_SCHEMA)
-        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise sqlite3.DatabaseError("its check found damage")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.executescript(_SCHEMA)
+
+
+def _say_damaged(reason: str, aside: Path) -> None:
+    _log.error("uptime.damaged", reason=reason, set_aside=str(aside))
 
 
 def progress(connection: sqlite3.Connection) -> int:

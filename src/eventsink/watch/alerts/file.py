@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ import structlog
 
 from eventsink.causes import why
 from eventsink.errors import StoreUnavailable
-from eventsink.files import hold, set_aside
+from eventsink.files import hold, open_sound
 
 __all__ = ["AlertFile"]
 
@@ -41,7 +42,7 @@ class AlertFile:
         self._lock = hold(path.with_suffix(".lock"))
         self._thread = ThreadPoolExecutor(1, "alerts")
         try:
-            self._connection = _open_or_set_aside(path, schema)
+            self._connection = open_sound(path, partial(_prepare, schema=schema), _say_damaged)
             status = path.stat()
             self._identity = status.st_dev, status.st_ino
         except (sqlite3.Error, OSError) as error:
@@ -91,28 +92,11 @@ class AlertFile:
         self._lock = -1
 
 
-def _open_or_set_aside(path: Path, schema: str) -> sqlite3.Connection:
-    path.touch(mode=0o600)
-    try:
-        return _open(path, schema)
-    except sqlite3.OperationalError:  # the disk is full, or it may not be written
-        raise
-    except sqlite3.DatabaseError as error:
-        aside = set_aside(path)
-        _log.error("alerts.damaged", reason=str(error), set_aside=str(aside))
-        path.touch(mode=0o600)
-        return _open(path, schema)
+def _prepare(connection: sqlite3.Connection, schema: str) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.executescript(schema)
 
 
-def _open(path: Path, schema: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.executescript(schema)
-        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise sqlite3.DatabaseError("its check found damage")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+def _say_damaged(reason: str, aside: Path) -> None:
+    _log.error("alerts.damaged", reason=reason, set_aside=str(aside))

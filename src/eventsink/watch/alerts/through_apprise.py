@@ -1,4 +1,4 @@
-"""Notices through Apprise, which knows mail and 170 services: every address that no other channel takes.
+"""Notices through Apprise, which knows mail and many services: every address that no other channel takes.
 
 Apprise waits for its services, so each channel has a thread; one that hangs is left behind, and no other is begun
 until it ends. Called by `channels`. Apprise is imported here alone, and when the first address wants it.
@@ -172,7 +172,7 @@ def _kind(message: Message) -> str:
 
 def _apprise() -> Any:
     try:
-        import apprise  # noqa: PLC0415 - it takes a third of a second, and the libraries of 170 services
+        import apprise  # noqa: PLC0415 - it takes a third of a second, and the libraries of all its services
     except ModuleNotFoundError as error:
         raise PluginError(
             "alerts.notify needs Apprise for this address: pip install 'clowder-eventsink[alerts]'."
