@@ -5,6 +5,7 @@ destination; nothing in here is faked.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -38,12 +39,19 @@ def sample_events(count: int, *, event_type: str = "storage.file_uploaded") -> l
     ]
 
 
-async def drain(queue: Queue, limit: int = 1000, wait: float = 0.05) -> list[Event]:
-    """Take and settle all that waits in a queue."""
+async def drain(queue: Queue, limit: int = 1000, wait: float = 0.05, least: int = 0) -> list[Event]:
+    """Take and settle all that waits in a queue, until it gives nothing for `wait` seconds.
+
+    A broker hands messages over when it can: `least` events are waited for, for half a minute.
+    """
     drained: list[Event] = []
-    while (batch := await queue.take(limit, wait)) is not None:
-        drained += batch.events
-        await queue.done(batch)
+    deadline = time.monotonic() + 30.0
+    while (batch := await queue.take(limit, wait)) is not None or (
+        len(drained) < least and time.monotonic() < deadline
+    ):
+        if batch is not None:
+            drained += batch.events
+            await queue.done(batch)
     return drained
 
 

@@ -72,13 +72,18 @@ def _until(true: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
+def _states(on_sink: Callable[..., Result]) -> dict[str, str]:
+    everything = json.loads(on_sink("alerts", "list", "--all", "--format", "json").stdout)
+    return {one["name"]: one["state"] for one in everything["alerts"]}
+
+
 def test_what_is_down_is_listed_with_its_cause_and_who_was_told(on_sink: Callable[..., Result]) -> None:
+    _until(lambda: _states(on_sink).get("check/quiet") == "ok")
     shown = on_sink("alerts", "list").stdout
     assert "down" in shown and "firing" in shown and "127.0.0.1 port 1: nothing listens there." in shown
     assert "quiet" not in shown and "weekly" in shown
     everything = json.loads(on_sink("alerts", "list", "--all", "--format", "json").stdout)
-    states = {one["name"]: one["state"] for one in everything["alerts"]}
-    assert states["check/down"] == "firing" and states["check/quiet"] == "ok"
+    assert _states(on_sink)["check/down"] == "firing"
     (alert,) = (one for one in everything["alerts"] if one["name"] == "check/down")
     assert alert["told"] and alert["severity"] == "warning" and len(alert["regions"]) == 1
     assert "see `eventsink alerts list`" in on_sink("status").stdout
@@ -132,6 +137,7 @@ def test_a_length_that_is_none_is_refused_with_an_example(on_sink: Callable[...,
 def test_what_does_not_come_again_is_forgotten(on_sink: Callable[..., Result]) -> None:
     answer = on_sink("alerts", "forget", "nobody")
     assert answer.exit_code == 1 and "No check or monitor 'nobody' is known" in answer.stderr
+    _until(lambda: "check/quiet" in _states(on_sink))
     assert "quiet is forgotten (1 check)" in on_sink("alerts", "forget", "check/quiet").stdout.replace("check/", "")
 
 

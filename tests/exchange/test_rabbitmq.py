@@ -181,7 +181,7 @@ async def test_a_user_who_may_declare_nothing_works_with_what_is_there(
     store, some = await exchange.queue("store"), await exchange.queue("some", ["storage.*"])
     events = sample_events(3)
     await exchange.publish(events)
-    assert await drain(store) == await drain(some) == events
+    assert await drain(store, least=len(events)) == await drain(some, least=len(events)) == events
     assert (await exchange.accounts())["store"].delivered == 3
     with pytest.raises(BrokerRefuses, match="'modest' may not do this"):
         await exchange.queue("new")
@@ -233,7 +233,7 @@ async def test_messages_of_clowder_are_delivered_and_counted(open_exchange: Open
     logins = [LOGIN | {"created": 1764000000000 + number} for number in range(6)]
     publish(broker, *(json.dumps(login, ensure_ascii=False).encode() for login in logins[1:]))
     publish(broker, json.dumps(logins[0], ensure_ascii=False).encode("latin-1"))
-    events = await drain(store)
+    events = await drain(store, least=6)
     assert {event.type for event in events} == {"users.login"} and len(events) == 6
     assert {event.source for event in events} == {"clowder.example.org"}
     assert (await _settled(exchange, store=0))["store"].delivered == 6
@@ -246,7 +246,7 @@ async def test_the_same_message_twice_is_counted_once(open_exchange: Open, broke
     events = sample_events(120)
     await exchange.publish(events)
     await exchange.publish_again(events)  # as the spool of a process that was killed
-    assert len(await drain(store)) == 242
+    assert len(await drain(store, least=242)) == 242
     assert (await _settled(exchange, store=0))["store"].accepted == 121
 
 
@@ -258,7 +258,7 @@ async def test_equal_messages_without_an_id_are_two_and_each_counts_once(open_ex
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(store._consumer, "acknowledge", lambda *_: store._consumer.end())
         await store.done(batch)
-    assert len(await drain(store, wait=1.0)) == 2, "recorded, and offered again"
+    assert len(await drain(store, wait=1.0, least=2)) == 2, "recorded, and offered again"
     assert (await _settled(exchange, store=0))["store"].accepted == 2
 
 
@@ -276,7 +276,7 @@ async def test_of_equal_messages_one_that_comes_again_is_not_taken_for_another(
     assert await queue.take(3, 2.0) is not None
     await worker.close()  # with three in its hands, which come again, and are none of those
     queue = await (await open_exchange(keeper=False)).queue("chat")
-    assert len(await drain(queue, wait=0.5)) == 3 and len(await drain(store)) == 19
+    assert len(await drain(queue, wait=0.5, least=3)) == 3 and len(await drain(store, least=19)) == 19
     accounts = await _settled(keeper, store=0, chat=0)
     assert accounts["store"].delivered == accounts["chat"].delivered == 19
 
@@ -290,7 +290,7 @@ async def test_messages_of_others_that_share_an_id_are_all_counted(open_exchange
         publish(
             broker, b"{}", headers={"ce-specversion": "1.0", "ce-type": "a.b", "ce-id": str(number), "ce-source": "s"}
         )
-    assert len(await drain(store)) == 6
+    assert len(await drain(store, least=6)) == 6
     assert (await _settled(exchange, store=0))["store"].accepted == 6
 
 
@@ -299,7 +299,7 @@ async def test_broken_messages_become_letters_and_good_ones_go_on(open_exchange:
     store = await exchange.queue("store")
     broken = [b"not JSON", b"", b"null", b"{}", b"\xff\xfe", b'{"type":"a.b","data":{"\\ud800":1}}']
     publish(broker, *broken, json.dumps(LOGIN).encode())
-    assert [event.type for event in await drain(store)] == ["users.login"]
+    assert [event.type for event in await drain(store, least=1)] == ["users.login"]
     account = (await _settled(exchange, store=0))["store"]
     assert (account.accepted, account.delivered, account.dead) == (7, 1, 6)
     letters = await exchange.dead_letters()
@@ -361,7 +361,7 @@ async def test_of_a_broken_array_only_the_broken_part_is_put_back(open_exchange:
     exchange = await open_exchange()
     store, other = await exchange.queue("store"), await exchange.queue("other")
     publish(broker, b'[{"type":"a.b","id":"1"},{"type":"broken"},{"type":"a.b","id":"2"}]')
-    assert [event.id for event in await drain(store)] == ["1", "2"]
+    assert [event.id for event in await drain(store, least=2)] == ["1", "2"]
     (letter,) = await exchange.dead_letters()
     assert (letter.worker, letter.body) == ("store", {"type": "broken"})
     assert await exchange.retry([letter.id]) == 1
@@ -427,7 +427,7 @@ async def test_a_batch_is_settled_once(open_exchange: Open) -> None:
     for act in (store.done, store.release):
         with pytest.raises(ValueError, match="once"):
             await act(batch)
-    assert len(await drain(store)) == 60
+    assert len(await drain(store, least=60)) == 60
     assert (await _settled(exchange, store=0))["store"].accepted == 100
 
 
@@ -441,7 +441,7 @@ async def test_a_batch_whose_channel_ended_is_offered_again(open_exchange: Open)
     assert store.in_hand().messages == 0
     await store.done(batch, _failures(batch.events))
     assert (await _settled(exchange, store=30))["store"].accepted == 30
-    assert await drain(store) == events
+    assert await drain(store, least=len(events)) == events
     account = (await _settled(exchange, store=0))["store"]
     assert (account.accepted, account.dead) == (30, 0)
 
@@ -457,7 +457,7 @@ async def test_what_was_recorded_and_not_acknowledged_is_counted_once(
     monkeypatch.setattr(store._consumer, "acknowledge", lambda *_: store._consumer.end())
     await store.done(batch, _failures(batch.events[:3]))
     monkeypatch.undo()
-    assert await drain(store) == events, "they are offered again"
+    assert await drain(store, least=len(events)) == events, "they are offered again"
     account = (await _settled(exchange, store=0))["store"]
     assert (account.accepted, account.delivered, account.dead) == (35, 32, 3)
 
@@ -496,7 +496,7 @@ async def test_a_keeper_that_is_killed_between_filing_and_acknowledging_counts_o
         await keeper.close()
     store.end()
     keeper = await open_exchange()
-    assert len(await drain(store)) == 10
+    assert len(await drain(store, least=10)) == 10
     account = (await _settled(keeper, store=0))["store"]
     assert (account.accepted, account.delivered, account.dead) == (10, 8, 2)
 
@@ -582,7 +582,7 @@ async def test_letters_are_retried_once_however_often_they_are_asked_for(open_ex
     counts = await asyncio.gather(exchange.retry([ids[0], ids[0]]), exchange.retry([ids[0]]), exchange.drop([ids[0]]))
     assert list(counts) == [1, 0, 0]
     assert await exchange.retry(ids[1:]) == 3
-    assert len(await drain(store)) == 4
+    assert len(await drain(store, least=4)) == 4
     account = (await _settled(exchange, store=0))["store"]
     assert (account.accepted, account.delivered, account.dead) == (4, 4, 0)
 
@@ -793,7 +793,7 @@ async def test_an_event_that_no_queue_wants_is_returned_and_the_others_are_not(o
     with pytest.raises(Unroutable) as caught:
         await exchange.publish([*wanted, *unwanted])
     assert list(caught.value.returned) == unwanted
-    assert await drain(some) == wanted
+    assert await drain(some, least=len(wanted)) == wanted
 
 
 async def test_an_event_that_no_queue_wants_is_returned_to_each_who_publishes_it(open_exchange: Open) -> None:
@@ -820,7 +820,8 @@ async def test_who_holds_all_that_is_handed_out_is_not_answered_at_once(open_exc
     assert time.monotonic() - begun > 0.4
     for batch in held:
         await store.done(batch)
-    assert len(await drain(store)) == 600 - sum(len(batch.events) for batch in held)
+    left = 600 - sum(len(batch.events) for batch in held)
+    assert len(await drain(store, least=left)) == left
 
 
 # --- what the broker gives up ----------------------------------------------------------------------------------------
@@ -860,7 +861,7 @@ async def test_what_the_broker_gives_up_is_a_letter_with_a_reason(
     assert all(letter.worker == "store" and "RabbitMQ delivered it" in letter.reason for letter in letters)
     assert sum(letter.body.get("source") == "here" for letter in letters) == 1
     assert await exchange.retry([letter.id for letter in letters]) == 5
-    got = await drain(store)
+    got = await drain(store, least=4)
     assert sorted(event.id for event in got if event.source == "test") == sorted(event.id for event in events)
     account = (await _settled(exchange, store=0))["store"]
     assert (account.accepted, account.delivered, account.dead) == (5, 4, 1), "what is broken is so still"
@@ -977,7 +978,7 @@ async def test_a_queue_that_somebody_deletes_is_made_again(open_exchange: Open, 
         await store.take(1, 0.1)
     events = sample_events(2)
     await exchange.publish(events)
-    assert await drain(store) == events
+    assert await drain(store, least=len(events)) == events
     _check(await exchange.accounts())
 
 
@@ -1010,7 +1011,7 @@ async def test_nonsense_in_the_queues_of_the_keeper_does_not_stop_it(open_exchan
         publish(broker, b"\xff", exchange="events.dead", headers=headers)
     publish(broker, b"\xff", exchange="events.dead")
     await exchange.publish(sample_events(2))
-    assert len(await drain(store)) == 2
+    assert len(await drain(store, least=2)) == 2
     account = (await _settled(exchange, store=0))["store"]
     assert (account.delivered, account.dead) == (2, 1)
     assert (await exchange.dead_letters(worker="store"))[0].reason.startswith("RabbitMQ dead-lettered it: {nothing}.")
@@ -1022,7 +1023,7 @@ async def test_messages_that_nobody_can_bear_are_refused_and_the_others_are_not(
     events = [msgspec.structs.replace(event, id="é" * 190 + str(n)) for n, event in enumerate(sample_events(3))]
     for event in events:
         await exchange.publish([event])
-    assert await drain(store) == events
+    assert await drain(store, least=len(events)) == events
 
 
 async def test_closing_twice_and_publishing_afterwards_is_a_sentence(open_exchange: Open) -> None:
