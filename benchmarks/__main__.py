@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import alerts, embedded, extractors, monitor, nginx, production, sdk, status_page
+from benchmarks import alerts, embedded, extractors, monitor, nginx, production, sdk, status_page, tracking
 from benchmarks.results import show, write
 
 console = Console(stderr=True)
@@ -19,6 +19,7 @@ for benchmark in (
     + alerts.BENCHMARKS
     + status_page.BENCHMARKS
     + sdk.BENCHMARKS
+    + tracking.BENCHMARKS
 ):
     if sys.argv[1:] and not any(benchmark.__name__.startswith(word) for word in sys.argv[1:]):
         continue

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from eventsink import SinkService
 from eventsink.cli import send as send_module
 from tests import processes
 from tests.cli.fake_sink import Answer, FakeSink, accept
@@ -282,3 +283,17 @@ def wait_for_events(sink: SinkProcess, count: int) -> None:
     while sink.accounts()["store"]["accepted"] < count:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_what_a_program_left_behind_is_sent_by_hand_and_counts_once(on_town, town, tmp_path):
+    away = SinkService("http://127.0.0.1:1", "k", source="left-behind", spool=tmp_path / "spool", timeout=0.2)
+    for number in range(300):
+        away.capture("demo.left", number=number)
+    away.close(0.3)
+    (left,) = (tmp_path / "spool").glob("*.db")
+    for _ in range(2):  # who sends it twice has the same events
+        answer = on_town("send", str(left))
+        assert (answer.exit_code, "300 events accepted" in answer.stdout) == (0, True), answer.stderr
+    town.settle()
+    _, page = town.request("GET", "/v1/events?source=left-behind&limit=1000")
+    assert sorted(event["data"]["number"] for event in page["events"]) == list(range(300))

@@ -9,7 +9,8 @@ from eventsink.client.batch import Batch, Course, batches
 from eventsink.client.delivery import Delivery, Outcome, Patience
 from eventsink.client.identity import fresh_names
 from eventsink.client.sink import Refusal, Sink, Unreachable
-from eventsink.client.source import Mark, Piece, given_source
+from eventsink.client.source import Mark, Piece
+from eventsink.client.sources import given_source
 from eventsink.errors import EventSinkError
 from tests.cli.fake_sink import Answer, FakeSink, accept
 

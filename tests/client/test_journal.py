@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from eventsink.client.journal import Journal, Known
-from eventsink.client.source import Mark, open_source
+from eventsink.client.source import Mark
+from eventsink.client.sources import open_source
 from tests.users import MALLORY, belongs_to, needs_root
 
 LINE = b'{"type":"users.login"}\n'

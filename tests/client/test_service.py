@@ -340,6 +340,53 @@ def test_children_of_multiprocessing_report_too(sink: SinkProcess, program: Call
     assert kinds.count("demo.child") == 5 and kinds.count("demo.parent") == 1
 
 
+INTERPRETER = """
+    import sys
+    INNER = '''
+    from eventsink import SinkService
+    sink = SinkService(source="{source}")
+    for number in range(60):
+        sink.capture("demo.inner", number=number)
+    sink.close()
+    '''
+    if sys.version_info < (3, 13):
+        import _xxsubinterpreters as interpreters
+        made = interpreters.create(isolated="{kind}" == "isolated")
+    else:
+        import _interpreters as interpreters
+        made = interpreters.create("{kind}")
+    interpreters.run_string(made, INNER)
+    interpreters.destroy(made)
+    from eventsink import SinkService
+    sink = SinkService(source="{source}")
+    sink.capture("demo.outer")
+    assert sink.flush(30), sink.counts
+    """
+
+
+@pytest.mark.parametrize("kind", ["legacy", "isolated"])
+def test_in_another_interpreter_of_the_process_it_reports_or_leaves_it_to_the_next(
+    sink: SinkProcess, program: Callable[..., Any], kind: str
+) -> None:
+    """An isolated one starts no threads of ours. One that is destroyed must have none left: Python would abort."""
+    source = f"interpreter-{kind}"
+    program(INTERPRETER.format(source=source, kind=kind), sink.url, sink.key)
+    assert len(found(sink, source, 61)) == 61
+
+
+def test_an_end_while_the_sink_is_away_waits_for_nothing(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    own = SinkService(f"http://127.0.0.1:{port}", "k", spool=tmp_path / "spool")
+    own.capture("demo.x")
+    deadline = time.monotonic() + WITHIN
+    while not own.counts.get("attempts that failed"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    began = time.monotonic()
+    own.close(30.0)
+    assert time.monotonic() - began < 15, "not the time that it was given"
+
+
 def test_after_the_end_and_in_handlers_of_signals_and_at_exit_it_still_counts(
     sink: SinkProcess, program: Callable[..., Any]
 ) -> None:

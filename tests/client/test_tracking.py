@@ -1,5 +1,6 @@
 """API requests of real applications on real servers: each is counted once, with what was really sent."""
 
+import asyncio
 import base64
 import contextlib
 import http.client
@@ -11,14 +12,17 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from eventsink.client.asgi import AsgiTracker
 from eventsink.client.identity_of import ANONYMOUS, Identity, identity_of
 from eventsink.client.tracking import Meaning, Request, Tracking
+from eventsink.client.wsgi import WsgiTracker
+from eventsink.testing import RecordingSink
 from tests import processes
 from tests.client.apps import __file__ as apps
 from tests.servers.process import free_ports
@@ -233,6 +237,33 @@ class _Kept:
 def _request(**given: Any) -> Request:
     known = {"method": "GET", "path": "/x/1", "route": "/x/{id}", "parameters": {"id": 1}, "status": 200}
     return Request(**(known | {"seconds": 0.1, "bytes": 5, "received": 0, "headers": {}} | given))
+
+
+def test_who_asks_may_be_read_from_any_header() -> None:
+    """As where a proxy in front says who it is."""
+    sink, seen = RecordingSink(), []
+
+    def identify(headers: Mapping[str, str]) -> Identity:
+        seen.append(dict(headers))
+        return Identity(headers.get("x-forwarded-user"), "user")
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def take(message: Any) -> None:
+        """It is gone."""
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"x-forwarded-user", b"alice"), (b"te", b"x")]}
+    asyncio.run(AsgiTracker(answer, sink, identify=identify)(scope, take, take))
+
+    def plain(_: Any, start: Any) -> list[bytes]:
+        start("200 OK", [])
+        return [b"x"]
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_X_FORWARDED_USER": "bob", "HTTP_TE": "x"}
+    WsgiTracker(plain, sink, identify=identify)(environ, lambda *_: None).close()  # type: ignore[attr-defined]
+    assert [event["user"] for event in sink.events] == ["alice", "bob"]
+    assert seen == [{"x-forwarded-user": user, "te": "x"} for user in ("alice", "bob")]
 
 
 def test_what_is_left_out_and_what_has_a_meaning() -> None:

@@ -11,7 +11,7 @@ import pytest
 from eventsink.amqp import Address
 from eventsink.errors import DataDirectoryInUse, ExchangeUnavailable
 from eventsink.exchange.contract import Failure
-from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, accounts, accounts_file, entries
+from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, accounts, accounts_file, claim, entries
 from eventsink.exchange.rabbitmq.accounts import Keeper
 from eventsink.exchange.rabbitmq.settlements import Entered, Letter, Record, Settlement
 from eventsink.testing import sample_events
@@ -298,7 +298,10 @@ async def test_a_folder_that_cannot_be_made_is_a_sentence(broker: str, tmp_path:
         await RabbitExchange.open(Address.parse(broker), RabbitOptions(), tmp_path / "file" / "accounts.db")
 
 
-async def test_a_file_that_is_no_database_is_a_sentence_and_leaves_no_lock(broker: str, tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_is_a_sentence_and_leaves_no_lock(
+    broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "WITHIN", 2.0)
     path = tmp_path / "accounts.db"
     path.write_bytes(b"not a database, but long enough to be looked at" * 100)
     for _ in range(2):

@@ -28,7 +28,7 @@ from eventsink.errors import (
 )
 from eventsink.event import Event
 from eventsink.exchange.contract import Account, Failure
-from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, heartbeats
+from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, claim, heartbeats
 from eventsink.exchange.rabbitmq import queue as rabbitmq_queue
 from eventsink.exchange.rabbitmq.layout import _key
 from eventsink.exchange.rabbitmq.queue import RabbitBatch, RabbitQueue
@@ -196,7 +196,10 @@ async def test_a_user_who_may_not_write_is_told(rabbitmq: RabbitMQ, broker: str,
         await RabbitExchange.open(Address.parse(url), RabbitOptions(), tmp_path / "accounts.db")
 
 
-async def test_a_second_keeper_is_told_who_has_the_accounts(open_exchange: Open) -> None:
+async def test_a_second_keeper_is_told_who_has_the_accounts(
+    open_exchange: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "WITHIN", 2.0)
     await open_exchange()
     with pytest.raises(DataDirectoryInUse):
         await open_exchange()

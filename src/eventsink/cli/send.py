@@ -20,7 +20,8 @@ from eventsink.client.identity import fresh_names, names_by_place
 from eventsink.client.journal import Journal, Known, state_directory
 from eventsink.client.run import Run
 from eventsink.client.sink import Sink
-from eventsink.client.source import Source, Unreadable, given_source, open_source
+from eventsink.client.source import Source, Unreadable
+from eventsink.client.sources import given_source, open_source
 from eventsink.client.tally import Group, Tally
 from eventsink.errors import EventSinkError
 from eventsink.event import new_ids

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from eventsink.client.tracking import Capturing, Request, Tracking
@@ -85,10 +85,37 @@ class _Seen:
         path = scope.get("path", "")
         status = self._status or (GONE if self._gone else 500 if self.failed else 200)
         method = "WEBSOCKET" if scope["type"] == "websocket" else scope["method"]
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
+        headers = _Headers(scope.get("headers", ()))
         parameters: Mapping[str, Any] = scope.get("path_params") or {}
         seconds = time.perf_counter() - self._begun
         return Request(method, path, _route(scope), parameters, status, seconds, self._bytes, self._received, headers)
+
+
+class _Headers(Mapping[str, str]):
+    """Headers as they came: few of them are looked at."""
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        self._raw = raw
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The last one of a name in small letters, as servers give them."""
+        wanted, found = name.encode("latin-1"), None
+        for key, value in self._raw:
+            if key == wanted:
+                found = value
+        return default if found is None else found.decode("latin-1")
+
+    def __getitem__(self, name: str) -> str:
+        found: str | None = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({key.decode("latin-1"): None for key, _ in self._raw})
+
+    def __len__(self) -> int:
+        return len({key for key, _ in self._raw})
 
 
 def _route(scope: Scope) -> str:

@@ -79,8 +79,8 @@ class Posting:
         self._tallies = tallies
         self._woken = threading.Event()
         self._stopped = threading.Event()
-        self.is_idle = False
-        """Whether there was nothing to be sent at the last look."""
+        self.is_away = False
+        """Whether the last attempt has failed, and the next one is waited for."""
         self._thread = threading.Thread(target=self._run, name="eventsink-posting", daemon=True)
 
     def start(self) -> None:
@@ -93,14 +93,14 @@ class Posting:
 
     def wake(self) -> None:
         """There is something new."""
-        self.is_idle = False
         self._woken.set()
 
     def stop(self, seconds: float) -> None:
         """Send nothing more; wait at most so long for what is on its way."""
         self._stopped.set()
         self._woken.set()
-        self._thread.join(max(seconds, 0.0))
+        if self._thread.is_alive():
+            self._thread.join(max(seconds, 0.0))
 
     def _run(self) -> None:
         failures, looked = 0, float("-inf")
@@ -114,7 +114,6 @@ class Posting:
                     self._send(pieces)
                     failures = 0
                     continue
-                self.is_idle = True
                 self._sleep(IDLE)
             except NotNow as error:
                 failures += 1
@@ -123,7 +122,9 @@ class Posting:
                 backoff = (
                     LONGEST_WAIT if error.patient else min(FIRST_WAIT * 2.0 ** min(failures - 1, 10), LONGEST_WAIT)
                 )
+                self.is_away = True
                 self._stopped.wait(max(random.uniform(0.5, 1.0) * backoff, error.after))  # noqa: S311 - jitter
+                self.is_away = False
             except Exception as error:  # noqa: BLE001 - a bug of ours must not end what a program relies on
                 self._tallies.say("bug", f"The event sink's client failed: {type(error).__name__}: {error}.")
                 self._stopped.wait(LONGEST_WAIT / 10)

@@ -143,7 +143,7 @@ class SinkService(Catalogued):
         try:
             self._drain()
             while not self._is_done():
-                if clock.monotonic() >= end:
+                if clock.monotonic() >= end or self._posting is None:
                     return False
                 clock.sleep(0.01)
         except Exception as error:  # noqa: BLE001 - a program never hears of our faults
@@ -252,19 +252,27 @@ class SinkService(Catalogued):
     def _start(self) -> None:
         """Start the threads, with the first event; in a child anew."""
         with self._lock:
-            if self._writer is not None or self._closed:
-                if self._closed:
-                    self._write_late()
-                return
-            self._waiting = Waiting(self._folder, self._max_disk, self._tallies)
-            self._writer = threading.Thread(target=self._run, name="eventsink-writing", daemon=True)
-            try:
-                self._posting = Posting(self._waiting, self._transport(), self._tallies)
-                self._writer.start()
-                self._posting.start()
-                _end_with_child(self)
-            except RuntimeError:  # the interpreter starts no threads any more
+            if self._closed:
                 self._write_late()
+                return
+            if self._waiting is None:
+                self._waiting = Waiting(self._folder, self._max_disk, self._tallies)
+                self._start_threads(self._waiting)
+                _end_with_child(self)
+            if self._writer is None:
+                self._drain()
+
+    def _start_threads(self, waiting: Waiting) -> None:
+        posting = Posting(waiting, self._transport(), self._tallies)
+        writer = threading.Thread(target=self._run, name="eventsink-writing", daemon=True)
+        try:
+            posting.start()
+            self._posting = posting
+            writer.start()
+            self._writer = writer
+        except RuntimeError as error:  # an isolated interpreter, or one that ends
+            sentence = f"Events wait on disk for another program to send them: {error}."
+            self._tallies.say("threads", sentence)
 
     def _transport(self) -> Transport:
         return open_transport(self._url, self._key, self._timeout)
@@ -299,17 +307,22 @@ class SinkService(Catalogued):
     def _is_done(self) -> bool:
         return not self._queue and (self._waiting is None or self._waiting.is_empty)
 
+    def _is_left_behind(self) -> bool:
+        """Whether all that waits is on disk, and nobody sends it now: the next process does."""
+        away = self._posting is None or self._posting.is_away
+        return away and (self._waiting is None or self._waiting.is_on_disk)
+
     def _end(self, timeout: float) -> None:
         end = clock.monotonic() + timeout
         self._ending.set()
         if self._writer is not None and self._writer.is_alive() and self._writer is not threading.current_thread():
             self._writer.join(timeout / 4)
         self._drain()
-        while not self._is_done() and clock.monotonic() < end - timeout / 10:
+        while not self._is_done() and not self._is_left_behind() and clock.monotonic() < end - timeout / 10:
             clock.sleep(0.005)
         self._closed = True
-        if self._posting:
-            self._posting.stop(max(end - clock.monotonic(), 0.0) if self._is_done() else 0.0)
+        if self._posting:  # one that hangs in an attempt is left to itself
+            self._posting.stop(max(end - clock.monotonic(), 0.0))
         if self._waiting:
             self._waiting.close()
         self._writer = None
@@ -381,8 +394,8 @@ def _default_folder(url: str, key: str | None) -> Path | None:
 
 
 def _end_with_child(service: SinkService) -> None:
-    """A child of multiprocessing ends without what is registered with atexit."""
-    util = sys.modules.get("multiprocessing.util")
-    process = sys.modules.get("multiprocessing.process")
-    if util is not None and process is not None and process.parent_process() is not None:
-        util.Finalize(None, service.close, exitpriority=100)
+    """A child of multiprocessing, or of Celery's billiard, ends without what is registered with atexit."""
+    for package in ("multiprocessing", "billiard"):
+        util = sys.modules.get(f"{package}.util")
+        if util is not None:
+            util.Finalize(None, service.close, exitpriority=100)  # in a parent it comes with atexit, and ends it once

@@ -16,6 +16,8 @@ __all__ = ["SKIPPED", "Capturing", "Meaning", "Request", "Tracking"]
 SKIPPED = ("/healthz", "/readyz", "/livez", "/health", "/metrics", "/favicon.ico", "/static/*")
 """Paths that are no use of a program, but a look at whether it is well, or what its pages are made of."""
 
+MOST_MET = 1_000  # routes of which it is remembered what they mean
+
 
 class Capturing(Protocol):
     """What takes events: a `SinkService`."""
@@ -97,6 +99,7 @@ class Tracking:
         self._sample = sample
         self._identify = identify
         self._meanings = {(one.method, _shape(prefix + one.route)): one for one in meanings}
+        self._met: dict[tuple[str, str], Meaning | None] = {}
 
     def note(self, request: Request) -> None:
         """Tell of a request. It never raises: the program has answered, and must not notice."""
@@ -120,7 +123,7 @@ class Tracking:
                 bytes=request.bytes,
                 identity=who.kind,
             )
-        meaning = self._meanings.get((request.method, _shape(request.route))) if request.route else None
+        meaning = self._meaning(request.method, request.route) if self._meanings and request.route else None
         if meaning and 200 <= request.status < 300:
             data = {name: _filled(value, request) for name, value in meaning.data.items()}
             if meaning.sized:
@@ -130,6 +133,15 @@ class Tracking:
             self._sink.capture(
                 meaning.type, user=who.user, **{name: value for name, value in data.items() if value is not None}
             )
+
+    def _meaning(self, method: str, route: str) -> Meaning | None:
+        try:
+            return self._met[method, route]
+        except KeyError:
+            if len(self._met) >= MOST_MET:  # a program whose routes are no templates
+                self._met.clear()
+            meaning = self._met[method, route] = self._meanings.get((method, _shape(route)))
+            return meaning
 
 
 def _filled(value: Any, request: Request) -> Any:

@@ -140,6 +140,11 @@ class Waiting:
         """Whether nothing waits, as far as this process has taken it over."""
         return not self.next(1)
 
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether nothing waits in memory alone."""
+        return not self._memory
+
     def close(self) -> None:
         """Let others have the files. What waits in memory is lost."""
         with self._lock:

@@ -74,11 +74,7 @@ class _Seen:
             return
         self._is_over = True
         environ, seconds = self._environ, time.perf_counter() - self._begun
-        headers = {
-            name[5:].replace("_", "-").lower(): value
-            for name, value in environ.items()
-            if name in {"HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_API_KEY"} and isinstance(value, str)
-        }
+        headers = _Headers(environ)
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         route, parameters = self._rule or _django_rule(environ)
         status = 500 if failed and not self._status else self._status
@@ -122,6 +118,29 @@ class _Counted:
                 close()
         finally:
             self._seen.over()
+
+
+class _Headers(Mapping[str, str]):
+    """Headers as WSGI has them, by their names in small letters: few of them are looked at."""
+
+    def __init__(self, environ: Environ) -> None:
+        self._environ = environ
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of one."""
+        return self._environ.get(f"HTTP_{name.upper().replace('-', '_')}", default)
+
+    def __getitem__(self, name: str) -> str:
+        found: str | None = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (name[5:].replace("_", "-").lower() for name in self._environ if name.startswith("HTTP_"))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _watched(answer: Any, seen: _Seen) -> Iterable[bytes]:

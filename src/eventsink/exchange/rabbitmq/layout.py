@@ -128,6 +128,7 @@ class Layout:
         """Make queues that are not there, and give these."""
         gone = [queue for queue in queues if queue in self._known and await self._is_gone(queue)]
         if gone:
+            self.declared = False  # what is published before it is there and bound again would miss it
             await asyncio.sleep(CANCELLED_AFTER)
         made = await self._service.declare(queues=[amqp.Queue(queue, QUORUM) for queue in queues])
         for queue in made:
@@ -320,6 +321,7 @@ class Layout:
             except BrokerUnavailable:  # many brokers have no management API
                 continue
             if not any(binding.source == (self._topic if types else self._exchange) for binding in found):
+                self.declared = False
                 self._note(name, f"got nothing from {self._topic if types else self._exchange}, and was bound again")
 
     def _note(self, name: str, what: str) -> None:

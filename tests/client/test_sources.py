@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from eventsink.client import source as source_module
-from eventsink.client.source import Mark, Unreadable, open_source
+from eventsink.client import sources as source_module
+from eventsink.client.source import Mark, Unreadable
+from eventsink.client.sources import open_source
 
 LINES = b'{"type":"a.b"}\n{"type":"c.d"}\n'
 EVENTS = [b'{"type":"a.b"}', b'{"type":"c.d"}']
