@@ -429,6 +429,50 @@ def test_without_a_folder_it_reports_from_memory(
     assert any("cannot wait on disk" in record.getMessage() for record in caplog.records)
 
 
+FULL = """
+    import logging, resource
+    from eventsink import SinkService
+    logging.basicConfig()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # as a disk that takes no more of a file
+    sink = SinkService(source="full")
+    for number in range(3_000):
+        sink.capture("demo.full", number=number, text="x" * 200)
+    {end}
+    """
+
+
+def test_on_a_disk_that_is_full_events_wait_in_memory_and_arrive(
+    sink: SinkProcess, program: Callable[..., Any]
+) -> None:
+    done = program(FULL.format(end="assert sink.flush(60), sink.counts"), sink.url, sink.key)
+    assert {event["data"]["number"] for event in found(sink, "full", 3_000)} == set(range(3_000))
+    assert "Traceback" not in done.stderr
+
+
+def test_what_a_full_disk_and_a_sink_that_is_away_cost_is_counted_and_said(program: Callable[..., Any]) -> None:
+    (port,) = free_ports(1)
+    end = "sink.close(); print(sink.counts['dropped: disk'], sink.counts['captured'])"
+    done = program(FULL.format(end=end), f"http://127.0.0.1:{port}", "k")
+    dropped, captured = map(int, done.stdout.split())
+    assert 0 < dropped < 3_000 == captured
+    assert "cannot be written to" in done.stderr and f"{dropped:,} events lost" in done.stderr, done.stderr
+
+
+def test_a_clock_that_goes_back_costs_nothing(
+    sink: SinkProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with service(sink, tmp_path, "back-in-time") as own:
+        own.capture("demo.before")
+        assert own.flush(WITHIN)
+        real = time.time_ns
+        monkeypatch.setattr("time.time_ns", lambda: real() - 3_600 * 10**9)
+        for _ in range(100):
+            own.capture("demo.after")
+        assert own.flush(WITHIN)
+        monkeypatch.undo()
+    assert len(found(sink, "back-in-time", 101)) == 101
+
+
 def test_a_damaged_file_of_a_process_before_costs_what_is_damaged(sink: SinkProcess, tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     (port,) = free_ports(1)

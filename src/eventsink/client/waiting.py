@@ -4,19 +4,20 @@ Each process writes a file of its own and holds its lock as long as it lives. Wh
 ended while the sink was away or was killed, is taken over by the next one that reports to the same sink.
 """
 
+import contextlib
 import os
 import sqlite3
 import threading
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from eventsink.causes import why
 from eventsink.client.tallies import Tallies
 from eventsink.errors import DataDirectoryInUse
-from eventsink.files import hold, spool_rows
+from eventsink.files import Room, hold, spool_rows
 
 __all__ = ["Piece", "Waiting"]
 
@@ -38,10 +39,69 @@ class Piece(NamedTuple):
     lines: bytes
 
 
-class _File(NamedTuple):
-    path: Path
-    connection: sqlite3.Connection
-    lock: int
+class _File:
+    """An open file of events.
+
+    Args:
+        path: of it; its lock is held.
+        lock: descriptor of the lock.
+        damaged: is told what was damaged.
+
+    Raises:
+        OSError, sqlite3.Error: it cannot be opened.
+    """
+
+    def __init__(self, path: Path, lock: int, damaged: Callable[[str, Path, int], None]) -> None:
+        self.path = path
+        self.lock = lock
+        self.connection = spool_rows.open_spool(path, damaged, synchronous="OFF")
+        self._room = Room(path)
+        self._done: dict[int, int] = {}  # events of rows that are done, and cannot be taken out yet: the disk is full
+        self._lost: set[int] = set()  # rows that are damaged, likewise
+
+    def add(self, events: int, lines: bytes) -> None:
+        """Add a row. It is refused while there would be no room for taking it out again.
+
+        Raises:
+            sqlite3.Error: it is not there.
+        """
+        self._room.check(len(lines))
+        spool_rows.add(self.connection, [(events, lines)])
+
+    def rows(self, at_once: int) -> Iterator[spool_rows.Group]:
+        """The first rows that are not done; rows are done in their order.
+
+        Raises:
+            sqlite3.Error: it cannot be read.
+        """
+        return spool_rows.groups(self.connection, max(self._done, default=0), 2**62, at_once)
+
+    def done(self, rows: Mapping[int, int]) -> None:
+        """Take rows out: of each, its number and how many events. They do not come again, whether that works or not.
+
+        Raises:
+            sqlite3.Error: it does not yet.
+        """
+        self._done |= rows
+        spool_rows.remove(self.connection, self._done)
+        self._done.clear()
+
+    def lose(self, row: int) -> bool:
+        """Take out a row that is damaged; gives whether that was not known yet."""
+        known = row in self._lost
+        self._lost.add(row)
+        with contextlib.suppress(sqlite3.Error):  # it is passed over, then
+            spool_rows.remove(self.connection, [row])
+        return not known
+
+    @property
+    def events(self) -> int:
+        """How many wait in it.
+
+        Raises:
+            sqlite3.Error: it cannot be read.
+        """
+        return spool_rows.totals(self.connection).items - sum(self._done.values())
 
 
 class Waiting:
@@ -98,14 +158,9 @@ class Waiting:
             while self._memory and self._memory[0].number in gone:
                 self._in_memory -= len(self._memory.popleft().lines)
             for where, file in enumerate(self._files):
-                numbers = [piece.number for piece in pieces if piece.where == where]
-                if numbers and not self._closed:
-                    try:
-                        spool_rows.remove(file.connection, numbers)
-                    except sqlite3.Error as error:  # they are sent once more, and are the same events
-                        self._tallies.say(
-                            "spool", f"Events that were sent cannot be taken out of {file.path}: {error}."
-                        )
+                rows = {piece.number: piece.events for piece in pieces if piece.where == where}
+                if rows and not self._closed:
+                    self._take_out(file, rows)
             self._on_disk -= sum(len(piece.lines) for piece in pieces if piece.where >= 0)
 
     def take_over(self) -> int:
@@ -130,7 +185,7 @@ class Waiting:
             waiting = sum(piece.events for piece in self._memory)
             for file in self._files if not self._closed else ():
                 try:
-                    waiting += spool_rows.totals(file.connection).items
+                    waiting += file.events
                 except sqlite3.Error:  # what cannot be read is not known
                     continue
             return waiting
@@ -178,11 +233,13 @@ class Waiting:
             if self._own is None:
                 return False
         try:
-            spool_rows.add(self._own.connection, [(events, lines)])
+            self._own.add(events, lines)
         except sqlite3.Error as error:
             self._tallies.say(
                 "spool", f"Events cannot be written to {self._own.path}: {why(error)}. They wait in memory."
             )
+            if not self._own.path.exists():  # somebody has removed it: what is in it is sent, and another one is made
+                self._own, self._tries = None, 0
             return False
         self._on_disk += len(lines)
         return True
@@ -197,7 +254,7 @@ class Waiting:
             self._say_no_disk(error)
             return None
         try:
-            file = _File(path, spool_rows.open_spool(path, self._say_damaged, synchronous="OFF"), lock)
+            file = _File(path, lock, self._say_damaged)
         except (OSError, sqlite3.Error) as error:
             os.close(lock)
             self._say_no_disk(error)
@@ -215,7 +272,7 @@ class Waiting:
             os.close(lock)
             return None
         try:
-            file = _File(path, spool_rows.open_spool(path, self._say_damaged, synchronous="OFF"), lock)
+            file = _File(path, lock, self._say_damaged)
             self._on_disk += spool_rows.totals(file.connection).size
         except (OSError, sqlite3.Error):
             os.close(lock)
@@ -227,10 +284,10 @@ class Waiting:
         size = 0
         for where, file in enumerate(self._files if not self._closed else ()):
             try:
-                for group in spool_rows.groups(file.connection, 0, 2**62, at_once - size):
+                for group in list(file.rows(at_once - size)):
                     if group.packed is None:
-                        spool_rows.remove(file.connection, [group.id])
-                        self._tallies.drop("damaged", group.items)
+                        if file.lose(group.id):
+                            self._tallies.drop("damaged", group.items)
                         continue
                     found.append(Piece(where, group.id, group.items, group.packed))
                     size += group.size
@@ -240,10 +297,16 @@ class Waiting:
                 break
         return found
 
+    def _take_out(self, file: _File, rows: Mapping[int, int]) -> None:
+        try:
+            file.done(rows)
+        except sqlite3.Error as error:  # the next process may send them once more, and they are the same events
+            self._tallies.say("spool", f"What is done cannot be taken out of {file.path}: {why(error)}.")
+
     def _let_go(self, file: _File, *, ending: bool = False) -> bool:
         """Close a file that is empty, and remove it; when this process ends, close it in any case."""
         try:
-            empty = not spool_rows.totals(file.connection).items
+            empty = not file.events
         except sqlite3.Error:
             empty = False
         if not (empty or ending):
