@@ -605,6 +605,48 @@ def test_a_batch_that_is_too_large_for_a_proxy_is_sent_in_halves(moody: Moody, t
         assert own.counts["sent"] == 8
 
 
+def test_a_refusal_that_is_not_of_the_sink_costs_nothing(moody: Moody, tmp_path: Path) -> None:
+    """As NGINX answers HTTP on the port of HTTPS."""
+    moody.answers = [(400, {"Content-Type": "text/html"}, b"<html>400 Bad Request</html>")] * 1000
+    with SinkService(moody.url, "k", spool=tmp_path / "spool") as own:
+        for _ in range(8):
+            own.capture("demo.x")
+        assert not own.flush(1.0)
+        assert own.counts["waiting"] == 8 and "dropped: refused" not in own.counts
+
+
+def test_what_changes_its_own_list_while_it_is_written_harms_nobody(sink: SinkProcess, tmp_path: Path) -> None:
+    ids: list[Any] = []
+
+    class Clearing:
+        def __str__(self) -> str:
+            ids.clear()
+            return "it"
+
+    ids += [Clearing(), *[f"a{number}" for number in range(1000)]]
+    knot: list[dict[str, Any]] = [{} for _ in range(12)]
+    for one in knot:
+        one.update({f"k{number}": other for number, other in enumerate(knot)})
+    with service(sink, tmp_path, "odd") as own:
+        own.capture("demo.list", ids=ids)
+        began = time.monotonic()
+        own.capture("demo.knot", knot=knot)
+        assert time.monotonic() - began < 10, "12 things that all refer to one another"
+        assert own.flush(WITHIN)
+    assert len(found(sink, "odd", 1)) >= 1
+
+
+def test_a_time_without_a_zone_is_of_here(sink: SinkProcess, program: Callable[..., Any]) -> None:
+    lines = """
+        import datetime
+        from eventsink import SinkService
+        with SinkService(source="here") as sink:
+            sink.capture("demo.x", time=datetime.datetime(2026, 11, 1, 1))
+        """
+    program(lines, sink.url, sink.key, TZ="Etc/GMT+6")
+    assert found(sink, "here", 1)[0]["time"].startswith("2026-11-01T07:00:00")
+
+
 def test_a_queue_that_is_full_is_counted_and_said(
     moody: Moody, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -286,4 +286,32 @@ def test_who_cannot_be_identified_is_counted_all_the_same() -> None:
     kept = _Kept()
     identify: Callable[..., Any] = lambda headers: 1 / 0  # noqa: E731
     Tracking(kept, identify=identify).note(_request())
-    assert kept.events == [("traffic.api_request", {"method": "GET", "route": "", "status": 200})]
+    ((kind, data),) = kept.events
+    assert kind == "traffic.api_request" and data["route"] == "/x/{id}" and data["identity"] == "anonymous"
+
+
+@pytest.mark.parametrize(
+    "claims", [{"email": "a" * 5000}, {"email": "a\0b"}, b'{"x":' + b"[" * 9000], ids=["long", "odd", "deep"]
+)
+def test_nobody_hides_behind_what_is_said_of_him(claims: Any) -> None:
+    sink = RecordingSink()
+    middle = base64.urlsafe_b64encode(claims if isinstance(claims, bytes) else json.dumps(claims).encode()).decode()
+    meanings = [Meaning("GET", "/f/{id}", "traffic.resource_downloaded", {"resource_type": "file"}, "bytes")]
+    headers = {"authorization": f"Bearer a.{middle}.c"}
+    Tracking(sink, meanings=meanings).note(Request("GET", "/f/1", "/f/{id}", {}, 200, 0.1, 5, 0, headers))
+    assert [event["type"] for event in sink.events] == ["traffic.api_request", "traffic.resource_downloaded"]
+    assert not any(event.get("user") for event in sink.events)
+
+
+def test_what_has_no_body_has_no_bytes() -> None:
+    sink = RecordingSink()
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x" * 5000})  # servers leave it out
+
+    async def take(message: Any) -> None:
+        """It is gone."""
+
+    asyncio.run(AsgiTracker(answer, sink)({"type": "http", "method": "HEAD", "path": "/", "headers": []}, take, take))
+    assert sink.events[0]["data"]["bytes"] == 0

@@ -56,6 +56,7 @@ class _Seen:
         self._status = 0
         self._bytes = self._received = 0
         self._gone = False
+        self._has_body = scope.get("method") != "HEAD"
         self.failed = False
 
     async def receive(self) -> Message:
@@ -71,12 +72,13 @@ class _Seen:
         kind = message["type"]
         if kind == "http.response.start":
             self._status = self._status or message["status"]
+            self._has_body = self._has_body and self._status not in {204, 304}
         elif kind == "websocket.accept":
             self._status = 101
         elif kind == "websocket.close" and not self._status:
             self._status = 403
         await self._send(message)
-        if not self._gone:  # servers take what is sent to nobody without a word
+        if not self._gone and self._has_body:  # servers take what is sent to nobody without a word
             self._bytes += _size(kind, message)
 
     def request(self) -> Request:
@@ -132,9 +134,12 @@ def _size(kind: str, message: Message) -> int:
     if kind == "http.response.body":
         return len(message.get("body", b""))
     if kind == "websocket.send":
-        return len(message.get("bytes") or (message.get("text") or "").encode())
+        return len(message.get("bytes") or (message.get("text") or "").encode(errors="replace"))
     if kind == "http.response.pathsend":  # a server that sends files itself
-        return os.stat(message["path"]).st_size  # noqa: PTH116
+        try:
+            return os.stat(message["path"]).st_size  # noqa: PTH116
+        except OSError:  # it is gone by now
+            return 0
     if kind == "http.response.zerocopysend":
         return int(message.get("count") or 0)
     return 0

@@ -52,6 +52,8 @@ class Extraction:
 
     def __enter__(self) -> Self:
         self._data = {"extractor": self._extractor, "job_id": uuid.uuid4().hex, **self._given}
+        for name in ("status", "run_ms"):  # they are what is measured here
+            self._data.pop(name, None)
         self._begun = time.perf_counter()
         self._sink.capture(TYPE, user=self._user, status="working", **self._data)
         return self
@@ -61,8 +63,8 @@ class Extraction:
     ) -> None:
         message = self.message
         if message is None and error is not None:
-            message = hide_secrets(f"{type(error).__name__}: {error}")
-        data = self._data | ({} if message is None else {"message": message[:LONGEST]})
+            message = _said(error)
+        data = self._data | ({} if message is None else {"message": str(message)[:LONGEST]})
         status = self.status if error is None else "failed"
         run_ms = round(1000 * (time.perf_counter() - self._begun), 3)
         self._sink.capture(TYPE, user=self._user, status=status, run_ms=run_ms, **data)
@@ -87,3 +89,10 @@ class Extraction:
 
     def _another(self) -> "Extraction":
         return Extraction(self._sink, self._extractor, self._user, self._given)
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return hide_secrets(f"{type(error).__name__}: {error}")
+    except Exception:  # noqa: BLE001 - its own words fail; what it was must come through all the same
+        return type(error).__name__

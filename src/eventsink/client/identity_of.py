@@ -90,5 +90,5 @@ def _read(text: str, form: type[T], *, packed: bool = False) -> T | None:
         if packed:
             content = zlib.decompressobj().decompress(content, MOST)
         return msgspec.json.decode(content, type=form)
-    except (ValueError, zlib.error, msgspec.MsgspecError):
+    except (ValueError, zlib.error, msgspec.MsgspecError, RecursionError):
         return None

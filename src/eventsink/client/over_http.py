@@ -54,6 +54,8 @@ class OverHttp:
             return _verdict(dict(refusal.problem), events)
         if status not in _IN_PARTS:
             raise NotNow(str(refusal), refusal.retry_after, patient=status < 500 and status not in {408, 429})
+        if not refusal.problem and status != 413:  # none of the sink's: a proxy, or a wrong address
+            raise NotNow(str(refusal), patient=True)
         if events <= 1:
             return Verdict(0, events, str(refusal))
         parts = lines.split(b"\n")

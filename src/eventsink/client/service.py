@@ -119,7 +119,8 @@ class SinkService(Catalogued):
         Args:
             type: as `storage.file_uploaded`; one of your own, as `myprogram.started`, is accepted as well.
             user: who did it; None for somebody unknown, or the system.
-            time: when it happened: a datetime, an RFC 3339 text, or a number since 1970; by default now.
+            time: when it happened: a datetime (of here, if it has no zone), an RFC 3339 text, or a number since
+                1970; by default now.
             subject: what it is about, as files/64b….
             data: all else, by the names of the type.
         """
@@ -199,6 +200,8 @@ class SinkService(Catalogued):
                 subject, data = changed.get("subject"), changed["data"]
             self._checker.note(kind, data)
             when = now() if time is None else time
+            if isinstance(when, datetime) and when.tzinfo is None:
+                when = when.astimezone()  # as Python means it: the time of here
             line = self._write_line(kind, when, user, subject, data)
             if line is None:
                 return
@@ -320,7 +323,9 @@ class SinkService(Catalogued):
         self._drain()
         while not self._is_done() and not self._is_left_behind() and clock.monotonic() < end - timeout / 10:
             clock.sleep(0.005)
+            self._drain()  # other threads go on
         self._closed = True
+        self._drain()
         if self._posting:  # one that hangs in an attempt is left to itself
             self._posting.stop(max(end - clock.monotonic(), 0.0))
         if self._waiting:
@@ -390,7 +395,12 @@ def _default_folder(url: str, key: str | None) -> Path | None:
     home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111 - it never raises
     if not os.path.isabs(home):  # noqa: PTH117
         return None
-    return Path(home) / "eventsink" / "spool" / hashlib.sha256(f"{url}\n{key}".encode()).hexdigest()[:24]
+    return (
+        Path(home)
+        / "eventsink"
+        / "spool"
+        / hashlib.sha256(f"{url}\n{key}".encode(errors="surrogateescape")).hexdigest()[:24]
+    )
 
 
 def _end_with_child(service: SinkService) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Ids", "Stamped", "encode", "now", "plain"]
+__all__ = ["Ids", "Stamped", "encode", "now"]
 
 
 class Stamped(
@@ -49,17 +49,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def plain(value: object) -> object:
-    """What JSON has for a value of a type that it does not know: what numpy and others have in it, or its text.
-
-    Raises:
-        Exception: whatever its own methods raise.
-    """
-    item = getattr(value, "item", None)
-    return item() if callable(item) else str(value)[:1000]
-
-
-_encoder = msgspec.json.Encoder(enc_hook=plain)
+# It has no hook for kinds that it does not know: what is called while it walks through a list may change that list,
+# which it does not survive. `mend` copies first.
+_encoder = msgspec.json.Encoder()
 
 
 def encode(event: Stamped) -> bytes:

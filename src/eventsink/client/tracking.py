@@ -16,6 +16,7 @@ __all__ = ["SKIPPED", "Capturing", "Meaning", "Request", "Tracking"]
 SKIPPED = ("/healthz", "/readyz", "/livez", "/health", "/metrics", "/favicon.ico", "/static/*")
 """Paths that are no use of a program, but a look at whether it is well, or what its pages are made of."""
 
+LONGEST_USER = 200  # letters
 MOST_MET = 1_000  # routes of which it is remembered what they mean
 
 
@@ -111,7 +112,7 @@ class Tracking:
             self._sink.capture("traffic.api_request", method=request.method[:20], route="", status=request.status)
 
     def _tell(self, request: Request) -> None:
-        who = ANONYMOUS if request.status in {401, 403} else self._identify(request.headers)
+        who = ANONYMOUS if request.status in {401, 403} else self._who(request.headers)
         if self._sample >= 1.0 or random.random() < self._sample:  # noqa: S311 - a sample
             self._sink.capture(
                 "traffic.api_request",
@@ -133,6 +134,14 @@ class Tracking:
             self._sink.capture(
                 meaning.type, user=who.user, **{name: value for name, value in data.items() if value is not None}
             )
+
+    def _who(self, headers: Mapping[str, str]) -> Identity:
+        try:
+            found = self._identify(headers)
+        except Exception:  # noqa: BLE001 - as of somebody's own `identify`, or of what a stranger sends
+            return ANONYMOUS
+        fits = found.user is None or (len(found.user) <= LONGEST_USER and found.user.isprintable())
+        return found if fits else ANONYMOUS
 
     def _meaning(self, method: str, route: str) -> Meaning | None:
         try:

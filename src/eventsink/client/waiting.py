@@ -291,7 +291,7 @@ class Waiting:
                         continue
                     found.append(Piece(where, group.id, group.items, group.packed))
                     size += group.size
-            except sqlite3.Error as error:
+            except (sqlite3.Error, TypeError, ValueError) as error:  # damaged, or of another kind
                 self._tallies.say("spool", f"Events that wait in {file.path} cannot be read: {why(error)}.")
             if size >= at_once:
                 break

@@ -28,6 +28,10 @@ def hold(path: Path) -> int:
         raise DataDirectoryInUse(
             f"Process {holder or 'unknown'} already uses {path.parent} ({path.name}): stop it, or give another --data."
         ) from None
-    os.truncate(descriptor, 0)
-    os.write(descriptor, str(os.getpid()).encode())
+    try:
+        os.truncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+    except OSError:  # the disk is full
+        os.close(descriptor)
+        raise
     return descriptor

@@ -87,7 +87,9 @@ def add(connection: sqlite3.Connection, packed: Iterable[tuple[int, bytes]]) -> 
 def groups(connection: sqlite3.Connection, after: int, last: int, at_once: int) -> Iterator[Group]:
     """The groups above one id and up to another, in order, until they have so many bytes together."""
     size = 0
-    found = connection.execute("SELECT * FROM spool WHERE id > ? AND id <= ? ORDER BY id", (after, last))
+    found = connection.execute(
+        "SELECT id, count, crc, lines FROM spool WHERE id > ? AND id <= ? ORDER BY id", (after, last)
+    )
     for number, count, crc, lines in found:
         whole = isinstance(lines, bytes) and zlib.crc32(lines) == crc
         yield Group(number, count, len(lines), lines if whole else None)
