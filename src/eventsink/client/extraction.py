@@ -69,6 +69,14 @@ class Extraction:
         run_ms = round(1000 * (time.perf_counter() - self._begun), 3)
         self._sink.capture(TYPE, user=self._user, status=status, run_ms=run_ms, **data)
 
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
     def __call__(self, function: F) -> F:
         """Make each call of a function a run."""
         if inspect.iscoroutinefunction(function):
@@ -79,6 +87,24 @@ class Extraction:
                     return await function(*arguments, **named)
 
             return run_later  # type: ignore[return-value]
+
+        if inspect.isasyncgenfunction(function):
+
+            @functools.wraps(function)
+            async def run_through_later(*arguments: Any, **named: Any) -> Any:
+                with self._another():
+                    async for item in function(*arguments, **named):
+                        yield item
+
+            return run_through_later  # type: ignore[return-value]
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def run_through(*arguments: Any, **named: Any) -> Any:
+                with self._another():
+                    return (yield from function(*arguments, **named))
+
+            return run_through  # type: ignore[return-value]
 
         @functools.wraps(function)
         def run(*arguments: Any, **named: Any) -> Any:
