@@ -404,8 +404,8 @@ def _default_folder(url: str, key: str | None) -> Path | None:
 
 
 def _end_with_child(service: SinkService) -> None:
-    """A child of multiprocessing, or of Celery's billiard, ends without what is registered with atexit."""
-    for package in ("multiprocessing", "billiard"):
-        util = sys.modules.get(f"{package}.util")
-        if util is not None:
-            util.Finalize(None, service.close, exitpriority=100)  # in a parent it comes with atexit, and ends it once
+    """A child of multiprocessing ends without what is registered with atexit."""
+    util = sys.modules.get("multiprocessing.util")
+    process = sys.modules.get("multiprocessing.process")
+    if util is not None and process is not None and process.parent_process() is not None:
+        util.Finalize(None, service.close, exitpriority=100)
