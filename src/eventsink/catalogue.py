@@ -27,6 +27,7 @@ LONGEST_PART = 100  # characters of a name in a pointer that somebody is to read
 
 Text = Annotated[str, Meta(max_length=10_000)]
 Id = Annotated[str, Meta(max_length=200)]
+Country = Annotated[str, Meta(max_length=2)]
 Count = Annotated[int, Meta(ge=0, le=MOST_INTEGER)]
 Milliseconds = Annotated[float, Meta(ge=0, le=1e15)]
 Rate = Annotated[float, Meta(ge=0, le=1e15)]
@@ -108,7 +109,26 @@ class Extraction(_Named, kw_only=True):
     bytes: Annotated[Count | None, Meta(description="Bytes downloaded to the extractor.")] = None
 
 
-class PageView(_Named, kw_only=True):
+class _Browsing(_Named, kw_only=True):
+    """What is known of the browser behind an event: the collector's own finding, never the sender's word."""
+
+    language: Annotated[Text | None, Meta(description="Language of the browser, BCP 47.")] = None
+    session: Annotated[Id | None, Meta(description="Random id of the visit.")] = None
+    visitor: Annotated[
+        Id | None, Meta(description="Who it was, for one day: a hash that nobody can trace when the day is over.")
+    ] = None
+    country: Annotated[Country | None, Meta(description="Country of the address, ISO 3166-1 alpha-2.")] = None
+    browser: Annotated[Text | None, Meta(description="Name of the browser, as Firefox.")] = None
+    browser_version: Annotated[Text | None, Meta(description="Its version, as 143.0.")] = None
+    os: Annotated[Text | None, Meta(description="Name of the operating system, as Windows.")] = None
+    os_version: Annotated[Text | None, Meta(description="Its version, as 11.")] = None
+    device: Annotated[
+        Literal["desktop", "mobile", "tablet", "tv", "robot", "tool"] | None, Meta(description="Kind of device.")
+    ] = None
+    robot: Annotated[bool | None, Meta(description="Whether COUNTER's list knows it as a robot.")] = None
+
+
+class PageView(_Browsing, kw_only=True):
     """A page that a browser showed."""
 
     url: Annotated[Text, Meta(description="Address of the page, without its query's secrets.")]
@@ -116,12 +136,35 @@ class PageView(_Named, kw_only=True):
     title: Annotated[Text | None, Meta(description="Title of the page.")] = None
     resource_type: Annotated[ResourceType | None, Meta(description="Kind of resource shown, if any.")] = None
     resource_id: Annotated[Id | None, Meta(description="Id of the resource shown, if any.")] = None
-    language: Annotated[Text | None, Meta(description="Language of the browser, BCP 47.")] = None
     screen: Annotated[Text | None, Meta(description="Width and height of the screen, pixels, as 1920x1080.")] = None
-    session: Annotated[Id | None, Meta(description="Random id of the visit.")] = None
 
 
-class ResourceViewed(_Named, kw_only=True):
+class LinkFollowed(_Browsing, kw_only=True):
+    """A link to another site that somebody clicked."""
+
+    url: Annotated[Text, Meta(description="Address of the page that has the link, without its query's secrets.")]
+    link: Annotated[Text, Meta(description="Where it leads, without its query.")]
+
+
+class UploadFinished(_Browsing, kw_only=True):
+    """An upload that a browser saw succeed. What was stored the storage events say."""
+
+    url: Annotated[Text | None, Meta(description="Address of the page, without its query's secrets.")] = None
+    dataset_id: Annotated[Id | None, Meta(description="Dataset that it went into.")] = None
+    items: Annotated[Count | None, Meta(description="Files in it.")] = None
+    bytes: Annotated[Count | None, Meta(description="Size of all its files, bytes.")] = None
+
+
+class ExtractionSubmitted(_Browsing, kw_only=True):
+    """A resource that somebody submitted to an extractor in a browser. What became of it the extraction events say."""
+
+    url: Annotated[Text | None, Meta(description="Address of the page, without its query's secrets.")] = None
+    extractor_name: Annotated[Text | None, Meta(description="Name of the extractor, as the page has it.")] = None
+    resource_type: Annotated[ResourceType | None, Meta(description="Kind of resource.")] = None
+    resource_id: Annotated[Id | None, Meta(description="Id of the resource.")] = None
+
+
+class ResourceViewed(_Browsing, kw_only=True):
     """Somebody looked at a resource."""
 
     resource_type: Annotated[ResourceType, Meta(description="Kind of resource.")]
@@ -373,6 +416,24 @@ CATALOGUE: Mapping[str, EventType] = dict(
             ResourceDownloaded,
             "Somebody fetched a file or dataset.",
             _DATASET | {"items": 14, "http_status": 200, "access_method": "machine"},
+        ),
+        _entry(
+            "traffic.link_followed",
+            LinkFollowed,
+            "Somebody followed a link to another site.",
+            {"url": "https://clowder.example.org/datasets/64c000000000000000000002", "link": "https://doi.org/10.5/x"},
+        ),
+        _entry(
+            "traffic.upload_finished",
+            UploadFinished,
+            "A browser saw an upload succeed.",
+            {"dataset_id": "64c000000000000000000002", "items": 1, "bytes": 1834211},
+        ),
+        _entry(
+            "traffic.extraction_submitted",
+            ExtractionSubmitted,
+            "Somebody submitted a resource to an extractor in a browser.",
+            {"extractor_name": "ncsa.image.preview", "resource_type": "file", "resource_id": "64b000000000000000000001"},
         ),
         _entry(
             "traffic.api_request",

@@ -422,13 +422,21 @@ class Traffic(_Component):
         user_name: str | None = None,
         author_id: str | None = None,
         author_name: str | None = None,
+        language: str | None = None,
+        session: str | None = None,
+        visitor: str | None = None,
+        country: str | None = None,
+        browser: str | None = None,
+        browser_version: str | None = None,
+        os: str | None = None,
+        os_version: str | None = None,
+        device: Literal["desktop", "mobile", "robot", "tablet", "tool", "tv"] | None = None,
+        robot: bool | None = None,
         referrer: str | None = None,
         title: str | None = None,
         resource_type: Literal["collection", "dataset", "file", "folder", "space"] | None = None,
         resource_id: str | None = None,
-        language: str | None = None,
         screen: str | None = None,
-        session: str | None = None,
         user: str | None = None,
         time: datetime | str | float | None = None,
         subject: str | None = None,
@@ -440,13 +448,21 @@ class Traffic(_Component):
             user_name: Name of the acting user. Never sent to third parties.
             author_id: Id of the author of the resource.
             author_name: Name of the author of the resource. Never sent to third parties.
+            language: Language of the browser, BCP 47.
+            session: Random id of the visit.
+            visitor: Who it was, for one day: a hash that nobody can trace when the day is over.
+            country: Country of the address, ISO 3166-1 alpha-2.
+            browser: Name of the browser, as Firefox.
+            browser_version: Its version, as 143.0.
+            os: Name of the operating system, as Windows.
+            os_version: Its version, as 11.
+            device: Kind of device.
+            robot: Whether COUNTER's list knows it as a robot.
             referrer: Address of the page before.
             title: Title of the page.
             resource_type: Kind of resource shown, if any.
             resource_id: Id of the resource shown, if any.
-            language: Language of the browser, BCP 47.
             screen: Width and height of the screen, pixels, as 1920x1080.
-            session: Random id of the visit.
             user: who did it.
             time: when it happened; by default now.
             subject: what it is about.
@@ -462,13 +478,21 @@ class Traffic(_Component):
                     "user_name": user_name,
                     "author_id": author_id,
                     "author_name": author_name,
+                    "language": language,
+                    "session": session,
+                    "visitor": visitor,
+                    "country": country,
+                    "browser": browser,
+                    "browser_version": browser_version,
+                    "os": os,
+                    "os_version": os_version,
+                    "device": device,
+                    "robot": robot,
                     "referrer": referrer,
                     "title": title,
                     "resource_type": resource_type,
                     "resource_id": resource_id,
-                    "language": language,
                     "screen": screen,
-                    "session": session,
                 }
             ),
         )
@@ -480,6 +504,16 @@ class Traffic(_Component):
         user_name: str | None = None,
         author_id: str | None = None,
         author_name: str | None = None,
+        language: str | None = None,
+        session: str | None = None,
+        visitor: str | None = None,
+        country: str | None = None,
+        browser: str | None = None,
+        browser_version: str | None = None,
+        os: str | None = None,
+        os_version: str | None = None,
+        device: Literal["desktop", "mobile", "robot", "tablet", "tool", "tv"] | None = None,
+        robot: bool | None = None,
         resource_id: str | None = None,
         resource_name: str | None = None,
         dataset_id: str | None = None,
@@ -498,6 +532,16 @@ class Traffic(_Component):
             user_name: Name of the acting user. Never sent to third parties.
             author_id: Id of the author of the resource.
             author_name: Name of the author of the resource. Never sent to third parties.
+            language: Language of the browser, BCP 47.
+            session: Random id of the visit.
+            visitor: Who it was, for one day: a hash that nobody can trace when the day is over.
+            country: Country of the address, ISO 3166-1 alpha-2.
+            browser: Name of the browser, as Firefox.
+            browser_version: Its version, as 143.0.
+            os: Name of the operating system, as Windows.
+            os_version: Its version, as 11.
+            device: Kind of device.
+            robot: Whether COUNTER's list knows it as a robot.
             resource_id: Id of the resource.
             resource_name: Name of the resource.
             dataset_id: Dataset of a file.
@@ -520,6 +564,16 @@ class Traffic(_Component):
                     "user_name": user_name,
                     "author_id": author_id,
                     "author_name": author_name,
+                    "language": language,
+                    "session": session,
+                    "visitor": visitor,
+                    "country": country,
+                    "browser": browser,
+                    "browser_version": browser_version,
+                    "os": os,
+                    "os_version": os_version,
+                    "device": device,
+                    "robot": robot,
                     "resource_id": resource_id,
                     "resource_name": resource_name,
                     "dataset_id": dataset_id,
@@ -538,6 +592,16 @@ class Traffic(_Component):
         user_name: str | None = None,
         author_id: str | None = None,
         author_name: str | None = None,
+        language: str | None = None,
+        session: str | None = None,
+        visitor: str | None = None,
+        country: str | None = None,
+        browser: str | None = None,
+        browser_version: str | None = None,
+        os: str | None = None,
+        os_version: str | None = None,
+        device: Literal["desktop", "mobile", "robot", "tablet", "tool", "tv"] | None = None,
+        robot: bool | None = None,
         resource_id: str | None = None,
         resource_name: str | None = None,
         dataset_id: str | None = None,
@@ -557,6 +621,16 @@ class Traffic(_Component):
             user_name: Name of the acting user. Never sent to third parties.
             author_id: Id of the author of the resource.
             author_name: Name of the author of the resource. Never sent to third parties.
+            language: Language of the browser, BCP 47.
+            session: Random id of the visit.
+            visitor: Who it was, for one day: a hash that nobody can trace when the day is over.
+            country: Country of the address, ISO 3166-1 alpha-2.
+            browser: Name of the browser, as Firefox.
+            browser_version: Its version, as 143.0.
+            os: Name of the operating system, as Windows.
+            os_version: Its version, as 11.
+            device: Kind of device.
+            robot: Whether COUNTER's list knows it as a robot.
             resource_id: Id of the resource.
             resource_name: Name of the resource.
             dataset_id: Dataset of a file.
@@ -580,6 +654,16 @@ class Traffic(_Component):
                     "user_name": user_name,
                     "author_id": author_id,
                     "author_name": author_name,
+                    "language": language,
+                    "session": session,
+                    "visitor": visitor,
+                    "country": country,
+                    "browser": browser,
+                    "browser_version": browser_version,
+                    "os": os,
+                    "os_version": os_version,
+                    "device": device,
+                    "robot": robot,
                     "resource_id": resource_id,
                     "resource_name": resource_name,
                     "dataset_id": dataset_id,
@@ -588,6 +672,227 @@ class Traffic(_Component):
                     "http_status": http_status,
                     "access_method": access_method,
                     "items": items,
+                }
+            ),
+        )
+
+    def link_followed(
+        self,
+        *,
+        url: str,
+        link: str,
+        user_name: str | None = None,
+        author_id: str | None = None,
+        author_name: str | None = None,
+        language: str | None = None,
+        session: str | None = None,
+        visitor: str | None = None,
+        country: str | None = None,
+        browser: str | None = None,
+        browser_version: str | None = None,
+        os: str | None = None,
+        os_version: str | None = None,
+        device: Literal["desktop", "mobile", "robot", "tablet", "tool", "tv"] | None = None,
+        robot: bool | None = None,
+        user: str | None = None,
+        time: datetime | str | float | None = None,
+        subject: str | None = None,
+    ) -> None:
+        """Somebody followed a link to another site.
+
+        Args:
+            url: Address of the page that has the link, without its query's secrets.
+            link: Where it leads, without its query.
+            user_name: Name of the acting user. Never sent to third parties.
+            author_id: Id of the author of the resource.
+            author_name: Name of the author of the resource. Never sent to third parties.
+            language: Language of the browser, BCP 47.
+            session: Random id of the visit.
+            visitor: Who it was, for one day: a hash that nobody can trace when the day is over.
+            country: Country of the address, ISO 3166-1 alpha-2.
+            browser: Name of the browser, as Firefox.
+            browser_version: Its version, as 143.0.
+            os: Name of the operating system, as Windows.
+            os_version: Its version, as 11.
+            device: Kind of device.
+            robot: Whether COUNTER's list knows it as a robot.
+            user: who did it.
+            time: when it happened; by default now.
+            subject: what it is about.
+        """
+        self._capture(
+            "traffic.link_followed",
+            user,
+            time,
+            subject,
+            {"url": url, "link": link}
+            | _given(
+                {
+                    "user_name": user_name,
+                    "author_id": author_id,
+                    "author_name": author_name,
+                    "language": language,
+                    "session": session,
+                    "visitor": visitor,
+                    "country": country,
+                    "browser": browser,
+                    "browser_version": browser_version,
+                    "os": os,
+                    "os_version": os_version,
+                    "device": device,
+                    "robot": robot,
+                }
+            ),
+        )
+
+    def upload_finished(
+        self,
+        *,
+        user_name: str | None = None,
+        author_id: str | None = None,
+        author_name: str | None = None,
+        language: str | None = None,
+        session: str | None = None,
+        visitor: str | None = None,
+        country: str | None = None,
+        browser: str | None = None,
+        browser_version: str | None = None,
+        os: str | None = None,
+        os_version: str | None = None,
+        device: Literal["desktop", "mobile", "robot", "tablet", "tool", "tv"] | None = None,
+        robot: bool | None = None,
+        url: str | None = None,
+        dataset_id: str | None = None,
+        items: int | None = None,
+        bytes: int | None = None,
+        user: str | None = None,
+        time: datetime | str | float | None = None,
+        subject: str | None = None,
+    ) -> None:
+        """A browser saw an upload succeed.
+
+        Args:
+            user_name: Name of the acting user. Never sent to third parties.
+            author_id: Id of the author of the resource.
+            author_name: Name of the author of the resource. Never sent to third parties.
+            language: Language of the browser, BCP 47.
+            session: Random id of the visit.
+            visitor: Who it was, for one day: a hash that nobody can trace when the day is over.
+            country: Country of the address, ISO 3166-1 alpha-2.
+            browser: Name of the browser, as Firefox.
+            browser_version: Its version, as 143.0.
+            os: Name of the operating system, as Windows.
+            os_version: Its version, as 11.
+            device: Kind of device.
+            robot: Whether COUNTER's list knows it as a robot.
+            url: Address of the page, without its query's secrets.
+            dataset_id: Dataset that it went into.
+            items: Files in it.
+            bytes: Size of all its files, bytes.
+            user: who did it.
+            time: when it happened; by default now.
+            subject: what it is about.
+        """
+        self._capture(
+            "traffic.upload_finished",
+            user,
+            time,
+            subject,
+            _given(
+                {
+                    "user_name": user_name,
+                    "author_id": author_id,
+                    "author_name": author_name,
+                    "language": language,
+                    "session": session,
+                    "visitor": visitor,
+                    "country": country,
+                    "browser": browser,
+                    "browser_version": browser_version,
+                    "os": os,
+                    "os_version": os_version,
+                    "device": device,
+                    "robot": robot,
+                    "url": url,
+                    "dataset_id": dataset_id,
+                    "items": items,
+                    "bytes": bytes,
+                }
+            ),
+        )
+
+    def extraction_submitted(
+        self,
+        *,
+        user_name: str | None = None,
+        author_id: str | None = None,
+        author_name: str | None = None,
+        language: str | None = None,
+        session: str | None = None,
+        visitor: str | None = None,
+        country: str | None = None,
+        browser: str | None = None,
+        browser_version: str | None = None,
+        os: str | None = None,
+        os_version: str | None = None,
+        device: Literal["desktop", "mobile", "robot", "tablet", "tool", "tv"] | None = None,
+        robot: bool | None = None,
+        url: str | None = None,
+        extractor_name: str | None = None,
+        resource_type: Literal["collection", "dataset", "file", "folder", "space"] | None = None,
+        resource_id: str | None = None,
+        user: str | None = None,
+        time: datetime | str | float | None = None,
+        subject: str | None = None,
+    ) -> None:
+        """Somebody submitted a resource to an extractor in a browser.
+
+        Args:
+            user_name: Name of the acting user. Never sent to third parties.
+            author_id: Id of the author of the resource.
+            author_name: Name of the author of the resource. Never sent to third parties.
+            language: Language of the browser, BCP 47.
+            session: Random id of the visit.
+            visitor: Who it was, for one day: a hash that nobody can trace when the day is over.
+            country: Country of the address, ISO 3166-1 alpha-2.
+            browser: Name of the browser, as Firefox.
+            browser_version: Its version, as 143.0.
+            os: Name of the operating system, as Windows.
+            os_version: Its version, as 11.
+            device: Kind of device.
+            robot: Whether COUNTER's list knows it as a robot.
+            url: Address of the page, without its query's secrets.
+            extractor_name: Name of the extractor, as the page has it.
+            resource_type: Kind of resource.
+            resource_id: Id of the resource.
+            user: who did it.
+            time: when it happened; by default now.
+            subject: what it is about.
+        """
+        self._capture(
+            "traffic.extraction_submitted",
+            user,
+            time,
+            subject,
+            _given(
+                {
+                    "user_name": user_name,
+                    "author_id": author_id,
+                    "author_name": author_name,
+                    "language": language,
+                    "session": session,
+                    "visitor": visitor,
+                    "country": country,
+                    "browser": browser,
+                    "browser_version": browser_version,
+                    "os": os,
+                    "os_version": os_version,
+                    "device": device,
+                    "robot": robot,
+                    "url": url,
+                    "extractor_name": extractor_name,
+                    "resource_type": resource_type,
+                    "resource_id": resource_id,
                 }
             ),
         )

@@ -33,6 +33,8 @@ TAGS = frozenset(
     {
         "access_method",
         "check",
+        "country",
+        "device",
         "extractor",
         "http_status",
         "identity",
