@@ -433,7 +433,11 @@ CATALOGUE: Mapping[str, EventType] = dict(
             "traffic.extraction_submitted",
             ExtractionSubmitted,
             "Somebody submitted a resource to an extractor in a browser.",
-            {"extractor_name": "ncsa.image.preview", "resource_type": "file", "resource_id": "64b000000000000000000001"},
+            {
+                "extractor_name": "ncsa.image.preview",
+                "resource_type": "file",
+                "resource_id": "64b000000000000000000001",
+            },
         ),
         _entry(
             "traffic.api_request",
