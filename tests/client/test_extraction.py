@@ -86,3 +86,16 @@ def test_whatever_is_said_of_a_run_it_raises_nothing_of_its_own() -> None:
     with pytest.raises(Mute), sink.extraction("demo"):
         raise Mute
     assert _told(sink) == [("working", ""), ("done", "3"), ("working", ""), ("failed", "Mute")]
+
+
+def test_a_run_that_is_ended_is_not_one_that_failed() -> None:
+    for error, status in (
+        (SystemExit(0), "done"),
+        (SystemExit(3), "failed"),
+        (asyncio.CancelledError(), "cancelled"),
+        (KeyboardInterrupt(), "failed"),
+    ):
+        sink = RecordingSink()
+        with pytest.raises(type(error)), sink.extraction("x"):
+            raise error
+        assert sink.events[-1]["data"]["status"] == status

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from eventsink import SinkService
+from eventsink.client.over_amqp import OverAmqp
 from tests.amqp.foreign import channel, get_all
 
 
@@ -48,3 +49,16 @@ def test_a_broker_that_is_away_costs_nothing(tmp_path: Path) -> None:
     began = time.monotonic()
     sink.close()
     assert time.monotonic() - began < 2.0 and list(tmp_path.glob("*.db"))
+
+
+def test_a_line_that_is_none_holds_up_no_other(broker: str) -> None:
+    with channel(broker) as foreign:
+        foreign.exchange_declare("clowder.metrics", "fanout", durable=True)
+        foreign.queue_declare("q", durable=True)
+        foreign.queue_bind("q", "clowder.metrics")
+    over = OverAmqp(broker, 30.0)
+    good = b'{"type":"demo.x","data":{}}'
+    verdict = over.send(b"\n".join([good, b"no json", b'{"type":"' + b"\xff" + b'"}', good]), 4)
+    over.close()
+    assert (verdict.accepted, verdict.refused) == (2, 2) and "JSON" in verdict.reason
+    assert [json.loads(body) for _, _, body in get_all(broker, "q")] == [[json.loads(good)] * 2]

@@ -165,8 +165,8 @@ def test_mistakes_are_said_once_with_the_nearest_name(
             own.capture("storage.file_uploaded", byts=1)
             own.capture("storage.file_uploaded", bytes="many")
     said = [record.getMessage() for record in caplog.records if record.name == "eventsink"]
-    assert sum("did you mean 'storage.file_uploaded'?" in text for text in said) == 1
-    assert sum("did you mean 'bytes'?" in text for text in said) == 1
+    assert sum("Did you mean 'storage.file_uploaded'?" in text for text in said) == 1
+    assert sum("Did you mean 'bytes'?" in text for text in said) == 1
     assert sum("will refuse this storage.file_uploaded" in text for text in said) == 1
 
 
@@ -508,6 +508,7 @@ class Moody:
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, dict[str, str], bytes]] = []
+        self.fails_at = b""
         self.bodies: list[int] = []
         moody = self
 
@@ -518,6 +519,8 @@ class Moody:
                 body = gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body
                 count = b'{"accepted": %d, "rejected": []}' % (body.count(b"\n") + 1)
                 status, headers, answer = moody.answers.pop(0) if moody.answers else (202, {}, count)
+                if moody.fails_at and moody.fails_at in body:
+                    status, answer = 500, b""
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(answer)), **headers}.items():
                     self.send_header(name, value)
@@ -587,12 +590,15 @@ def test_what_takes_a_person_waits_and_is_said_once(
     assert list((tmp_path / "spool").glob("*.db"))
 
 
-def test_one_that_is_refused_is_found_among_the_good_ones(sink: SinkProcess, tmp_path: Path) -> None:
+def test_one_that_is_refused_is_found_among_the_good_ones(
+    sink: SinkProcess, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with service(sink, tmp_path, "refused") as own:
         for number in range(100):
             own.capture("storage.file_uploaded", file_id=str(number), bytes=-1 if number == 50 else number)
         assert own.flush(WITHIN)
         assert own.counts["sent"] == 99 and own.counts["dropped: refused"] == 1
+    assert "(/data/bytes): 1 event lost" in caplog.text.replace("))", ")")
     assert len(found(sink, "refused", 99)) == 99
 
 
@@ -603,6 +609,19 @@ def test_a_batch_that_is_too_large_for_a_proxy_is_sent_in_halves(moody: Moody, t
             own.capture("demo.x", number=number)
         assert own.flush(WITHIN)
         assert own.counts["sent"] == 8
+
+
+def test_an_event_at_which_the_sink_fails_holds_up_no_other(moody: Moody, tmp_path: Path) -> None:
+    moody.fails_at = b"poison"
+    own = SinkService(moody.url, "k", spool=tmp_path / "spool")
+    for number in range(50):
+        own.capture("demo.x", number=number, text="poison" if number == 20 else "good")
+    deadline = time.monotonic() + WITHIN
+    while own.counts.get("sent", 0) < 49:
+        assert time.monotonic() < deadline, own.counts
+        time.sleep(0.05)
+    assert own.counts["waiting"] == 1 and not any(name.startswith("dropped") for name in own.counts)
+    own.close()
 
 
 def test_a_refusal_that_is_not_of_the_sink_costs_nothing(moody: Moody, tmp_path: Path) -> None:

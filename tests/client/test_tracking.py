@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import APIRouter, FastAPI
 
 from eventsink.client.asgi import AsgiTracker
+from eventsink.client.clowder2 import CLOWDER2
 from eventsink.client.identity_of import ANONYMOUS, Identity, identity_of
 from eventsink.client.tracking import Meaning, Request, Tracking
 from eventsink.client.wsgi import WsgiTracker
@@ -315,3 +317,64 @@ def test_what_has_no_body_has_no_bytes() -> None:
 
     asyncio.run(AsgiTracker(answer, sink)({"type": "http", "method": "HEAD", "path": "/", "headers": []}, take, take))
     assert sink.events[0]["data"]["bytes"] == 0
+
+
+def test_wsgi_servers_see_how_many_pieces_an_answer_has() -> None:
+    """Of one piece they know the length, and say it (PEP 3333)."""
+
+    def plain(_: Any, start: Any) -> list[bytes]:
+        start("200 OK", [])
+        return [b"x"]
+
+    def flowing(_: Any, start: Any) -> Any:
+        start("200 OK", [])
+        yield b"x"
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+    sized: Any = WsgiTracker(plain, RecordingSink())(environ, lambda *_: None)
+    assert len(sized) == 1 and list(sized) == [b"x"]
+    assert not hasattr(WsgiTracker(flowing, RecordingSink())(environ, lambda *_: None), "__len__")
+
+
+def test_a_router_that_is_included_under_a_prefix_is_told_with_it() -> None:
+    router, inner = APIRouter(), APIRouter()
+    router.add_api_route("/{dataset_id}", lambda dataset_id: dataset_id)
+    inner.include_router(router, prefix="/datasets")
+    app, sink = FastAPI(), RecordingSink()
+    app.include_router(inner, prefix="/api/v2")
+    app.add_middleware(AsgiTracker, sink=sink, meanings=CLOWDER2, prefix="/api/v2")
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def take(message: Any) -> None:
+        """It is gone."""
+
+    scope = {"type": "http", "method": "GET", "path": "/api/v2/datasets/7", "headers": [], "query_string": b""}
+    asyncio.run(app(scope, receive, take))
+    assert [event["type"] for event in sink.events] == ["traffic.api_request", "traffic.resource_viewed"]
+    assert sink.events[0]["data"]["route"] == "/api/v2/datasets/{dataset_id}"
+
+
+@pytest.mark.parametrize(
+    ("found", "user", "kind"),
+    [
+        (Identity(7, "user"), "7", "user"),
+        (Identity("a", "admin"), "a", "user"),
+        (Identity(None, "user"), None, "anonymous"),
+        (None, None, "anonymous"),
+        ("nonsense", None, "anonymous"),
+    ],
+    ids=["number", "kind", "nobody", "nothing", "text"],
+)
+def test_whatever_identify_gives_a_request_is_told_once_and_whole(found: Any, user: str | None, kind: str) -> None:
+    sink = RecordingSink()
+    Tracking(sink, identify=lambda _: found).note(_request())
+    (event,) = sink.events
+    assert (event.get("user"), event["data"]["identity"], event["data"]["route"]) == (user, kind, "/x/{id}")
+
+
+def test_a_meaning_may_name_its_user() -> None:
+    kept, meaning = _Kept(), Meaning("get", "/x/{id}", "users.login", {"user": "{id}"})
+    Tracking(kept, sample=0.0, meanings=[meaning]).note(_request())
+    assert kept.events == [("users.login", {"user": "1"})]

@@ -121,9 +121,20 @@ class _Headers(Mapping[str, str]):
 
 
 def _route(scope: Scope) -> str:
-    """The template of the route: Starlette and FastAPI leave the route in the scope, Litestar its template."""
-    route = getattr(scope.get("route"), "path_format", None) or getattr(scope.get("route"), "path", None)
-    found = route or scope.get("path_template")
+    """The template of the route: Starlette and FastAPI leave the route in the scope, Litestar its template.
+
+    Since FastAPI 0.140 a route of a router does not know the prefix under which it was included; what does stands in
+    the scope as well.
+    """
+    context = scope.get("fastapi")
+    effective = context.get("effective_route_context") if isinstance(context, dict) else None
+    route = scope.get("route")
+    found = (
+        getattr(effective, "path_format", None)
+        or getattr(route, "path_format", None)
+        or getattr(route, "path", None)
+        or scope.get("path_template")
+    )
     if not isinstance(found, str):
         return ""
     root = scope.get("app_root_path") or scope.get("root_path") or ""

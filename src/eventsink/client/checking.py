@@ -1,7 +1,10 @@
 """Mistakes of a program in what it reports, said once, at the first event that has them; nothing is held up for it."""
 
 from collections import deque
-from typing import Any
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
 
 from eventsink.client.tallies import Tallies
 from eventsink.errors import InvalidEvent
@@ -20,37 +23,37 @@ class Checker:
     def __init__(self, tallies: Tallies) -> None:
         self._tallies = tallies
         self._known: set[tuple[str, ...]] = set()
-        self._new: deque[tuple[str, dict[str, Any]]] = deque()
+        self._new: deque[bytes] = deque()
 
-    def note(self, kind: str, data: dict[str, Any]) -> None:
+    def note(self, kind: str, names: Iterable[str], line: bytes) -> None:
         """Remember an event of a form that was not seen before."""
-        form = (kind, *data)
+        form = (kind, *names)
         if form not in self._known and len(self._known) < MOST:
             self._known.add(form)
-            self._new.append((kind, dict(data)))
+            self._new.append(line)
 
     def look(self) -> None:
         """Say what is wrong with those that are new."""
         while self._new:
-            kind, data = self._new.popleft()
-            if sentence := flaw(kind, data):
-                self._tallies.say(f"flaw: {kind} {sentence}", sentence)
+            if sentence := flaw(self._new.popleft()):
+                self._tallies.say(f"flaw: {sentence}", sentence)
 
 
-def flaw(kind: str, data: dict[str, Any]) -> str:
-    """What is wrong with an event, or likely to be; empty if nothing is."""
-    from eventsink.catalogue import CATALOGUE, nearest, validate  # noqa: PLC0415 - on a thread, when it is needed
+def flaw(line: bytes) -> str:
+    """What the sink will say of an event: why it refuses it, or what its sender should know; empty if nothing.
 
-    entry = CATALOGUE.get(kind)
-    if entry is None:
-        close = nearest(kind, list(CATALOGUE))
-        return f"The event type {kind!r} is not in the catalogue: did you mean {close!r}?" if close else ""
+    Args:
+        line: the event as it is sent.
+    """
+    from eventsink import dialects  # noqa: PLC0415 - on a thread, when it is needed
+    from eventsink.dialects.admit import Admission, Stamps  # noqa: PLC0415
+
+    kind = "event"
     try:
-        unknown = validate(entry, data)
+        draft = dialects.read(msgspec.json.decode(line))
+        kind = draft.type[:100]
+        _, notices = Admission().admit(draft, Stamps(datetime.now(UTC), "", len(line)))
     except InvalidEvent as error:
-        return f"The event sink will refuse this {kind}: {error.message}"
-    for name in unknown:
-        close = nearest(name, list(entry.fields))
-        hint = f": did you mean {close!r}?" if close else ", and is kept as it is."
-        return f"{kind} has no {name!r}{hint}"
-    return ""
+        where = f" ({error.pointer})" if error.pointer else ""
+        return f"The event sink will refuse this {kind}: {error.message}{where}"
+    return notices[0].message if notices else ""

@@ -62,10 +62,10 @@ class Extraction:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         message = self.message
-        if message is None and error is not None:
+        if message is None and error is not None and not (isinstance(error, SystemExit) and not error.code):
             message = _said(error)
         data = self._data | ({} if message is None else {"message": str(message)[:LONGEST]})
-        status = self.status if error is None else "failed"
+        status = self.status if error is None else _outcome(error, self.status)
         run_ms = round(1000 * (time.perf_counter() - self._begun), 3)
         self._sink.capture(TYPE, user=self._user, status=status, run_ms=run_ms, **data)
 
@@ -115,6 +115,14 @@ class Extraction:
 
     def _another(self) -> "Extraction":
         return Extraction(self._sink, self._extractor, self._user, self._given)
+
+
+def _outcome(error: BaseException, well: str) -> str:
+    """What a run is told to be that ended by raising: a program may end, and a task be cancelled."""
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return well
+    kind = type(error)
+    return "cancelled" if any(base.__name__ == "CancelledError" for base in kind.__mro__) else "failed"
 
 
 def _said(error: BaseException) -> str:

@@ -7,18 +7,19 @@ A token is not verified here: it is read, and counts where the program behind ha
 import base64
 import zlib
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, get_args
 from urllib.parse import unquote
 
 import msgspec
 
-__all__ = ["ANONYMOUS", "Identity", "identity_of"]
+__all__ = ["ANONYMOUS", "KINDS", "Identity", "identity_of"]
 
 LONGEST = 16_384  # characters of a token
 MOST = 65_536  # bytes of what is in one
 
 T = TypeVar("T")
 Kind = Literal["user", "key", "extractor", "anonymous"]
+KINDS: frozenset[str] = frozenset(get_args(Kind))
 
 
 class Identity(NamedTuple):

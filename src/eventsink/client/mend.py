@@ -5,11 +5,12 @@ It loses what cannot be kept, and nothing else; a program that reports an event 
 
 import math
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
-__all__ = ["mend"]
+__all__ = ["mend", "plain_time", "text"]
 
 DEEPEST = 20  # levels
 MOST = 20_000  # values; things that refer to one another all over would make more of them than there is time for
@@ -32,10 +33,12 @@ class _Mending:
 
     def mend(self, value: Any, depth: int, within: frozenset[int]) -> Any:  # noqa: PLR0911 - a kind each
         self._left -= 1
-        if value is None or isinstance(value, bool | int):
+        if value is None or isinstance(value, bool):
             return value
+        if isinstance(value, int):  # a kind of its own is none that is known, as one of numpy
+            return int(value)
         if isinstance(value, float):
-            return value if math.isfinite(value) else None
+            return float(value) if math.isfinite(value) else None
         if isinstance(value, str):
             return _whole(value)
         if depth >= DEEPEST or id(value) in within or self._left < 0:
@@ -46,7 +49,17 @@ class _Mending:
             return {_name(key): self.mend(item, depth + 1, deeper) for key, item in items}
         if isinstance(value, list | tuple | set | frozenset):
             return [self.mend(item, depth + 1, deeper) for item in list(value)[: self._left + 1]]
-        return _leaf(value)
+        fields = _fields(value)
+        return _leaf(value) if fields is None else self.mend(fields, depth + 1, deeper)
+
+
+def _fields(value: object) -> dict[str, Any] | None:
+    """The fields of a dataclass or a model of pydantic; None of anything else."""
+    try:
+        names = getattr(type(value), "__dataclass_fields__", None) or getattr(type(value), "model_fields", None)
+        return {name: getattr(value, name) for name in names} if isinstance(names, dict) else None
+    except Exception:  # noqa: BLE001 - the fault of the object
+        return None
 
 
 def _whole(text: str) -> str:
@@ -55,7 +68,7 @@ def _whole(text: str) -> str:
 
 
 def _name(key: object) -> str:
-    return _whole(key) if isinstance(key, str) else _text(key)
+    return _whole(key) if isinstance(key, str) else text(key)
 
 
 def _leaf(value: object) -> Any:
@@ -63,7 +76,7 @@ def _leaf(value: object) -> Any:
     try:
         return msgspec.Raw(_encode(value))
     except Exception:  # noqa: BLE001 - whatever it is, it cannot be written as it is
-        return _number(value)
+        return value.isoformat() if isinstance(value, date) else _number(value)
 
 
 def _number(value: object) -> Any:
@@ -73,11 +86,21 @@ def _number(value: object) -> Any:
         item = None
     if isinstance(item, float) and not math.isfinite(item):
         return None
-    return item if isinstance(item, bool | int | float | str) else _text(value)
+    return item if isinstance(item, bool | int | float | str) else text(value)
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """The text of anything, without halves of characters; of what has none, its kind."""
     try:
         return _whole(str(value))[:LONGEST]
     except Exception:  # noqa: BLE001 - it is the fault of the object, and its kind is all there is to say
         return f"<{type(value).__name__}>"
+
+
+def plain_time(when: object) -> datetime | float | str:
+    """A time of a kind that is derived from a known one, as of numpy and pandas."""
+    if isinstance(when, datetime):
+        return when.isoformat()
+    if isinstance(when, float | int) and not isinstance(when, bool):
+        return float(when) if isinstance(when, float) else int(when)
+    return text(when)

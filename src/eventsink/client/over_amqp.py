@@ -6,7 +6,7 @@ import os
 import msgspec
 
 from eventsink.amqp import Message, MessageService
-from eventsink.client.posting import NotNow, Verdict
+from eventsink.client.transport import NotNow, Verdict
 from eventsink.errors import BrokerUnavailable, InvalidMessage, Unroutable
 
 __all__ = ["OverAmqp"]
@@ -49,14 +49,15 @@ class OverAmqp:
             NotNow: RabbitMQ is away, or has no exchange or queue for them.
         """
         try:
-            self._loop.run_until_complete(self._publish(self._messages(lines.split(b"\n"))))
+            messages, unreadable = self._messages(lines.split(b"\n"))
+            self._loop.run_until_complete(self._publish(messages))
         except (BrokerUnavailable, TimeoutError) as error:
             raise NotNow(str(error) or "RabbitMQ confirmed nothing in time.") from error
         except Unroutable as error:
             raise NotNow(f"{error} Start the event sink, which makes its queues.", patient=True) from error
         except InvalidMessage as error:
-            return Verdict(0, events, str(error))
-        return Verdict(events)
+            return self._in_parts(lines.split(b"\n"), str(error))
+        return Verdict(events - unreadable, unreadable, "It is no JSON." if unreadable else "")
 
     def close(self) -> None:
         """Close the connection and the loop."""
@@ -68,16 +69,28 @@ class OverAmqp:
         async with asyncio.timeout(self._timeout):
             await self._service.publish_all(messages)
 
-    def _messages(self, lines: list[bytes]) -> list[Message]:
-        """A message for each type, in the order in which the types came."""
+    def _in_parts(self, lines: list[bytes], reason: str) -> Verdict:
+        if len(lines) <= 1:
+            return Verdict(0, len(lines), reason)
+        middle = len(lines) // 2
+        first = self.send(b"\n".join(lines[:middle]), middle)
+        return first.plus(self.send(b"\n".join(lines[middle:]), len(lines) - middle))
+
+    def _messages(self, lines: list[bytes]) -> tuple[list[Message], int]:
+        """A message for each type, in the order in which the types came; and how many lines cannot be read."""
         by_type: dict[str, list[bytes]] = {}
+        unreadable = 0
         for line in lines:
-            by_type.setdefault(msgspec.json.decode(line, type=_Type).type, []).append(line)
+            try:
+                by_type.setdefault(msgspec.json.decode(line, type=_Type).type, []).append(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError):  # somebody else has written into the file
+                unreadable += 1
         exchange = self._exchange
-        return [
+        messages = [
             Message(body=b"[%b]" % b",".join(some), exchange=exchange, routing_key=kind[:255], content_type=BATCH)
             for kind, some in by_type.items()
         ]
+        return messages, unreadable
 
 
 async def _open(url: str) -> MessageService:

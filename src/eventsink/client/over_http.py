@@ -2,14 +2,16 @@
 
 import gzip
 
-from eventsink.client.posting import NotNow, Verdict
 from eventsink.client.sink import Refusal, Sink, Unreachable
+from eventsink.client.transport import NotNow, Verdict
 from eventsink.errors import EventSinkError
 
 __all__ = ["OverHttp"]
 
 PACKED_FROM = 1024  # bytes
 _IN_PARTS = frozenset({400, 413, 422})
+_NOT_FOR_ONE = frozenset({401, 408, 429, 503})  # what no single event is the reason of
+MOST_REASONS = 3
 
 
 class OverHttp:
@@ -25,7 +27,7 @@ class OverHttp:
     """
 
     def __init__(self, url: str, key: str | None, timeout: float) -> None:
-        self._sink = Sink(url, key, timeout=timeout)
+        self._sink = Sink(url, key, timeout=timeout, named_by=("EVENTSINK_URL", "EVENTSINK_KEY"))
 
     def send(self, lines: bytes, events: int) -> Verdict:
         """Post events, one a line; of a batch that is refused as a whole, the halves.
@@ -53,7 +55,8 @@ class OverHttp:
         if status in _IN_PARTS and refusal.problem.get("rejected"):
             return _verdict(dict(refusal.problem), events)
         if status not in _IN_PARTS:
-            raise NotNow(str(refusal), refusal.retry_after, patient=status < 500 and status not in {408, 429})
+            patient, answered = status < 500 and status not in {408, 429}, status not in _NOT_FOR_ONE
+            raise NotNow(str(refusal), refusal.retry_after, patient=patient, answered=answered)
         if not refusal.problem and status != 413:  # none of the sink's: a proxy, or a wrong address
             raise NotNow(str(refusal), patient=True)
         if events <= 1:
@@ -70,6 +73,10 @@ def _verdict(answer: dict[str, object], events: int) -> Verdict:
     accepted, rejected = answer.get("accepted"), answer.get("rejected") or []
     if not isinstance(accepted, int) or not isinstance(rejected, list):
         raise NotNow("What answers there is no event sink: see the address.", patient=True)
-    first = rejected[0] if rejected else {}
-    reason = str(first.get("message", "")) if isinstance(first, dict) else ""
-    return Verdict(accepted, max(events - accepted, 0), reason)
+    reasons = dict.fromkeys(_reason(item) for item in rejected if isinstance(item, dict))
+    return Verdict(accepted, max(events - accepted, 0), " ".join(list(reasons)[:MOST_REASONS]))
+
+
+def _reason(item: dict[str, object]) -> str:
+    where = f" ({item['pointer']})" if item.get("pointer") else ""
+    return f"{item.get('message', '')}{where}"

@@ -4,64 +4,19 @@ import random
 import threading
 import time
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
 
+from eventsink.client.culprits import Culprits, separate
 from eventsink.client.tallies import Tallies
+from eventsink.client.transport import NotNow, Transport, Verdict
 from eventsink.client.waiting import Piece, Waiting
-from eventsink.errors import EventSinkError
 
-__all__ = ["NotNow", "Posting", "Transport", "Verdict"]
+__all__ = ["Posting"]
 
 AT_ONCE = 512 << 10  # bytes of a batch, about
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds
 ORPHANS_EVERY = 60.0  # seconds between two looks for what other processes have left behind
 IDLE = 0.5  # seconds
-
-
-class NotNow(EventSinkError):
-    """The sink has not taken them, and may later.
-
-    Args:
-        after: seconds that it asks for.
-        patient: it takes a person: there is no haste.
-    """
-
-    def __init__(self, message: str, after: float = 0.0, *, patient: bool = False) -> None:
-        super().__init__(message)
-        self.after = after
-        self.patient = patient
-
-
-class Verdict(NamedTuple):
-    """What became of some events.
-
-    Args:
-        accepted: how many.
-        refused: how many.
-        reason: why the first of those was.
-    """
-
-    accepted: int = 0
-    refused: int = 0
-    reason: str = ""
-
-    def plus(self, other: "Verdict") -> "Verdict":
-        """What became of both."""
-        return Verdict(self.accepted + other.accepted, self.refused + other.refused, self.reason or other.reason)
-
-
-class Transport(Protocol):
-    """Takes events to a sink. Used by one thread."""
-
-    def send(self, lines: bytes, events: int) -> Verdict:
-        """Send events, one a line.
-
-        Raises:
-            NotNow: all of them are to be sent again.
-        """
-
-    def close(self) -> None:
-        """Let go of the connection."""
+SEARCH_EVERY = 4  # attempts: every fourth time events are sent apart
 
 
 class Posting:
@@ -77,6 +32,7 @@ class Posting:
         self._waiting = waiting
         self._transport = transport
         self._tallies = tallies
+        self._culprits = Culprits()
         self._woken = threading.Event()
         self._stopped = threading.Event()
         self.is_away = False
@@ -103,22 +59,24 @@ class Posting:
             self._thread.join(max(seconds, 0.0))
 
     def _run(self) -> None:
-        failures, looked = 0, float("-inf")
+        failures, looked, alone, answered = 0, float("-inf"), False, False
         while not self._stopped.is_set():
             try:
                 if time.monotonic() - looked >= ORPHANS_EVERY:
-                    looked = time.monotonic()
                     self._waiting.take_over()
+                    looked = time.monotonic()
                 pieces = self._waiting.next(AT_ONCE)
                 if pieces:
-                    self._send(pieces)
-                    failures = 0
-                    continue
-                self._sleep(IDLE)
+                    was_alone, alone = alone, _events(pieces) == 1
+                    in_turn = failures % SEARCH_EVERY == SEARCH_EVERY - 1 or (was_alone and not alone)
+                    self._send(pieces, apart=answered and in_turn)
+                    failures, answered = 0, False
+                elif not self._waiting.has_more or self._waiting.take_over() == 0:
+                    self._sleep(IDLE)
             except NotNow as error:
-                failures += 1
+                failures, answered = failures + 1, error.answered
                 self._tallies.count("attempts that failed")
-                self._tallies.say("away", f"Events wait: {error}")
+                self._tallies.say("away", f"Events wait{self._waiting.where}: {error}")
                 backoff = (
                     LONGEST_WAIT if error.patient else min(FIRST_WAIT * 2.0 ** min(failures - 1, 10), LONGEST_WAIT)
                 )
@@ -130,13 +88,28 @@ class Posting:
                 self._stopped.wait(LONGEST_WAIT / 10)
         self._transport.close()
 
-    def _send(self, pieces: Sequence[Piece]) -> None:
-        verdict = self._transport.send(b"\n".join(piece.lines for piece in pieces), sum(p.events for p in pieces))
+    def _send(self, pieces: Sequence[Piece], *, apart: bool) -> None:
+        lines = b"\n".join(piece.lines for piece in pieces)
+        verdict = self._send_apart(lines.split(b"\n")) if apart else self._transport.send(lines, _events(pieces))
         self._waiting.done(pieces)
         self._tallies.count("sent", verdict.accepted)
         if verdict.refused:
             self._tallies.drop("refused", verdict.refused, verdict.reason)
 
+    def _send_apart(self, lines: Sequence[bytes]) -> Verdict:
+        """Send all but those at which the sink fails: they wait again, behind the others, and are given up at last."""
+        verdict, held, reason = separate(self._transport, lines)
+        for line in held:
+            if self._culprits.is_over(line):
+                verdict = verdict.plus(Verdict(0, 1, reason))
+            else:
+                self._waiting.add(1, line)
+        return verdict
+
     def _sleep(self, seconds: float) -> None:
         if self._woken.wait(seconds):
             self._woken.clear()
+
+
+def _events(pieces: Sequence[Piece]) -> int:
+    return sum(piece.events for piece in pieces)

@@ -25,10 +25,11 @@ from typing import Any, Self
 from eventsink.client.catalogued import Catalogued
 from eventsink.client.checking import Checker
 from eventsink.client.extraction import Extraction
-from eventsink.client.mend import mend
-from eventsink.client.posting import Posting, Transport
+from eventsink.client.mend import mend, plain_time, text
+from eventsink.client.posting import Posting
 from eventsink.client.stamp import Ids, Stamped, encode, now
 from eventsink.client.tallies import Tallies
+from eventsink.client.transport import Transport
 from eventsink.client.transports import open_transport
 from eventsink.client.waiting import Waiting
 from eventsink.errors import EventSinkError
@@ -42,6 +43,7 @@ LARGEST = 256 << 10  # bytes of one event, as the sink has it
 EVERY = 0.05  # seconds between two looks into the queue
 AT_ONCE = 256 << 10  # bytes of one row on disk, about
 END_WITHIN = 1.0  # seconds that the end of the program waits at most
+FORK_WITHIN = 0.5  # seconds that a fork waits for our threads to be where they can be left
 
 BeforeSend = Callable[[dict[str, Any]], Mapping[str, Any] | None]
 
@@ -89,7 +91,12 @@ class SinkService(Catalogued):
         if not self._off:
             atexit.register(self._at_exit)
             if hasattr(os, "register_at_fork"):
-                os.register_at_fork(after_in_child=partial(_begin_child, weakref.ref(self)))
+                this = weakref.ref(self)
+                os.register_at_fork(
+                    before=partial(_call, this, "prepare_fork"),
+                    after_in_parent=partial(_call, this, "end_fork"),
+                    after_in_child=partial(_call, this, "begin_child"),
+                )
 
     def _begin(self) -> None:
         self._ids = Ids()
@@ -97,10 +104,13 @@ class SinkService(Catalogued):
         self._lock = threading.RLock()
         self._checker = Checker(self._tallies)
         self._waiting: Waiting | None = None
+        self._late: Waiting | None = None
         self._posting: Posting | None = None
         self._writer: threading.Thread | None = None
         self._ending = threading.Event()
         self._closed = False
+        self._left_behind = False  # at the end something waited still
+        self._reached: Waiting | None = None  # what no thread is at while there is a fork
 
     # --- what a program calls ----------------------------------------------------------------------------------------
 
@@ -140,6 +150,8 @@ class SinkService(Catalogued):
         """Wait until the sink has everything, or the time is over; gives whether it has."""
         if self._off:
             return True
+        if self._closed:
+            return not self._left_behind
         end = clock.monotonic() + timeout
         try:
             self._drain()
@@ -163,7 +175,10 @@ class SinkService(Catalogued):
 
     @property
     def counts(self) -> dict[str, int]:
-        """What became of events: `captured`, `sent`, `waiting`, and `dropped: …` with the reason."""
+        """What became of events: `captured`, `sent`, `waiting`, and `dropped: …` with the reason.
+
+        After `close` what still waits is with the next process, and not counted as `waiting`.
+        """
         waiting = {"waiting": len(self._queue) + (0 if self._waiting is None else self._waiting.events)}
         return self._tallies.shown() | waiting
 
@@ -198,16 +213,18 @@ class SinkService(Catalogued):
                     return
                 kind, time, user = changed["type"], changed.get("time"), changed.get("user")
                 subject, data = changed.get("subject"), changed["data"]
-            self._checker.note(kind, data)
             when = now() if time is None else time
             if isinstance(when, datetime) and when.tzinfo is None:
                 when = when.astimezone()  # as Python means it: the time of here
             line = self._write_line(kind, when, user, subject, data)
-            if line is None:
-                return
-            self._take(line)
+            if line is not None:
+                self._note(kind, data, line)
+                self._take(line)
         except Exception as error:  # noqa: BLE001 - whatever it is, the program must not notice
             self._tallies.drop("data", 1, type(error).__name__)
+
+    def _note(self, kind: str, data: dict[str, Any], line: bytes) -> None:
+        self._checker.note(kind, data, line)
 
     def _take(self, line: bytes) -> None:
         self._queue.append(line)
@@ -217,32 +234,38 @@ class SinkService(Catalogued):
     def _ask_hook(self, event: dict[str, Any]) -> Mapping[str, Any] | None:
         assert self._before_send is not None  # noqa: S101
         try:
-            changed = self._before_send(event)
+            changed: Any = self._before_send(event)
         except Exception as error:  # noqa: BLE001 - what it was to hide must not be sent
             self._tallies.drop("hook", 1, type(error).__name__)
             return None
         if changed is None:
             self._tallies.count("left out by before_send")
-        return changed
+            return None
+        if not (isinstance(changed, Mapping) and "type" in changed and isinstance(changed.get("data"), dict)):
+            self._tallies.drop("hook", 1, "it gives back neither None nor a dict with type and data")
+            return None
+        found: Mapping[str, Any] = changed
+        return found
 
     def _write_line(
         self, kind: str, when: datetime | str | float, user: str | None, subject: str | None, data: dict[str, Any]
     ) -> bytes | None:
         event_id = self._ids.new()
+        if user is not None and type(user) is not str:
+            user = text(user)  # as the number of a user in a database
         try:
             line = encode(
                 Stamped(id=event_id, source=self._source, type=kind, time=when, data=data, subject=subject, user=user)
             )
         except Exception:  # noqa: BLE001 - a circle, half a character, a key that is no text: seldom, and slow
-            texts = [mend(text) for text in (kind, user, subject)]
             given = Stamped(
                 id=event_id,
                 source=self._source,
-                type=str(texts[0]),
-                time=when if isinstance(when, datetime | int | float) else str(mend(when)),
+                type=text(kind),
+                time=when if type(when) is datetime else plain_time(when),
                 data=mend(data),
-                subject=texts[2] if texts[2] is None else str(texts[2]),
-                user=texts[1] if texts[1] is None else str(texts[1]),
+                subject=None if subject is None else text(subject),
+                user=None if user is None else text(user),
             )
             line = encode(given)
         if len(line) > LARGEST:
@@ -320,12 +343,18 @@ class SinkService(Catalogued):
         self._ending.set()
         if self._writer is not None and self._writer.is_alive() and self._writer is not threading.current_thread():
             self._writer.join(timeout / 4)
+        if not self._is_free(timeout / 4):
+            self._closed = self._left_behind = True
+            self._tallies.drop("memory", len(self._queue), "at the end")
+            self._tallies.report()
+            return
         self._drain()
         while not self._is_done() and not self._is_left_behind() and clock.monotonic() < end - timeout / 10:
             clock.sleep(0.005)
             self._drain()  # other threads go on
         self._closed = True
         self._drain()
+        self._left_behind = not self._is_done()
         if self._posting:  # one that hangs in an attempt is left to itself
             self._posting.stop(max(end - clock.monotonic(), 0.0))
         if self._waiting:
@@ -334,13 +363,30 @@ class SinkService(Catalogued):
         self._checker.look()
         self._tallies.report()
 
+    def _is_free(self, seconds: float) -> bool:
+        """Whether no thread is in the middle of something: not while a disk hangs."""
+        if self._waiting is None:
+            return True
+        if not self._lock.acquire(timeout=seconds):
+            return False
+        self._lock.release()
+        if not self._waiting.reach(seconds):
+            return False
+        self._waiting.let_go()
+        return True
+
     def _write_late(self) -> None:
-        """After the end: what comes still goes to disk, for the next process."""
-        waiting = Waiting(self._folder, self._max_disk, self._tallies)
+        """After the end: what comes still goes to disk, for the next process; without one it is lost."""
+        if self._late is None:
+            self._late = Waiting(self._folder, self._max_disk, self._tallies)
         while self._queue:
-            waiting.add(1, self._queue.popleft())
+            line = self._queue.popleft()
+            if self._folder is None:
+                self._tallies.drop("closed")
+                continue
+            self._late.add(1, line)
             self._tallies.count("captured")
-        waiting.close()
+            self._left_behind = True
 
     def _at_exit(self) -> None:
         self.close()
@@ -350,10 +396,23 @@ class SinkService(Catalogued):
 
         It is called by itself after a fork.
         """
-        if self._waiting is not None:
-            self._abandoned += self._waiting.leave()
-        self._abandoned += [self._waiting, self._posting, self._queue]
+        for waiting in (self._waiting, self._late):
+            if waiting is not None:
+                self._abandoned += waiting.leave()
+        self._abandoned += [self._waiting, self._late, self._posting, self._queue]
+        self._tallies.begin_child()
         self._begin()
+
+    def prepare_fork(self) -> None:
+        """Wait until no thread of ours is within SQLite: its locks would be held in the child for ever."""
+        if self._waiting is not None and self._waiting.reach(FORK_WITHIN):
+            self._reached = self._waiting
+
+    def end_fork(self) -> None:
+        """Let the threads go on."""
+        if self._reached is not None:
+            self._reached.let_go()
+            self._reached = None
 
     # --- settings ----------------------------------------------------------------------------------------------------
 
@@ -377,10 +436,10 @@ class SinkService(Catalogued):
         self._tallies.say("bug", f"The event sink's client failed: {type(error).__name__}: {error}.")
 
 
-def _begin_child(reference: "weakref.ref[SinkService]") -> None:
+def _call(reference: "weakref.ref[SinkService]", name: str) -> None:
     service = reference()
     if service is not None:
-        service.begin_child()
+        getattr(service, name)()
 
 
 def _host() -> str:

@@ -48,6 +48,7 @@ class Sink:
         key: API key, if there is one.
         timeout: seconds to wait for an answer.
         renew: gives another key when this one is refused, if there is another.
+        named_by: what a person gives another address by, and another key.
 
     Raises:
         EventSinkError: the URL or the key cannot be one. From every method that asks: `Unreachable`, `Refusal`.
@@ -60,6 +61,7 @@ class Sink:
         *,
         timeout: float = 60.0,
         renew: Callable[[str | None], str | None] | None = None,
+        named_by: tuple[str, str] = ("--url", "--key or EVENTSINK_KEY"),
     ) -> None:
         try:
             parts = urlsplit(url)
@@ -78,6 +80,7 @@ class Sink:
         self.key = key
         self._timeout = timeout
         self._renew = renew
+        self.named_by = named_by
         self._prefix = parts.path.rstrip("/")
         self._connection = kind(parts.hostname, port, timeout=timeout)
         self._headers = {"accept": "application/json", "user-agent": f"eventsink/{__version__}"}
@@ -96,7 +99,7 @@ class Sink:
         Args:
             timeout: seconds to wait for an answer, if other than with this one.
         """
-        return Sink(self.url, self.key, timeout=timeout or self._timeout, renew=self._renew)
+        return Sink(self.url, self.key, timeout=timeout or self._timeout, renew=self._renew, named_by=self.named_by)
 
     def close(self) -> None:
         """Close the connection; the next request opens it again."""
@@ -165,20 +168,21 @@ class Sink:
         if isinstance(error, TimeoutError):
             return Unreachable(f"The event sink at {self.where} did not answer within {self._timeout:g} seconds.")
         why = "" if isinstance(error, ConnectionError) else f" ({getattr(error, 'strerror', None) or error})"
-        return Unreachable(
-            f"No event sink answers at {self.where}{why}: start one with `eventsink up`, or name another with --url."
-        )
+        another = f"start one with `eventsink up`, or name another with {self.named_by[0]}."
+        return Unreachable(f"No event sink answers at {self.where}{why}: {another}")
 
     def _refusal(self, answer: http.client.HTTPResponse, content: bytes) -> EventSinkError:
         if answer.status < 400:
-            return EventSinkError(f"{self.where} refers to {answer.getheader('location')}: give that as --url.")
+            return EventSinkError(
+                f"{self.where} refers to {answer.getheader('location')}: give that as {self.named_by[0]}."
+            )
         try:
             problem = msgspec.json.decode(content, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeDecodeError):  # a proxy in between, or another program altogether
             problem = {}
         detail = problem.get("detail") or f"{self.where} answers {answer.status} {answer.reason}."
         if answer.status == 401:
-            detail += " Give it with --key or EVENTSINK_KEY."
+            detail += f" Give it with {self.named_by[1]}."
         wait = _seconds(answer.getheader("retry-after"))
         return Refusal(str(detail), status=answer.status, problem=problem, retry_after=wait)
 
@@ -192,7 +196,9 @@ def _decode(sink: Sink, content: bytes, form: Any = dict[str, Any]) -> Any:
     try:
         return msgspec.json.decode(content, type=form)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise EventSinkError(f"What answers at {sink.where} is no event sink: name one with --url.") from None
+        raise EventSinkError(
+            f"What answers at {sink.where} is no event sink: name one with {sink.named_by[0]}."
+        ) from None
 
 
 def _seconds(text: str | None) -> float:

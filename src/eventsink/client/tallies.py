@@ -15,10 +15,10 @@ REASONS: Mapping[str, str] = {
     "disk": "The disk takes no more events, and memory neither: the event sink has been away for long",
     "size": "An event is larger than the event sink takes",
     "data": "The data of an event cannot be written",
-    "hook": "before_send has failed, and nothing is sent that it has not looked at",
+    "hook": "before_send has failed, and nothing is sent that it has not passed on",
     "refused": "The event sink has refused events",
     "damaged": "A file of events that waited is damaged",
-    "closed": "Events came after the end, and could not be written down",
+    "closed": "Events came after the end, or waited at the end, and there is no disk to wait on",
 }
 """Why events are lost, by the names under which they are counted."""
 
@@ -37,6 +37,10 @@ class Tallies:
         self._told: dict[str, int] = {}
         self._said: dict[str, float] = {}
         self._lock = threading.RLock()  # the handler of a signal may come in between
+
+    def begin_child(self) -> None:
+        """Have a lock of its own in a child: another thread may have held it when there was a fork."""
+        self._lock = threading.RLock()
 
     def count(self, name: str, events: int = 1) -> None:
         """So many events, as `captured` or `sent`."""

@@ -3,13 +3,14 @@
 What the two middlewares (`asgi`, `wsgi`) see of a request comes here when it is over.
 """
 
+import contextlib
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import translate
 from typing import Any, NamedTuple, Protocol
 
-from eventsink.client.identity_of import ANONYMOUS, Identity, identity_of
+from eventsink.client.identity_of import ANONYMOUS, KINDS, Identity, identity_of
 
 __all__ = ["SKIPPED", "Capturing", "Meaning", "Request", "Tracking"]
 
@@ -99,20 +100,20 @@ class Tracking:
         self._skip = re.compile("|".join(map(translate, skip)) or r"(?!)").match
         self._sample = sample
         self._identify = identify
-        self._meanings = {(one.method, _shape(prefix + one.route)): one for one in meanings}
+        self._meanings = {(one.method.upper(), _shape(prefix + one.route)): one for one in meanings}
         self._met: dict[tuple[str, str], Meaning | None] = {}
 
     def note(self, request: Request) -> None:
         """Tell of a request. It never raises: the program has answered, and must not notice."""
-        try:
+        with contextlib.suppress(Exception):  # as a `RecordingSink` raises
             if self._skip(request.path) or (request.route and self._skip(request.route)):
                 return
-            self._tell(request)
-        except Exception:  # noqa: BLE001 - as of somebody's own `identify`
-            self._sink.capture("traffic.api_request", method=request.method[:20], route="", status=request.status)
+            who = ANONYMOUS if request.status in {401, 403} else self._who(request.headers)
+            self._tell(request, who)
+        with contextlib.suppress(Exception):
+            self._tell_meaning(request, who)
 
-    def _tell(self, request: Request) -> None:
-        who = ANONYMOUS if request.status in {401, 403} else self._who(request.headers)
+    def _tell(self, request: Request, who: Identity) -> None:
         if self._sample >= 1.0 or random.random() < self._sample:  # noqa: S311 - a sample
             self._sink.capture(
                 "traffic.api_request",
@@ -124,24 +125,27 @@ class Tracking:
                 bytes=request.bytes,
                 identity=who.kind,
             )
+
+    def _tell_meaning(self, request: Request, who: Identity) -> None:
         meaning = self._meaning(request.method, request.route) if self._meanings and request.route else None
         if meaning and 200 <= request.status < 300:
-            data = {name: _filled(value, request) for name, value in meaning.data.items()}
+            data: dict[str, Any] = {"user": who.user}
+            data |= {name: _filled(value, request) for name, value in meaning.data.items()}
             if meaning.sized:
                 data[meaning.sized] = request.bytes
             if meaning.received:
                 data[meaning.received] = request.received
-            self._sink.capture(
-                meaning.type, user=who.user, **{name: value for name, value in data.items() if value is not None}
-            )
+            self._sink.capture(meaning.type, **{name: value for name, value in data.items() if value is not None})
 
     def _who(self, headers: Mapping[str, str]) -> Identity:
         try:
-            found = self._identify(headers)
+            user, kind = self._identify(headers)
+            if user is None or kind not in KINDS:
+                return ANONYMOUS if user is None else Identity(str(user), "user")
+            user = str(user)
         except Exception:  # noqa: BLE001 - as of somebody's own `identify`, or of what a stranger sends
             return ANONYMOUS
-        fits = found.user is None or (len(found.user) <= LONGEST_USER and found.user.isprintable())
-        return found if fits else ANONYMOUS
+        return Identity(user, kind) if len(user) <= LONGEST_USER and user.isprintable() else ANONYMOUS
 
     def _meaning(self, method: str, route: str) -> Meaning | None:
         try:

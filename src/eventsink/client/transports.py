@@ -1,7 +1,7 @@
 """How events get to a sink, by the scheme of its address."""
 
 from eventsink.client.over_http import OverHttp
-from eventsink.client.posting import Transport
+from eventsink.client.transport import Transport
 
 __all__ = ["open_transport"]
 

@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ __all__ = ["Piece", "Waiting"]
 
 MOST_MEMORY = 16 << 20  # bytes that wait in memory while there is no disk
 BEFORE_AGAIN = 100  # groups that go to memory before the disk is tried again
+TAKEN_AT_ONCE = 8  # files of other processes: each takes three descriptors of the program
+FOREIGN_LOCK = 500  # milliseconds that somebody else may lock a file, before events go elsewhere
 
 
 class Piece(NamedTuple):
@@ -55,6 +58,9 @@ class _File:
         self.path = path
         self.lock = lock
         self.connection = spool_rows.open_spool(path, damaged, synchronous="OFF")
+        self.connection.execute(f"PRAGMA busy_timeout={FOREIGN_LOCK}")
+        self.size = spool_rows.totals(self.connection).size
+        """Bytes of events that were in it when it was opened."""
         self._room = Room(path)
         self._done: dict[int, int] = {}  # events of rows that are done, and cannot be taken out yet: the disk is full
         self._lost: set[int] = set()  # rows that are damaged, likewise
@@ -118,6 +124,7 @@ class Waiting:
         self._most = most
         self._tallies = tallies
         self._lock = threading.RLock()
+        self._taking = threading.RLock()  # while files of others are opened
         self._files: list[_File] = []  # those that were left behind first, and our own
         self._own: _File | None = None
         self._memory: deque[Piece] = deque()
@@ -126,6 +133,8 @@ class Waiting:
         self._numbers = 0
         self._tries = 0
         self._closed = False
+        self.has_more = False
+        """Whether others may have left behind more than was taken over."""
 
     def add(self, events: int, lines: bytes) -> None:
         """Add events. On disk they are when this returns, if there is one that takes them."""
@@ -164,19 +173,38 @@ class Waiting:
             self._on_disk -= sum(len(piece.lines) for piece in pieces if piece.where >= 0)
 
     def take_over(self) -> int:
-        """Take over what other processes have left behind; gives how many files that is. What is empty is removed."""
+        """Take over some of what other processes have left behind; gives how many files. What is empty is removed.
+
+        It is for one thread. Files are opened while others may add events: one that is damaged takes its time.
+        """
+        with self._taking:
+            return self._take_over()
+
+    def _take_over(self) -> int:
         with self._lock:
             if self._folder is None or self._closed:
                 return 0
             self._files = [file for file in self._files if file is self._own or not self._let_go(file)]
-            try:
-                found = sorted(self._folder.glob("*.db"))
-            except OSError:
-                return 0
             known = {file.path for file in self._files}
-            taken = [file for path in found if path not in known and (file := self._take(path))]
+            room = TAKEN_AT_ONCE - sum(file is not self._own for file in self._files)
+        try:
+            found = sorted(path for path in self._folder.glob("*.db") if path not in known)
+        except OSError:
+            return 0
+        taken = list(islice(filter(None, map(self._take, found)), max(room, 0)))
+        self.has_more = len(taken) >= room
+        with self._lock:
+            for file in taken:
+                self._on_disk += file.size
+                if self._closed:
+                    self._let_go(file, ending=True)
             self._files = [*taken, *self._files]
-            return len(taken)
+        return len(taken)
+
+    @property
+    def where(self) -> str:
+        """Where it is, for a person, after a verb."""
+        return f" in {self._folder}" if self._folder else ""
 
     @property
     def events(self) -> int:
@@ -205,12 +233,32 @@ class Waiting:
         with self._lock:
             if self._closed:
                 return
+            self._bring_memory_to_disk()
             for file in self._files:
                 self._let_go(file, ending=True)
             self._closed = True
             lost = sum(piece.events for piece in self._memory)
+            self._memory.clear()
             if lost:
-                self._tallies.drop("disk", lost)
+                self._tallies.drop("disk" if self._folder else "closed", lost)
+
+    def reach(self, seconds: float) -> bool:
+        """Wait until no other thread is at it, for so long at most; gives whether so. Then `let_go` is to be called.
+
+        While a disk hangs a thread is at it for ever. And a child by fork has what SQLite is about just then for ever,
+        if that happens meanwhile.
+        """
+        if not self._taking.acquire(timeout=max(seconds, 0.0)):
+            return False
+        if not self._lock.acquire(timeout=max(seconds, 0.0)):
+            self._taking.release()
+            return False
+        return True
+
+    def let_go(self) -> None:
+        """Let other threads at it, after `reach`."""
+        self._lock.release()
+        self._taking.release()
 
     def leave(self) -> list[object]:
         """In a child: have nothing to do with what the parent has open; gives what must never be closed here."""
@@ -244,6 +292,18 @@ class Waiting:
         self._on_disk += len(lines)
         return True
 
+    def _bring_memory_to_disk(self) -> None:
+        """At the end: what had to wait in memory waits on disk if it can by now; if need be in another file."""
+        self._tries = 0
+        for last in (False, True):
+            while self._memory and self._folder is not None:
+                piece = self._memory[0]
+                if not self._add_to_disk(piece.events, piece.lines):
+                    break
+                self._memory.popleft()
+            if self._memory and not last:
+                self._own, self._tries = None, 0
+
     def _open_own(self) -> _File | None:
         assert self._folder is not None  # noqa: S101 - who calls this has looked
         path = self._folder / f"{uuid.uuid4().hex}.db"
@@ -272,12 +332,10 @@ class Waiting:
             os.close(lock)
             return None
         try:
-            file = _File(path, lock, self._say_damaged)
-            self._on_disk += spool_rows.totals(file.connection).size
+            return _File(path, lock, self._say_damaged)
         except (OSError, sqlite3.Error):
             os.close(lock)
             return None
-        return file
 
     def _of_files(self, at_once: int) -> list[Piece]:
         found: list[Piece] = []

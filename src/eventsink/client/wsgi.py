@@ -36,7 +36,7 @@ class WsgiTracker:
         wrapper = environ.get("wsgi.file_wrapper")
         if isinstance(wrapper, type) and isinstance(answer, wrapper):
             return _watched(answer, seen)  # the server sends the file itself: it must be what it knows
-        return _Counted(answer, seen)
+        return _Sized(answer, seen) if hasattr(type(answer), "__len__") else _Counted(answer, seen)
 
 
 class _Seen:
@@ -118,6 +118,13 @@ class _Counted:
                 close()
         finally:
             self._seen.over()
+
+
+class _Sized(_Counted):
+    """One that says how many pieces it has: of one piece a server knows the length, then (PEP 3333)."""
+
+    def __len__(self) -> int:
+        return len(self._answer)  # type: ignore[arg-type]
 
 
 class _Headers(Mapping[str, str]):
