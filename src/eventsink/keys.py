@@ -21,10 +21,11 @@ import msgspec
 from eventsink.causes import why
 from eventsink.errors import EventSinkError
 
-__all__ = ["SCOPES", "Key", "KeyFile", "Look", "NewKey", "id_of", "matches", "new_key"]
+__all__ = ["PUBLIC", "SCOPES", "Key", "KeyFile", "Look", "NewKey", "id_of", "matches", "new_key"]
 
 PREFIX = "clw"
-SCOPES = ("ingest", "read", "admin")
+SCOPES = ("ingest", "read", "admin", "browser")
+PUBLIC = "browser"  # the scope of keys that stand in pages, where everybody sees them
 PATIENCE = 5.0  # seconds that a command waits for another at the same file
 _FORM = re.compile(rf"{PREFIX}_([0-9a-f]{{8}})_([A-Za-z0-9_-]{{43}})")
 _SCHEMA = """
@@ -32,7 +33,8 @@ CREATE TABLE IF NOT EXISTS keys (
     id TEXT PRIMARY KEY, hash BLOB NOT NULL, name TEXT NOT NULL, scopes TEXT NOT NULL, rate REAL NOT NULL,
     created REAL NOT NULL, expires REAL, last_used REAL
 );
-CREATE TABLE IF NOT EXISTS changes (number INTEGER PRIMARY KEY)
+CREATE TABLE IF NOT EXISTS changes (number INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS public (id TEXT PRIMARY KEY, key TEXT NOT NULL, origins TEXT NOT NULL)
 """
 
 _LATEST = 253_402_214_400.0  # 9999-12-31: one key with a later end must not keep all others from being read
@@ -44,6 +46,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         rate: events per second that it may send; 0 leaves it to the settings.
         last_used: to the minute.
+        origins: sites whose pages may use it, as https://clowder.example.org; of a public key, with the scope browser.
     """
 
     id: str
@@ -53,10 +56,11 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 0.0
     expires: datetime | None = None
     last_used: datetime | None = None
+    origins: tuple[str, ...] = ()
 
     def may(self, scope: str) -> bool:
-        """Whether it has a scope. An admin key may do everything."""
-        return scope in self.scopes or "admin" in self.scopes
+        """Whether it has a scope. An admin key may do everything but stand in a page."""
+        return scope in self.scopes or ("admin" in self.scopes and scope != PUBLIC)
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -90,22 +94,50 @@ class KeyFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def create(self, scopes: Sequence[str], *, name: str = "", days: float | None = None, rate: float = 0.0) -> NewKey:
+    def create(
+        self,
+        scopes: Sequence[str],
+        *,
+        name: str = "",
+        days: float | None = None,
+        rate: float = 0.0,
+        origins: Sequence[str] = (),
+    ) -> NewKey:
         """Make a key.
 
         Args:
             scopes: of `SCOPES`.
             days: until it expires; None for never.
             rate: events per second that it may send; 0 leaves it to the settings.
+            origins: sites whose pages may use it, for the scope browser.
 
         Raises:
-            EventSinkError: a scope is unknown.
+            EventSinkError: a scope is unknown; or a public key is to have more scopes, or no site.
         """
         unknown = [scope for scope in scopes if scope not in SCOPES]
         if unknown or not scopes:
             raise EventSinkError(f"There is no scope {', '.join(unknown) or 'given'}: known are {', '.join(SCOPES)}.")
+        if PUBLIC in scopes and set(scopes) != {PUBLIC}:
+            raise EventSinkError(
+                "A key with the scope browser stands in pages, for everybody to see: give it no other."
+            )
+        if (PUBLIC in scopes) != bool(origins):
+            raise EventSinkError("A site (--origin https://…) goes with the scope browser, and the scope with a site.")
         with self._opened() as connection, _transaction(connection):
-            return _insert(connection, scopes, name=name, days=days, rate=rate)
+            made = _insert(connection, scopes, name=name, days=days, rate=rate)
+            if origins:
+                connection.execute("INSERT INTO public VALUES (?, ?, ?)", (made.id, made.key, " ".join(origins)))
+            return made
+
+    def public(self, origin: str) -> str:
+        """The newest key that pages of a site may use and that has not expired; empty if there is none."""
+        with self._opened() as connection:
+            rows = connection.execute(
+                "SELECT p.key, p.origins FROM public p JOIN keys k ON k.id = p.id"
+                " WHERE coalesce(k.expires, 1e12) > ? ORDER BY k.created DESC, k.id",
+                (time.time(),),
+            ).fetchall()
+        return next((key for key, origins in rows if origin in origins.split()), "")
 
     @contextlib.contextmanager
     def first(self) -> Iterator[Sequence[NewKey]]:
@@ -127,13 +159,16 @@ class KeyFile:
     def list(self) -> list[Key]:
         """All keys, oldest first."""
         with self._opened() as connection:
-            return [_key(row) for row in connection.execute("SELECT * FROM keys ORDER BY created, id").fetchall()]
+            origins = _origins(connection)
+            rows = connection.execute("SELECT * FROM keys ORDER BY created, id").fetchall()
+            return [_key(row, origins) for row in rows]
 
     def revoke(self, key_id: str) -> bool:
         """End a key; False when there is none of this id."""
         with self._opened() as connection, _transaction(connection):
             found = connection.execute("DELETE FROM keys WHERE id = ?", (key_id,)).rowcount > 0
             if found:
+                connection.execute("DELETE FROM public WHERE id = ?", (key_id,))
                 _note_change(connection)
             return found
 
@@ -151,7 +186,8 @@ class KeyFile:
             raise FileNotFoundError(self.path)
         with contextlib.closing(sqlite3.connect(self.path, isolation_level=None, timeout=0)) as connection:
             _note(connection, used)
-            keys = {row[0]: (row[1], _key(row)) for row in connection.execute("SELECT * FROM keys").fetchall()}
+            origins = _origins(connection)
+            keys = {row[0]: (row[1], _key(row, origins)) for row in connection.execute("SELECT * FROM keys").fetchall()}
             return Look(keys, _changes(connection))
 
     @contextlib.contextmanager
@@ -215,13 +251,25 @@ def _note_change(connection: sqlite3.Connection) -> None:
 
 def _changes(connection: sqlite3.Connection) -> frozenset[int]:
     """All changes of the file; none in one of the first version until it is changed."""
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'changes'").fetchone():
+    if not _has_table(connection, "changes"):
         return frozenset()
     return frozenset(number for (number,) in connection.execute("SELECT number FROM changes").fetchall())
 
 
+def _origins(connection: sqlite3.Connection) -> dict[str, str]:
+    """The sites of public keys, by the ids of these; none in a file of an earlier version."""
+    if not _has_table(connection, "public"):
+        return {}
+    return dict(connection.execute("SELECT id, origins FROM public").fetchall())
+
+
+def _has_table(connection: sqlite3.Connection, name: str) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
+
+
 def _is_empty(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM keys LIMIT 1").fetchone() is None
+    """Whether nobody has a key: those in pages let nobody in."""
+    return connection.execute("SELECT 1 FROM keys WHERE scopes != ? LIMIT 1", (PUBLIC,)).fetchone() is None
 
 
 def _note(connection: sqlite3.Connection, used: Mapping[str, float]) -> None:
@@ -235,7 +283,7 @@ def _hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def _key(row: tuple[str, bytes, str, str, float, float, float | None, float | None]) -> Key:
+def _key(row: tuple[str, bytes, str, str, float, float, float | None, float | None], origins: Mapping[str, str]) -> Key:
     key_id, _, name, scopes, rate, created, expires, last_used = row
     return Key(
         id=key_id,
@@ -245,4 +293,5 @@ def _key(row: tuple[str, bytes, str, str, float, float, float | None, float | No
         rate=rate,
         expires=None if expires is None else datetime.fromtimestamp(min(expires, _LATEST), UTC),
         last_used=None if last_used is None else datetime.fromtimestamp(last_used, UTC),
+        origins=tuple(origins.get(key_id, "").split()),
     )

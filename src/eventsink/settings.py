@@ -21,6 +21,7 @@ from eventsink.trust import read_found
 
 __all__ = [
     "Alerts",
+    "Browser",
     "Collect",
     "Exchange",
     "Extractors",
@@ -83,6 +84,32 @@ class Collect(_Section, frozen=True, kw_only=True):
         bool, Meta(description="Hide what its name calls a secret or a network address, in data of no known type.")
     ] = True
     rate: Annotated[float, Meta(description="Events per second and key, 0 for no limit.", ge=0)] = 0.0
+
+
+class Browser(_Section, frozen=True, kw_only=True):
+    """What browsers report to /v1/browser, and what pages load for it."""
+
+    rate: Annotated[float, Meta(description="Events per second of one write key, 0 for no limit.", ge=0)] = 500.0
+    visitor_rate: Annotated[float, Meta(description="Events per minute of one address, 0 for no limit.", ge=0)] = 240.0
+    honour_opt_out: Annotated[
+        bool, Meta(description="Take nothing from browsers that say Global Privacy Control or Do Not Track.")
+    ] = True
+    robots: Annotated[
+        Literal["mark", "drop"], Meta(description="Events of robots are marked as theirs, or not taken.")
+    ] = "mark"
+    proxies: Annotated[
+        list[str], Meta(description="Networks of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8.")
+    ] = msgspec.field(default_factory=lambda: ["127.0.0.0/8", "::1"])
+    geoip: Annotated[
+        str, Meta(description="File of countries by address (.mmdb); empty for the lists of registered addresses.")
+    ] = ""
+    country_header: Annotated[
+        str, Meta(description="Header in which such a proxy says the country, as CF-IPCountry; empty for none.")
+    ] = ""
+    amplitude: Annotated[str, Meta(description="Key of Amplitude, for its own script in `eventsink snippet`.")] = ""
+    google_analytics: Annotated[
+        str, Meta(description="Measurement id (G-…), for Google's own script in `eventsink snippet`.")
+    ] = ""
 
 
 class Store(_Section, frozen=True, kw_only=True):
@@ -205,6 +232,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     data: Annotated[str, Meta(description="The data directory.", min_length=1)] = "var"
     exchange: Exchange = Exchange()
     collect: Collect = Collect()
+    browser: Browser = Browser()
     store: Store = Store()
     extractors: Extractors | None = None
     workers: dict[str, dict[str, Any]] = {}
@@ -345,6 +373,7 @@ _VALUES = {
     "on": "firing, resolved, reminder",
     "days": "mon, tue, wed, thu, fri, sat, sun",
     "format": "batch, single",
+    "robots": "mark, drop",
 }
 
 

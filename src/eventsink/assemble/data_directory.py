@@ -30,7 +30,7 @@ SHOWN = 3  # paths in a line of the log
 # What we make in the data directory and in the folder of the store, also what was set aside as damaged.
 _DATA = re.compile(
     r"(exchange|keys|accounts|alerts|jobs|jobs-spool|monitor-spool|spool-\d+(-\d+)?|aside-.+)\.(db.*|lock)"
-    r"|(running|monitor-states)\.(json|new|lock)|checks"
+    r"|(running|monitor-states)\.(json|new|lock)|visitors-[0-9-]{10}\.salt(-[0-9a-f]+)?|checks"
 )
 _STORED = re.compile(r"events-\d{4}-\d{2}\.duckdb.*|uptime\.db.*|lock|tmp")
 _HARMLESS = frozenset({"lost+found"})  # a file system of its own has it

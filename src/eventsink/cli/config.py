@@ -1,14 +1,18 @@
 """`eventsink config`: the settings as they are, secrets hidden."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from eventsink.assemble.alerting import check_alerts
 from eventsink.assemble.monitoring import online, planned
+from eventsink.browsers.countries import Countries
+from eventsink.browsers.peers import Proxies
 from eventsink.cli.options import Form, Format, configured, new_app
 from eventsink.cli.screen import as_json, print_json, say
+from eventsink.collect.snippet import vendor_tags
 from eventsink.deliver import loading
 from eventsink.settings import Settings, redacted
 from eventsink.watch.alerts.rule import split
@@ -37,6 +41,10 @@ def check(settings: Settings) -> None:
         Address.parse(settings.exchange.url)
     else:
         _ = settings.exchange_path
+    Proxies(settings.browser.proxies)
+    if settings.browser.geoip:
+        Countries(Path(settings.browser.geoip))
+    vendor_tags(settings.browser)
     if settings.extractors is not None:
         from eventsink.amqp import Address  # noqa: PLC0415
 

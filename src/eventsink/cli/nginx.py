@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from eventsink.browsers.robots import Robots
 from eventsink.cli.nginx_report import Report, Reporter
 from eventsink.cli.nginx_view import View
 from eventsink.cli.options import Since, Until, configured, new_app
@@ -23,7 +24,6 @@ from eventsink.watch.nginx.blocks import Block, LogFile, Unreadable
 from eventsink.watch.nginx.example import shape
 from eventsink.watch.nginx.log_format import PRESETS, LogFormat, detect, from_conf, given
 from eventsink.watch.nginx.parser import Parsed, Parser
-from eventsink.watch.nginx.robots import Robots
 from eventsink.watch.nginx.summary import Summary
 
 MOST_OPEN = 16  # intervals that wait for lines that come late

@@ -23,6 +23,7 @@ from eventsink.collect.problems import Problem
 from eventsink.collect.reports import report_routes
 from eventsink.collect.routing import answers, needs, security
 from eventsink.collect.times import read_time
+from eventsink.collect.tracker_files import tracker_routes
 from eventsink.errors import StoreUnavailable, WorkerInUse
 from eventsink.exchange.contract import DeadLetter
 from eventsink.store import EventQuery, encode_list
@@ -72,6 +73,7 @@ def routes(desk: Desk) -> list[BaseRouteHandler]:
         *report_routes(desk),
         *health_routes(desk),
         *alert_routes(desk),
+        *tracker_routes(),
         *_for_machines(desk),
     ]
 

@@ -13,6 +13,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 import eventsink
 from eventsink.collect.api import routes
+from eventsink.collect.browser_route import BrowserRoute
 from eventsink.collect.desk import Desk
 from eventsink.collect.examples import illustrate
 from eventsink.collect.intake_route import IntakeRoute, Receive, Send
@@ -49,6 +50,7 @@ class App:
 
     def __init__(self, desk: Desk, pages: Sequence[BaseRouteHandler] = ()) -> None:
         self._intake = IntakeRoute(desk)
+        self._browser = BrowserRoute(desk)
         self._thrown_away = 8 * desk.settings.collect.max_body
         self._desk = desk
         self._litestar = Litestar(
@@ -73,6 +75,9 @@ class App:
         receive, send = read_on(scope, receive, send, self._thrown_away)
         if path.startswith("/v1/events/") if path.rstrip("/") != "/v1/events" else scope["method"] == "POST":
             await self._intake(scope, receive, send)
+            return
+        if path.rstrip("/") == "/v1/browser":
+            await self._browser(scope, receive, send)
             return
 
         async def send_ours(message: dict[str, Any]) -> None:

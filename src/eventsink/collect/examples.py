@@ -46,6 +46,19 @@ _INTAKE: dict[str, dict[str, Any]] = {
 }
 _JOB = "019ab3c5-0000-7000-8000-00000000000a"
 _BODIES = {
+    "postBrowser": {
+        "v": 1,
+        "key": "clw_1f0e6f3d_…, as `eventsink snippet` prints it",
+        "sent": 1795428000000,
+        "events": [
+            {
+                "id": "5d1c2a54-7d1e-4c0a-9a55-1f0e6f3d2a11",
+                "type": "traffic.page_view",
+                "time": 1795427999900,
+                "data": CATALOGUE["traffic.page_view"].example,
+            }
+        ],
+    },
     "postReplay": {"to": "store", "dry_run": True},
     "retryDead": {"all": True},
     "dropDead": {"ids": [1]},

@@ -181,14 +181,25 @@ async def _next(receive: Receive, patience: float) -> dict[str, Any]:
 
 
 class RateLimit:
-    """A token bucket a key: refilled at the allowed rate, holding two seconds' worth at most.
+    """A token bucket a key: refilled at the allowed rate, holding some seconds' worth at most.
 
     Args:
         default: events per second for keys that have no rate of their own; 0 for no limit.
+        burst: how many seconds' worth.
+        who: begin of the sentence that says how many there may be.
     """
 
-    def __init__(self, default: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        default: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        burst: float = 2.0,
+        who: str = "This key may send",
+    ) -> None:
+        self._who = who
         self._default = default
+        self._burst = burst
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
 
@@ -204,7 +215,7 @@ class RateLimit:
         if not rate:
             return
         now = self._clock()
-        most = max(2 * rate, 1.0)
+        most = max(self._burst * rate, 1.0)
         tokens, then = self._buckets.get(key_id, (most, now))
         tokens = min(most, tokens + (now - then) * rate)
         if tokens < min(events, most):
@@ -213,7 +224,7 @@ class RateLimit:
             self._buckets[key_id] = (tokens, now)
             raise Problem(
                 429,
-                f"This key may send {rate:g} events a second: send these again in {int(wait) + 1} seconds.",
+                f"{self._who} {rate:g} events a second: send these again in {int(wait) + 1} seconds.",
                 headers={"retry-after": str(int(wait) + 1)},
             )
         self._buckets[key_id] = (tokens - events, now)

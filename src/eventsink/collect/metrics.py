@@ -34,6 +34,27 @@ class IntakeCounts(Collector):
         yield requests
 
 
+class BrowserCounts(Collector):
+    """What was not taken of what browsers sent, though nothing is wrong with it."""
+
+    def __init__(self) -> None:
+        self.opted_out = 0
+        self.robots = 0
+        self.foreign = 0
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        """The numbers as they are now."""
+        left_out = CounterMetricFamily(
+            "eventsink_browser_left_out", "Events of browsers that were not taken.", labels=["reason"]
+        )
+        left_out.add_metric(["opted out"], self.opted_out)
+        left_out.add_metric(["robot"], self.robots)
+        yield left_out
+        yield CounterMetricFamily(
+            "eventsink_browser_foreign", "Requests from sites that a write key is not for.", value=self.foreign
+        )
+
+
 class Metrics:
     """All counters, in a registry of their own. It is also the runner's `Counters`."""
 
@@ -42,6 +63,8 @@ class Metrics:
         self.registry = registry
         self.intake = IntakeCounts()
         registry.register(self.intake)
+        self.browser = BrowserCounts()
+        registry.register(self.browser)
         self._delivered = Counter("eventsink_worker_delivered", "Events delivered.", ["worker"], registry=registry)
         self._failed = Counter(
             "eventsink_worker_failures", "Calls that failed.", ["worker", "outcome"], registry=registry

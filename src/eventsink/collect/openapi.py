@@ -1,10 +1,12 @@
 """The OpenAPI 3.1 document: Litestar describes the typed routes, the catalogue describes the intake."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from eventsink.catalogue import CATALOGUE, EventType
+from eventsink.collect.browser_reading import MOST, Item
 from eventsink.collect.ingest import Notice, Rejection
 from eventsink.event import Plain
 
@@ -33,13 +35,25 @@ class ProblemDetails(msgspec.Struct):
     rejected: list[Rejection] = []
 
 
+class Tracked(msgspec.Struct):
+    """What a tracker sends at once. The times are milliseconds since 1970, by the clock of the browser."""
+
+    key: str
+    sent: float
+    events: Annotated[list[Item], Meta(max_length=MOST)]
+    v: int = 1
+
+
 def intake_paths() -> tuple[dict[str, Any], dict[str, Any]]:
     """The paths of the intake, and the schemas that they name."""
     data_types = list({entry.data: None for entry in CATALOGUE.values()})
-    refs, schemas = msgspec.json.schema_components([Accepted, ProblemDetails, Plain, *data_types], ref_template=_REF)
+    refs, schemas = msgspec.json.schema_components(
+        [Accepted, ProblemDetails, Plain, Tracked, *data_types], ref_template=_REF
+    )
     accepted, problem, plain = refs[:3]
-    data_refs = dict(zip(data_types, refs[3:], strict=True))
+    data_refs = dict(zip(data_types, refs[4:], strict=True))
     paths = {"/v1/events": {"post": _intake(plain, accepted, problem)}}
+    paths["/v1/browser"] = {"post": _browser(refs[3], accepted, problem)}
     for name, entry in CATALOGUE.items():
         component, _, event_type = name.partition(".")
         path = f"/v1/events/{component}/{event_type}"
@@ -67,6 +81,29 @@ def _intake(plain: Any, accepted: Any, problem: Any) -> dict[str, Any]:
             },
         },
         "responses": _responses(accepted, problem),
+    }
+
+
+def _browser(tracked: Any, accepted: Any, problem: Any) -> dict[str, Any]:
+    texts = {
+        "401": "The write key in the body is unknown, revoked or expired.",
+        "403": "The key is not for pages of this site, or must not stand in a page at all.",
+        "429": "The key, or one address, sends faster than it may; see Retry-After.",
+    }
+    responses = _responses(accepted, problem)
+    for status, text in texts.items():
+        responses[status]["description"] = text
+    del responses["415"]
+    return {
+        "tags": ["ingest"],
+        "summary": "Report events from a page",
+        "operationId": "postBrowser",
+        "description": "What the tracker of a page sends: a public write key in the body, the header Origin of a site"
+        " that the key is for, and types that browsers may report. Which browser it is, from which country, and who"
+        " for a day, is stamped here; no address is kept. Nothing is taken from browsers that say Global Privacy"
+        " Control or Do Not Track.",
+        "requestBody": {"required": True, "content": {"text/plain": {"schema": tracked}}},
+        "responses": responses,
     }
 
 

@@ -8,12 +8,12 @@ from collections import Counter
 
 import pytest
 
+from eventsink.browsers.robots import Kind, Robots, _list, _needed, _Patterns
 from eventsink.watch.nginx.distinct import Distinct, _blake
 from eventsink.watch.nginx.durations import MOST, Durations
 from eventsink.watch.nginx.example import shape
 from eventsink.watch.nginx.log_format import PRESETS, given
 from eventsink.watch.nginx.parser import Parser
-from eventsink.watch.nginx.robots import Kind, Robots, _list, _needed, _Patterns
 from eventsink.watch.nginx.summary import Summary
 from eventsink.watch.nginx.tally import WANTED
 from tests.processes import run

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from eventsink.browsers.robots import Robots
 from eventsink.catalogue import CATALOGUE
 from eventsink.dialects import read
 from eventsink.watch.nginx.log_format import PRESETS, given
 from eventsink.watch.nginx.parser import Parser
-from eventsink.watch.nginx.robots import Robots
 from eventsink.watch.nginx.views import WANTED, Views
 from tests.watch.nginx.lines import combined
 

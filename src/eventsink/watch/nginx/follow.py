@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from eventsink.browsers.robots import Robots
 from eventsink.watch.nginx.parser import Parsed, Parser
 from eventsink.watch.nginx.place import Place
-from eventsink.watch.nginx.robots import Robots
 from eventsink.watch.nginx.state import State, Step, load, save
 from eventsink.watch.nginx.summary import Summary
 from eventsink.watch.nginx.tail import Part, Tail

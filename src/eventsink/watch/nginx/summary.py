@@ -11,9 +11,9 @@ from itertools import islice
 from operator import itemgetter, le
 from typing import Any, Generic, TypeVar
 
+from eventsink.browsers.robots import Robots
 from eventsink.watch.nginx.example import shape
 from eventsink.watch.nginx.parser import Parsed
-from eventsink.watch.nginx.robots import Robots
 from eventsink.watch.nginx.tally import Tally
 
 __all__ = ["Summary"]

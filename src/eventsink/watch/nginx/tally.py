@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from eventsink.browsers.robots import Robots
 from eventsink.watch.nginx.distinct import Distinct
 from eventsink.watch.nginx.durations import Durations
-from eventsink.watch.nginx.robots import Robots
 from eventsink.watch.nginx.values import total, whole
 
 __all__ = ["WANTED", "Tally"]

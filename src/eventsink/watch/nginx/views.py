@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from eventsink.browsers.robots import Kind, Robots
 from eventsink.event import content_id
 from eventsink.watch.nginx.parser import Parsed
-from eventsink.watch.nginx.robots import Kind, Robots
 from eventsink.watch.nginx.values import text, whole
 
 __all__ = ["WANTED", "Views"]

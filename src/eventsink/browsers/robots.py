@@ -13,7 +13,6 @@ from importlib import resources
 from typing import Any
 
 from eventsink.errors import PluginError
-from eventsink.watch.nginx.values import text
 
 __all__ = ["Kind", "Robots"]
 
@@ -55,7 +54,7 @@ class Robots(dict[Any, Kind]):
     def __missing__(self, agent: Any) -> Kind:
         if len(self) >= MOST_KNOWN:
             self.clear()
-        kind = self[agent] = self._kind(text(agent)[:LONGEST].lower())
+        kind = self[agent] = self._kind(_text(agent)[:LONGEST].lower())
         return kind
 
     def requests(self, counts: Mapping[Any, int]) -> int:
@@ -73,6 +72,10 @@ class Robots(dict[Any, Kind]):
         if machines.holds(agent):
             return Kind.machine
         return Kind.robot if robots.holds(agent) else Kind.regular
+
+
+def _text(agent: Any) -> str:
+    return agent.decode("utf-8", "replace") if isinstance(agent, bytes) else str(agent)
 
 
 class _Patterns:

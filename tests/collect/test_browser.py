@@ -1,0 +1,242 @@
+"""What browsers report: over real HTTP, as trackers send it, and as strangers do who have the public key."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventsink.keys import KeyFile
+from tests.sink_process import SinkProcess
+
+SITE = "https://clowder.example.org"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0"
+PAGE = {"url": f"{SITE}/datasets/64c?key=hush", "title": "Soil", "referrer": "", "language": "de", "screen": "10x10"}
+
+
+@pytest.fixture(scope="module")
+def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SinkProcess]:
+    sink = SinkProcess(tmp_path_factory.mktemp("browser") / "var")
+    try:
+        yield sink.start()
+    finally:
+        sink.close()
+
+
+@pytest.fixture(scope="module")
+def key(sink: SinkProcess) -> str:
+    return KeyFile(sink.data / "keys.db").create(["browser"], origins=[SITE, "http://localhost:9"]).key
+
+
+def event(kind: str = "traffic.page_view", **given: Any) -> dict[str, Any]:
+    made = {"id": str(uuid.uuid4()), "type": kind, "time": time.time() * 1000, "data": PAGE}
+    return made | given
+
+
+def post(sink: SinkProcess, key: str, *events: Any, **headers: str) -> tuple[int, Any]:
+    body = {"v": 1, "key": key, "sent": time.time() * 1000, "events": list(events)}
+    return send(sink, json.dumps(body).encode(), **headers)
+
+
+def send(sink: SinkProcess, body: bytes, **headers: str) -> tuple[int, Any]:
+    known = {"Origin": SITE, "User-Agent": FIREFOX, "Content-Type": "text/plain;charset=UTF-8"}
+    known |= {name.replace("_", "-"): value for name, value in headers.items()}
+    return sink.request("POST", "/v1/browser", body, key="", headers=known)
+
+
+def found(sink: SinkProcess, event_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 30
+    while True:
+        _, answer = sink.request("GET", "/v1/events?limit=1000")
+        for stored in answer["events"]:
+            if stored["id"] == event_id:
+                return dict(stored)
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_page_view_is_stored_with_what_is_known_of_the_browser(sink: SinkProcess, key: str) -> None:
+    sent = event(user="64a000000000000000000001")
+    assert post(sink, key, sent, X_Forwarded_For="141.142.1.1") == (202, {"accepted": 1, "rejected": []})
+    assert sink.last_headers["access-control-allow-origin"] == SITE
+    stored = found(sink, sent["id"])
+    assert (stored["source"], stored["user"]) == (SITE, "64a000000000000000000001")
+    data = stored["data"]
+    assert data["url"] == f"{SITE}/datasets/64c" and data["title"] == "Soil" and "referrer" not in data
+    assert {name: data[name] for name in ("browser", "os", "device", "country")} == {
+        "browser": "Firefox",
+        "os": "Linux",
+        "device": "desktop",
+        "country": "US",
+    }
+    assert len(data["visitor"]) == 32 and len(data["session"]) == 16 and "robot" not in data
+    text = json.dumps(stored)
+    assert "141.142" not in text and "hush" not in text
+
+
+def test_what_is_sent_again_is_the_same_event(sink: SinkProcess, key: str) -> None:
+    sent = event()
+    for _ in range(3):
+        assert post(sink, key, sent)[0] == 202
+    found(sink, sent["id"])
+    _, answer = sink.request("GET", "/v1/events?limit=1000")
+    times = [stored["time"] for stored in answer["events"] if stored["id"] == sent["id"]]
+    assert len(times) == 1
+    assert datetime.fromisoformat(times[0]).timestamp() == pytest.approx(sent["time"] / 1000, abs=0.002)
+
+
+@pytest.mark.parametrize("kind", ["bot", "person"])
+def test_robots_are_marked(sink: SinkProcess, key: str, kind: str) -> None:
+    sent = event()
+    agent = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)" if kind == "bot" else FIREFOX
+    post(sink, key, sent, User_Agent=agent)
+    assert found(sink, sent["id"])["data"].get("robot", False) is (kind == "bot")
+
+
+def test_a_browser_says_nothing_that_the_collector_knows_better(sink: SinkProcess, key: str) -> None:
+    forged = {"visitor": "me", "session": "mine", "country": "XX", "robot": False, "user_name": "Alice", "bytes": 7}
+    sent = event(data=PAGE | forged | {"access_method": "machine", "browser": "Lynx"}, source="storage", subject="x")
+    assert post(sink, key, sent)[0] == 202
+    stored = found(sink, sent["id"])
+    assert stored["source"] == SITE and "subject" not in stored
+    assert stored["data"]["browser"] == "Firefox" and stored["data"]["visitor"] != "me"
+    assert not {"user_name", "bytes", "access_method", "country"} & stored["data"].keys()
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("traffic.resource_viewed", {"resource_type": "file", "resource_id": "64b", "dataset_id": "64c"}),
+        ("traffic.resource_downloaded", {"resource_type": "dataset", "resource_id": "64c"}),
+        ("traffic.link_followed", {"url": f"{SITE}/", "link": "https://doi.org/10.5/x"}),
+        ("traffic.upload_finished", {"url": f"{SITE}/", "dataset_id": "64c", "items": 2, "bytes": 10}),
+        ("traffic.extraction_submitted", {"resource_type": "file", "resource_id": "1", "extractor_name": "x"}),
+        ("browser.theme_changed", {"colour": "dark", "times": 2, "ok": True}),
+    ],
+)
+def test_every_type_of_browsers_is_taken(sink: SinkProcess, key: str, kind: str, data: dict[str, Any]) -> None:
+    sent = event(kind, data=data)
+    assert post(sink, key, sent)[0] == 202
+    stored = found(sink, sent["id"])
+    assert stored["type"] == kind and stored["data"].items() >= data.items()
+
+
+def test_of_custom_data_plain_values_are_kept(sink: SinkProcess, key: str) -> None:
+    many = {f"n{number}": number for number in range(100)}
+    sent = event("browser.x", data={"a": "b" * 5000, "c": {"d": 1}, "password": "hush-hush", "x" * 100: 1} | many)
+    assert post(sink, key, sent)[0] == 202
+    data = found(sink, sent["id"])["data"]
+    assert len(data["a"]) == 500 and "c" not in data and "hush" not in json.dumps(data) and len(data) < 45
+
+
+def test_one_that_is_malformed_costs_no_other(sink: SinkProcess, key: str) -> None:
+    good = event()
+    bad = [
+        event("storage.file_deleted"),
+        event("demo.x"),
+        event(id="1"),
+        event(id="../../x"),
+        {"type": "traffic.page_view"},
+        event(data=PAGE | {"url": "javascript:alert(1)"}),
+        event("traffic.resource_viewed", data={"resource_type": "moon"}),
+        event("traffic.upload_finished", data={"bytes": -1}),
+        event(time=(time.time() - 3 * 86400) * 1000),
+        event(time="yesterday"),
+        event(user="a\0b"),
+        7,
+        None,
+    ]
+    status, answer = post(sink, key, *bad, good)
+    assert (status, answer["accepted"], [item["index"] for item in answer["rejected"]]) == (202, 1, [*range(13)])
+    found(sink, good["id"])
+    assert post(sink, key, bad[0])[0] == 422
+
+
+@pytest.mark.parametrize("behind", [-86_400, 7_200])
+def test_a_clock_that_is_wrong_is_set_right(sink: SinkProcess, key: str, behind: int) -> None:
+    now = time.time()
+    sent = event(time=(now - behind - 30) * 1000)
+    body = {"v": 7, "key": key, "sent": (now - behind) * 1000, "events": [sent], "later": {"unknown": True}}
+    assert send(sink, json.dumps(body).encode())[0] == 202
+    stored = datetime.fromisoformat(found(sink, sent["id"])["time"])
+    assert stored.timestamp() == pytest.approx(now - 30, abs=5) and stored.tzinfo == UTC
+
+
+def test_only_pages_of_its_sites_may_use_a_key(sink: SinkProcess, key: str) -> None:
+    for origin in ("https://evil.example", "null", "", f"{SITE}.evil.example", SITE.replace("https", "http")):
+        status, problem = post(sink, key, event(), Origin=origin)
+        assert status == 403 and "is not for pages" in problem["detail"]
+    assert post(sink, key, event(), Origin="http://localhost:9")[0] == 202
+
+
+@pytest.mark.parametrize("scope", ["ingest", "admin"])
+def test_a_key_that_is_no_public_one_is_refused_whatever_it_may(sink: SinkProcess, scope: str) -> None:
+    status, problem = post(sink, KeyFile(sink.data / "keys.db").create([scope]).key, event())
+    assert status == 403 and "must not stand in a page" in problem["detail"]
+
+
+def test_a_public_key_opens_nothing_else(sink: SinkProcess, key: str) -> None:
+    for method, path in (("POST", "/v1/events"), ("GET", "/v1/events"), ("GET", "/v1/dead"), ("GET", "/v1/status")):
+        body = b'{"type":"users.login"}' if method == "POST" else None
+        assert sink.request(method, path, body, key=key)[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{}", 400),
+        (b"[]", 400),
+        (b"\xff", 400),
+        (b"[" * 60_000, 400),
+        (b'{"key":"clw_00000000_' + b"x" * 43 + b'","sent":1,"events":[]}', 401),
+        (b'{"key":"","sent":1,"events":[]}', 401),
+        (b" " * 70_000, 413),
+        (b'{"key":"x","sent":1e400,"events":[]}', 400),
+        (b'{"key":"x","sent":1,"events":[' + b",".join([b"{}"] * 51) + b"]}", 400),
+    ],
+    ids=["empty", "object", "array", "no text", "deep", "unknown", "no key", "large", "infinite", "many"],
+)
+def test_what_is_nothing_of_a_tracker_is_refused(sink: SinkProcess, body: bytes, status: int) -> None:
+    assert send(sink, body)[0] == status
+
+
+@pytest.mark.parametrize("header", ["Sec_GPC", "DNT"])
+def test_of_who_does_not_want_to_be_tracked_nothing_is_taken(sink: SinkProcess, key: str, header: str) -> None:
+    before = _left_out(sink)
+    assert post(sink, key, event(), event(), **{header: "1"}) == (202, {"accepted": 0, "rejected": []})
+    assert _left_out(sink) == before + 2
+
+
+def _left_out(sink: SinkProcess) -> float:
+    _, metrics = sink.request("GET", "/metrics")
+    line = next(
+        line for line in metrics.splitlines() if line.startswith('eventsink_browser_left_out_total{reason="opt')
+    )
+    return float(line.rpartition(" ")[2])
+
+
+def test_browsers_may_ask_before_they_send(sink: SinkProcess) -> None:
+    status, _ = sink.request("OPTIONS", "/v1/browser", key="", headers={"Origin": SITE})
+    assert status == 204 and sink.last_headers["access-control-allow-methods"] == "POST"
+    assert sink.request("GET", "/v1/browser", key="")[0] == 405
+
+
+def test_a_flood_of_one_address_is_slowed_and_disturbs_nobody(tmp_path: Path) -> None:
+    environment = {"EVENTSINK_BROWSER__VISITOR_RATE": "60", "EVENTSINK_BROWSER__ROBOTS": "drop"}
+    sink = SinkProcess(tmp_path / "var", environment=environment)
+    try:
+        sink.start()
+        key = KeyFile(sink.data / "keys.db").create(["browser"], origins=[SITE]).key
+        answers = [post(sink, key, *[event() for _ in range(20)], X_Forwarded_For="192.0.2.7") for _ in range(6)]
+        assert [status for status, _ in answers] == [202, 202, 202, 429, 429, 429]
+        assert int(sink.last_headers["retry-after"]) >= 1
+        assert post(sink, key, event(), X_Forwarded_For="192.0.2.8")[0] == 202
+        robot = post(sink, key, event(), User_Agent="Googlebot/2.1", X_Forwarded_For="192.0.2.9")
+        assert robot == (202, {"accepted": 0, "rejected": []})
+    finally:
+        sink.close()
