@@ -35,6 +35,16 @@ class _Float(float):
     """As `float64` of numpy is one."""
 
 
+class _Odd(int):
+    """It fails when it is looked at."""
+
+    def __int__(self) -> int:
+        raise ValueError
+
+    def __index__(self) -> int:
+        raise ValueError
+
+
 class _Moment(dt.datetime):
     """As a timestamp of pandas is one."""
 
@@ -97,6 +107,7 @@ def test_what_the_page_points_to_is_there(page: str) -> None:
         (range(3), "range(0, 3)"),
         (_File(PurePosixPath("/a"), 1.5), {"path": "/a", "size": 1.5}),
         (_Float(1.5), 1.5),
+        ([1, _Odd(7), 2], [1, "7", 2]),
         (_Moment(2026, 1, 2, tzinfo=dt.UTC), "2026-01-02T00:00:00+00:00"),
         ({1: "a"}, {"1": "a"}),
     ],

@@ -378,3 +378,33 @@ def test_a_meaning_may_name_its_user() -> None:
     kept, meaning = _Kept(), Meaning("get", "/x/{id}", "users.login", {"user": "{id}"})
     Tracking(kept, sample=0.0, meanings=[meaning]).note(_request())
     assert kept.events == [("users.login", {"user": "1"})]
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "²", "-1", "x"])
+def test_a_length_that_is_none_harms_nobody(length: str) -> None:
+    sink = RecordingSink()
+
+    def plain(_: Any, start: Any) -> list[bytes]:
+        start("200 OK", [("Content-Length", length)])
+        return [b"x"]
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "CONTENT_LENGTH": length}
+    answer: Any = WsgiTracker(plain, sink)(environ, lambda *_: None)
+    assert list(answer) == [b"x"]
+    answer.close()
+    assert sink.events[0]["data"]["bytes"] == 1
+
+
+def test_a_file_that_the_server_sends_itself_may_be_of_any_kind() -> None:
+    class File:
+        __slots__ = ()
+
+    sink = RecordingSink()
+
+    def plain(environ: Any, start: Any) -> Any:
+        start("200 OK", [("Content-Length", "7")])
+        return environ["wsgi.file_wrapper"]()
+
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.file_wrapper": File}
+    assert isinstance(WsgiTracker(plain, sink)(environ, lambda *_: None), File)
+    assert sink.events[0]["data"]["bytes"] == 7

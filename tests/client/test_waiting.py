@@ -1,8 +1,10 @@
 """Where events wait, while others are at the same files: of the program, of its parent, and of nobody any more."""
 
+import logging
 import os
 import signal
 import sqlite3
+import sys
 import threading
 import time
 from pathlib import Path
@@ -113,3 +115,98 @@ def test_a_child_made_while_others_write_ends_as_it_should(tmp_path: Path) -> No
     waiting.close()
     assert sum(b"demo.child" in line for line in lines) == 40
     assert sum(b"demo.parent" in line for line in lines) == sink.counts["captured"]
+
+
+def test_a_fork_after_the_end_leaves_the_descriptors_of_the_program_alone(tmp_path: Path) -> None:
+    sink = SinkService(NOBODY, "k", spool=tmp_path)
+    sink.capture("demo.x")
+    sink.close()
+    mine = os.open("/etc/hostname", os.O_RDONLY)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os.fstat(mine)
+        sink.capture("demo.child")
+        sink.close()
+        os._exit(0 if sink.counts["captured"] == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    os.close(mine)
+
+
+def test_forks_of_several_threads_leave_nothing_locked(tmp_path: Path) -> None:
+    sink = SinkService(NOBODY, "k", spool=tmp_path)
+    sink.capture("demo.x")
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def fork() -> None:
+        for _ in range(30):
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            os.waitpid(child, 0)
+
+    threads = [threading.Thread(target=fork) for _ in range(3)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(switching)
+    assert sink._waiting is not None and sink._waiting.is_free(5.0)
+    sink.close()
+
+
+def test_what_threads_report_during_the_end_is_not_lost(tmp_path: Path) -> None:
+    for number in range(8):
+        folder = tmp_path / str(number)
+        sink = SinkService(NOBODY, "k", spool=folder)
+        over, captured = threading.Event(), [0, 0, 0]
+
+        def report(place: int) -> None:
+            while not over.is_set():
+                sink.capture("demo.x", place=place)  # noqa: B023 - it ends before the next round
+                captured[place] += 1  # noqa: B023
+
+        threads = [threading.Thread(target=report, args=(place,)) for place in range(3)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.05)
+        sink.close()
+        time.sleep(0.02)
+        over.set()
+        for thread in threads:
+            thread.join()
+        counts = sink.counts
+        lost = sum(count for name, count in counts.items() if name.startswith("dropped"))
+        assert sum(captured) == counts["captured"] + lost and not sink._queue
+        assert lost == counts.get("dropped: memory", 0), counts
+
+
+def test_a_handler_of_the_log_may_report_to_the_sink(tmp_path: Path) -> None:
+    """As whoever sends warnings there: nothing is said while anything is locked."""
+    folder = tmp_path / "file"
+    folder.write_text("no folder")
+    sink = SinkService(NOBODY, "k", spool=folder)
+
+    class Reporting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            time.sleep(0.05)
+            sink.capture("demo.logged", text=record.getMessage())
+            assert sink.counts
+
+    handler, log = Reporting(), logging.getLogger("eventsink")
+    log.addHandler(handler)
+    try:
+        threads = [threading.Thread(target=sink.capture, args=("demo.x",), daemon=True) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        log.warning("something")
+        sink.close()
+        for thread in threads:
+            thread.join(20)
+        sink.capture("demo.late")
+        assert not any(thread.is_alive() for thread in threads)
+    finally:
+        log.removeHandler(handler)

@@ -138,7 +138,7 @@ def _route(scope: Scope) -> str:
     if not isinstance(found, str):
         return ""
     root = scope.get("app_root_path") or scope.get("root_path") or ""
-    return found if not root or found.startswith(root) else f"{root}{found}"
+    return found if not root or found.startswith(f"{root.rstrip('/')}/") else f"{root}{found}"
 
 
 def _size(kind: str, message: Message) -> int:

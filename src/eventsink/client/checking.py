@@ -12,6 +12,7 @@ from eventsink.errors import InvalidEvent
 __all__ = ["Checker", "flaw"]
 
 MOST = 2000  # forms of events that are remembered
+MOST_NEW = 100  # events that are looked at when there is time
 
 
 class Checker:
@@ -22,12 +23,12 @@ class Checker:
 
     def __init__(self, tallies: Tallies) -> None:
         self._tallies = tallies
-        self._known: set[tuple[str, ...]] = set()
-        self._new: deque[bytes] = deque()
+        self._known: set[int] = set()
+        self._new: deque[bytes] = deque(maxlen=MOST_NEW)
 
     def note(self, kind: str, names: Iterable[str], line: bytes) -> None:
         """Remember an event of a form that was not seen before."""
-        form = (kind, *names)
+        form = hash((kind, *names))  # the names themselves may be very many
         if form not in self._known and len(self._known) < MOST:
             self._known.add(form)
             self._new.append(line)

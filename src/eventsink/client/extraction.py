@@ -8,12 +8,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
+from eventsink.client.mend import text
 from eventsink.redact import hide_secrets
 
 __all__ = ["Extraction"]
 
 TYPE = "extractions.extraction_event"
-LONGEST = 1000  # letters of a message
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,7 +64,7 @@ class Extraction:
         message = self.message
         if message is None and error is not None and not (isinstance(error, SystemExit) and not error.code):
             message = _said(error)
-        data = self._data | ({} if message is None else {"message": str(message)[:LONGEST]})
+        data = self._data | ({} if message is None else {"message": text(message)})
         status = self.status if error is None else _outcome(error, self.status)
         run_ms = round(1000 * (time.perf_counter() - self._begun), 3)
         self._sink.capture(TYPE, user=self._user, status=status, run_ms=run_ms, **data)

@@ -6,6 +6,7 @@ It loses what cannot be kept, and nothing else; a program that reports an event 
 import math
 from collections.abc import Mapping
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -31,8 +32,15 @@ class _Mending:
     def __init__(self) -> None:
         self._left = MOST
 
-    def mend(self, value: Any, depth: int, within: frozenset[int]) -> Any:  # noqa: PLR0911 - a kind each
+    def mend(self, value: Any, depth: int, within: frozenset[int]) -> Any:
+        """One value; of one that fails when it is looked at, its text."""
         self._left -= 1
+        try:
+            return self._mend(value, depth, within)
+        except Exception:  # noqa: BLE001 - the fault of the object
+            return text(value)
+
+    def _mend(self, value: Any, depth: int, within: frozenset[int]) -> Any:  # noqa: PLR0911 - a kind each
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int):  # a kind of its own is none that is known, as one of numpy
@@ -45,10 +53,10 @@ class _Mending:
             return CUT
         deeper = within | {id(value)}
         if isinstance(value, Mapping):
-            items = list(value.items())[: self._left + 1]
+            items = list(islice(value.items(), self._left + 1))
             return {_name(key): self.mend(item, depth + 1, deeper) for key, item in items}
         if isinstance(value, list | tuple | set | frozenset):
-            return [self.mend(item, depth + 1, deeper) for item in list(value)[: self._left + 1]]
+            return [self.mend(item, depth + 1, deeper) for item in list(islice(value, self._left + 1))]
         fields = _fields(value)
         return _leaf(value) if fields is None else self.mend(fields, depth + 1, deeper)
 

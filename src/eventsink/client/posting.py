@@ -33,6 +33,7 @@ class Posting:
         self._transport = transport
         self._tallies = tallies
         self._culprits = Culprits()
+        self._jitter = random.Random()  # noqa: S311 - not the one of the program, which may have been seeded
         self._woken = threading.Event()
         self._stopped = threading.Event()
         self.is_away = False
@@ -81,7 +82,7 @@ class Posting:
                     LONGEST_WAIT if error.patient else min(FIRST_WAIT * 2.0 ** min(failures - 1, 10), LONGEST_WAIT)
                 )
                 self.is_away = True
-                self._stopped.wait(max(random.uniform(0.5, 1.0) * backoff, error.after))  # noqa: S311 - jitter
+                self._stopped.wait(max(self._jitter.uniform(0.5, 1.0) * backoff, error.after))
                 self.is_away = False
             except Exception as error:  # noqa: BLE001 - a bug of ours must not end what a program relies on
                 self._tallies.say("bug", f"The event sink's client failed: {type(error).__name__}: {error}.")
@@ -98,10 +99,13 @@ class Posting:
 
     def _send_apart(self, lines: Sequence[bytes]) -> Verdict:
         """Send all but those at which the sink fails: they wait again, behind the others, and are given up at last."""
-        verdict, held, reason = separate(self._transport, lines)
-        for line in held:
+        apart = separate(self._transport, lines, self._stopped.is_set)
+        verdict = apart.verdict
+        for line in apart.rest:
+            self._waiting.add(1, line)
+        for line in apart.held:
             if self._culprits.is_over(line):
-                verdict = verdict.plus(Verdict(0, 1, reason))
+                verdict = verdict.plus(Verdict(0, 1, apart.reason))
             else:
                 self._waiting.add(1, line)
         return verdict

@@ -42,8 +42,9 @@ MOST_DISK = 256 << 20  # bytes
 LARGEST = 256 << 10  # bytes of one event, as the sink has it
 EVERY = 0.05  # seconds between two looks into the queue
 AT_ONCE = 256 << 10  # bytes of one row on disk, about
+LATE_WITHIN = 0.1  # seconds that what comes after the end waits for another that does
 END_WITHIN = 1.0  # seconds that the end of the program waits at most
-FORK_WITHIN = 0.5  # seconds that a fork waits for our threads to be where they can be left
+FORK_WITHIN = 0.2  # seconds that a fork waits for our threads to be where they can be left
 
 BeforeSend = Callable[[dict[str, Any]], Mapping[str, Any] | None]
 
@@ -89,9 +90,9 @@ class SinkService(Catalogued):
         self._abandoned: list[object] = []  # what a parent has open, and must not be closed by a child
         self._begin()
         if not self._off:
-            atexit.register(self._at_exit)
+            this = weakref.ref(self)
+            atexit.register(_call, this, "close")
             if hasattr(os, "register_at_fork"):
-                this = weakref.ref(self)
                 os.register_at_fork(
                     before=partial(_call, this, "prepare_fork"),
                     after_in_parent=partial(_call, this, "end_fork"),
@@ -110,7 +111,7 @@ class SinkService(Catalogued):
         self._ending = threading.Event()
         self._closed = False
         self._left_behind = False  # at the end something waited still
-        self._reached: Waiting | None = None  # what no thread is at while there is a fork
+        self._forking = threading.local()  # of each thread: what no other one is at while it forks
 
     # --- what a program calls ----------------------------------------------------------------------------------------
 
@@ -179,8 +180,8 @@ class SinkService(Catalogued):
 
         After `close` what still waits is with the next process, and not counted as `waiting`.
         """
-        waiting = {"waiting": len(self._queue) + (0 if self._waiting is None else self._waiting.events)}
-        return self._tallies.shown() | waiting
+        waiting = len(self._queue) + sum(one.events for one in (self._waiting, self._late) if one is not None)
+        return self._tallies.shown() | {"waiting": waiting}
 
     def __enter__(self) -> Self:
         return self
@@ -277,6 +278,9 @@ class SinkService(Catalogued):
 
     def _start(self) -> None:
         """Start the threads, with the first event; in a child anew."""
+        if self._closed:
+            self._write_late()
+            return
         with self._lock:
             if self._closed:
                 self._write_late()
@@ -344,23 +348,31 @@ class SinkService(Catalogued):
         if self._writer is not None and self._writer.is_alive() and self._writer is not threading.current_thread():
             self._writer.join(timeout / 4)
         if not self._is_free(timeout / 4):
-            self._closed = self._left_behind = True
-            self._tallies.drop("memory", len(self._queue), "at the end")
-            self._tallies.report()
+            self._give_up()
             return
         self._drain()
         while not self._is_done() and not self._is_left_behind() and clock.monotonic() < end - timeout / 10:
             clock.sleep(0.005)
             self._drain()  # other threads go on
-        self._closed = True
+        with self._lock:
+            self._closed, self._writer = True, None  # in this order: what comes now finds the way of the late ones
         self._drain()
         self._left_behind = not self._is_done()
         if self._posting:  # one that hangs in an attempt is left to itself
             self._posting.stop(max(end - clock.monotonic(), 0.0))
         if self._waiting:
             self._waiting.close()
-        self._writer = None
         self._checker.look()
+        self._tallies.report()
+
+    def _give_up(self) -> None:
+        """End while a disk hangs: what is in the queue is lost."""
+        self._closed = self._left_behind = True
+        self._writer = None
+        lost = len(self._queue)
+        for _ in range(lost):
+            self._queue.popleft()
+        self._tallies.drop("memory", lost, "at the end")
         self._tallies.report()
 
     def _is_free(self, seconds: float) -> bool:
@@ -370,49 +382,53 @@ class SinkService(Catalogued):
         if not self._lock.acquire(timeout=seconds):
             return False
         self._lock.release()
-        if not self._waiting.reach(seconds):
-            return False
-        self._waiting.let_go()
-        return True
+        return self._waiting.is_free(seconds)
 
     def _write_late(self) -> None:
         """After the end: what comes still goes to disk, for the next process; without one it is lost."""
-        if self._late is None:
-            self._late = Waiting(self._folder, self._max_disk, self._tallies)
-        while self._queue:
-            line = self._queue.popleft()
-            if self._folder is None:
-                self._tallies.drop("closed")
-                continue
-            self._late.add(1, line)
-            self._tallies.count("captured")
-            self._left_behind = True
-
-    def _at_exit(self) -> None:
-        self.close()
+        if not self._lock.acquire(timeout=LATE_WITHIN):  # a disk hangs
+            self._give_up()
+            return
+        try:
+            if self._late is None:
+                self._late = Waiting(self._folder, self._max_disk, self._tallies)
+            while self._queue:
+                line = self._queue.popleft()
+                if self._folder is None:
+                    self._tallies.drop("closed")
+                    continue
+                self._late.add(1, line)
+                self._tallies.count("captured")
+                self._left_behind = True
+        finally:
+            self._lock.release()
+        self._tallies.report()
 
     def begin_child(self) -> None:
         """Begin anew in a child: what is in the queue of the parent is the parent's, and so are its threads and files.
 
         It is called by itself after a fork.
         """
-        for waiting in (self._waiting, self._late):
-            if waiting is not None:
-                self._abandoned += waiting.leave()
-        self._abandoned += [self._waiting, self._late, self._posting, self._queue]
-        self._tallies.begin_child()
-        self._begin()
+        try:
+            for waiting in (self._waiting, self._late):
+                if waiting is not None:
+                    self._abandoned += waiting.leave()
+            self._abandoned += [self._waiting, self._late, self._posting, self._queue]
+            self._tallies.begin_child()
+        finally:
+            self._begin()
 
     def prepare_fork(self) -> None:
         """Wait until no thread of ours is within SQLite: its locks would be held in the child for ever."""
         if self._waiting is not None and self._waiting.reach(FORK_WITHIN):
-            self._reached = self._waiting
+            self._forking.waiting = self._waiting
 
     def end_fork(self) -> None:
         """Let the threads go on."""
-        if self._reached is not None:
-            self._reached.let_go()
-            self._reached = None
+        waiting: Waiting | None = getattr(self._forking, "waiting", None)
+        if waiting is not None:
+            self._forking.waiting = None
+            waiting.let_go()
 
     # --- settings ----------------------------------------------------------------------------------------------------
 
@@ -420,15 +436,15 @@ class SinkService(Catalogued):
         """Whether there is a sink to report to; says why not."""
         if not self._url:
             sentence = "Events are not reported: no event sink is named (EVENTSINK_URL and EVENTSINK_KEY)."
-            self._tallies.say("off", sentence, logging.INFO)
+            self._tallies.say_now("off", sentence, logging.INFO)
             return False
         try:
             open_transport(self._url, self._key, self._timeout).close()
         except EventSinkError as error:
-            self._tallies.say("off", f"Events are not reported: {error}")
+            self._tallies.say_now("off", f"Events are not reported: {error}")
             return False
         except Exception as error:  # noqa: BLE001 - as a library that is not there
-            self._tallies.say("off", f"Events are not reported to {hide_in_address(self._url)}: {error}")
+            self._tallies.say_now("off", f"Events are not reported to {hide_in_address(self._url)}: {error}")
             return False
         return True
 

@@ -99,6 +99,7 @@ class Tracking:
         self._sink = sink
         self._skip = re.compile("|".join(map(translate, skip)) or r"(?!)").match
         self._sample = sample
+        self._draw = random.Random().random  # noqa: S311 - not the one of the program, which may have been seeded
         self._identify = identify
         self._meanings = {(one.method.upper(), _shape(prefix + one.route)): one for one in meanings}
         self._met: dict[tuple[str, str], Meaning | None] = {}
@@ -114,7 +115,7 @@ class Tracking:
             self._tell_meaning(request, who)
 
     def _tell(self, request: Request, who: Identity) -> None:
-        if self._sample >= 1.0 or random.random() < self._sample:  # noqa: S311 - a sample
+        if self._sample >= 1.0 or self._draw() < self._sample:
             self._sink.capture(
                 "traffic.api_request",
                 user=who.user,
@@ -140,12 +141,11 @@ class Tracking:
     def _who(self, headers: Mapping[str, str]) -> Identity:
         try:
             user, kind = self._identify(headers)
-            if user is None or kind not in KINDS:
-                return ANONYMOUS if user is None else Identity(str(user), "user")
-            user = str(user)
+            user = "" if user is None else str(user)
         except Exception:  # noqa: BLE001 - as of somebody's own `identify`, or of what a stranger sends
             return ANONYMOUS
-        return Identity(user, kind) if len(user) <= LONGEST_USER and user.isprintable() else ANONYMOUS
+        fits = 0 < len(user) <= LONGEST_USER and user.isprintable()
+        return Identity(user, kind if kind in KINDS else "user") if fits else ANONYMOUS
 
     def _meaning(self, method: str, route: str) -> Meaning | None:
         try:

@@ -8,6 +8,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -177,10 +178,6 @@ class Waiting:
 
         It is for one thread. Files are opened while others may add events: one that is damaged takes its time.
         """
-        with self._taking:
-            return self._take_over()
-
-    def _take_over(self) -> int:
         with self._lock:
             if self._folder is None or self._closed:
                 return 0
@@ -191,15 +188,21 @@ class Waiting:
             found = sorted(path for path in self._folder.glob("*.db") if path not in known)
         except OSError:
             return 0
-        taken = list(islice(filter(None, map(self._take, found)), max(room, 0)))
+        taken = list(islice(filter(None, map(self._take_alone, found)), max(room, 0)))
         self.has_more = len(taken) >= room
         with self._lock:
             for file in taken:
                 self._on_disk += file.size
-                if self._closed:
+            if self._closed:
+                for file in taken:
                     self._let_go(file, ending=True)
+                return 0
             self._files = [*taken, *self._files]
         return len(taken)
+
+    def _take_alone(self, path: Path) -> _File | None:
+        with self._taking:
+            return self._take(path)
 
     @property
     def where(self) -> str:
@@ -236,6 +239,7 @@ class Waiting:
             self._bring_memory_to_disk()
             for file in self._files:
                 self._let_go(file, ending=True)
+            self._files = []
             self._closed = True
             lost = sum(piece.events for piece in self._memory)
             self._memory.clear()
@@ -243,17 +247,24 @@ class Waiting:
                 self._tallies.drop("disk" if self._folder else "closed", lost)
 
     def reach(self, seconds: float) -> bool:
-        """Wait until no other thread is at it, for so long at most; gives whether so. Then `let_go` is to be called.
+        """Wait until no other thread is within SQLite, for so long at most; gives whether so. Then call `let_go`.
 
-        While a disk hangs a thread is at it for ever. And a child by fork has what SQLite is about just then for ever,
-        if that happens meanwhile.
+        A child by fork has for ever what SQLite is about just then.
         """
+        end = time.monotonic() + seconds
         if not self._taking.acquire(timeout=max(seconds, 0.0)):
             return False
-        if not self._lock.acquire(timeout=max(seconds, 0.0)):
+        if not self._lock.acquire(timeout=max(end - time.monotonic(), 0.0)):
             self._taking.release()
             return False
         return True
+
+    def is_free(self, seconds: float) -> bool:
+        """Whether no other thread is at it, within some time: while a disk hangs one is for ever."""
+        found = self._lock.acquire(timeout=max(seconds, 0.0))
+        if found:
+            self._lock.release()
+        return found
 
     def let_go(self) -> None:
         """Let other threads at it, after `reach`."""
@@ -264,7 +275,9 @@ class Waiting:
         """In a child: have nothing to do with what the parent has open; gives what must never be closed here."""
         kept: list[object] = [file.connection for file in self._files]
         for file in self._files:
-            os.close(file.lock)
+            with contextlib.suppress(OSError):
+                os.close(file.lock)
+        self._files = []
         return kept
 
     # --- how ---------------------------------------------------------------------------------------------------------

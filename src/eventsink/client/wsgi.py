@@ -1,5 +1,6 @@
 """Tracks the requests of a WSGI application (Flask, Django, …). It touches nothing of an answer."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,6 +9,8 @@ from typing import Any
 from eventsink.client.tracking import Capturing, Request, Tracking
 
 __all__ = ["WsgiTracker"]
+
+LONGEST_NUMBER = 18  # digits
 
 Environ = dict[str, Any]
 
@@ -58,7 +61,7 @@ class _Seen:
         """Pass the begin of an answer on as it is."""
         self._rule = _flask_rule(self._environ)  # Flask forgets it when it has answered
         self._status = int(status[:3]) if status[:3].isdecimal() else 0
-        self.length = next((int(v) for n, v in headers if n.lower() == "content-length" and v.isdecimal()), 0)
+        self.length = next((_number(value) for name, value in headers if name.lower() == "content-length"), 0)
         write = self._start(status, headers, *error)
 
         def count(piece: bytes) -> Any:
@@ -73,13 +76,17 @@ class _Seen:
         if self._is_over:
             return
         self._is_over = True
+        with contextlib.suppress(Exception):  # the program has answered, and must not notice
+            self._tell(failed=failed)
+
+    def _tell(self, *, failed: bool) -> None:
         environ, seconds = self._environ, time.perf_counter() - self._begun
         headers = _Headers(environ)
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         route, parameters = self._rule or _django_rule(environ)
         status = 500 if failed and not self._status else self._status
-        method, length = environ.get("REQUEST_METHOD", ""), environ.get("CONTENT_LENGTH") or "0"
-        received = int(length) if length.isdecimal() else 0
+        method, received = environ.get("REQUEST_METHOD", ""), _number(environ.get("CONTENT_LENGTH") or "")
+        route = f"{environ.get('SCRIPT_NAME', '')}{route}" if route else ""
         self._tracking.note(Request(method, path, route, parameters, status, seconds, self.bytes, received, headers))
 
 
@@ -162,9 +169,18 @@ def _watched(answer: Any, seen: _Seen) -> Iterable[bytes]:
             seen.bytes += seen.length
             seen.over()
 
-    answer.close = close
     found: Iterable[bytes] = answer
+    try:
+        answer.close = close
+    except AttributeError:  # of a kind that takes none: it is told before it is sent
+        seen.bytes += seen.length
+        seen.over()
     return found
+
+
+def _number(text: str) -> int:
+    """A length as a header says it; 0 of what is none."""
+    return int(text) if len(text) <= LONGEST_NUMBER and text.isdecimal() else 0
 
 
 def _flask_rule(environ: Environ) -> tuple[str, Mapping[str, Any]] | None:
