@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import alerts, embedded, extractors, monitor, nginx, production, sdk, status_page, tracking
+from benchmarks import alerts, browser, embedded, extractors, monitor, nginx, production, sdk, status_page, tracking
 from benchmarks.results import show, write
 
 console = Console(stderr=True)
@@ -20,6 +20,7 @@ for benchmark in (
     + status_page.BENCHMARKS
     + sdk.BENCHMARKS
     + tracking.BENCHMARKS
+    + browser.BENCHMARKS
 ):
     if sys.argv[1:] and not any(benchmark.__name__.startswith(word) for word in sys.argv[1:]):
         continue

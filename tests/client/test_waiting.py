@@ -158,29 +158,34 @@ def test_forks_of_several_threads_leave_nothing_locked(tmp_path: Path) -> None:
     sink.close()
 
 
+def _end_while_threads_report(folder: Path) -> tuple[int, SinkService]:
+    """How many events they have reported, to a sink that was closed meanwhile."""
+    sink = SinkService(NOBODY, "k", spool=folder)
+    over, captured = threading.Event(), [0, 0, 0]
+
+    def report(place: int) -> None:
+        while not over.is_set():
+            sink.capture("demo.x", place=place)
+            captured[place] += 1
+
+    threads = [threading.Thread(target=report, args=(place,)) for place in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.05)
+    sink.close()
+    time.sleep(0.02)
+    over.set()
+    for thread in threads:
+        thread.join()
+    return sum(captured), sink
+
+
 def test_what_threads_report_during_the_end_is_not_lost(tmp_path: Path) -> None:
     for number in range(8):
-        folder = tmp_path / str(number)
-        sink = SinkService(NOBODY, "k", spool=folder)
-        over, captured = threading.Event(), [0, 0, 0]
-
-        def report(place: int) -> None:
-            while not over.is_set():
-                sink.capture("demo.x", place=place)  # noqa: B023 - it ends before the next round
-                captured[place] += 1  # noqa: B023
-
-        threads = [threading.Thread(target=report, args=(place,)) for place in range(3)]
-        for thread in threads:
-            thread.start()
-        time.sleep(0.05)
-        sink.close()
-        time.sleep(0.02)
-        over.set()
-        for thread in threads:
-            thread.join()
+        captured, sink = _end_while_threads_report(tmp_path / str(number))
         counts = sink.counts
         lost = sum(count for name, count in counts.items() if name.startswith("dropped"))
-        assert sum(captured) == counts["captured"] + lost and not sink._queue
+        assert captured == counts["captured"] + lost and not sink._queue
         assert lost == counts.get("dropped: memory", 0), counts
 
 

@@ -67,7 +67,9 @@
           delay = 1e4;
           return forget(id);
         }
-      } catch {}
+      } catch {
+        answer = 0;
+      }
       body.sent = 0;
       const pause = answer.headers?.get("retry-after") * 1e3;
       if (!timer) {
@@ -179,7 +181,7 @@
       const subject = resource(
         "",
         url,
-        "/api/(?:v2/)?(?:selected/submit|(file|dataset)s)/ID/(?:extract(?:ions)?|[\\da-f%,-]+)",
+        "/api/(?:v2/)?(?:selected/submit|(file|dataset)s)/ID/(?:extract(?:ions)?|[\\da-f%,-]{24,})",
       );
       const files = upload && safe(() => [...body.values()].filter((value) => value.size >= 0))();
       const asked = subject && safe(JSON.parse)(body);
@@ -256,8 +258,8 @@
       });
     });
 
+    track.v = 1;
     window.eventsink = track;
-    window.eventsink.v = 1;
 
     wrap(history, "pushState", () => view);
     wrap(history, "replaceState", () => () => {
@@ -288,7 +290,7 @@
     });
     wrap(window, "fetch", (_, [request, init]) => {
       const done = watch(init?.method || request.method, request.url || request, init?.body);
-      // Nobody else's promise is touched: that would hide from the page that it was rejected.
+      // No other promise is touched: a rejection that somebody listens to is none that the page is told of.
       return done && ((result) => result.then(safe((answer) => answer.ok && done()), () => {}));
     });
 
@@ -328,7 +330,7 @@
           setTimeout(release, 2e3);
           const answer = await fetch(options.me, { mode: "same-origin" });
           const id = answer.headers.get("x-user-id") || (await answer.json()).id;
-          if (answer.ok && /[^0]/.test(id || 0)) known = id;
+          if (answer.ok && /[^0]/.test(id || 0)) known = id + "";
         }
       } catch {}
       release();
