@@ -1,4 +1,4 @@
-"""What trackers send: requests a second through /v1/browser, with robots, browsers, countries and visitors found out."""
+"""What trackers send: requests a second through /v1/browser, each with its browser, country and visitor."""
 
 import asyncio
 import json
