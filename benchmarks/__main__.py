@@ -5,7 +5,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import alerts, browser, embedded, extractors, monitor, nginx, production, sdk, status_page, tracking
+from benchmarks import (
+    alerts,
+    analytics,
+    browser,
+    embedded,
+    extractors,
+    monitor,
+    nginx,
+    production,
+    sdk,
+    status_page,
+    tracking,
+)
 from benchmarks.results import show, write
 
 console = Console(stderr=True)
@@ -21,6 +33,7 @@ for benchmark in (
     + sdk.BENCHMARKS
     + tracking.BENCHMARKS
     + browser.BENCHMARKS
+    + analytics.BENCHMARKS
 ):
     if sys.argv[1:] and not any(benchmark.__name__.startswith(word) for word in sys.argv[1:]):
         continue

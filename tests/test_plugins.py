@@ -112,7 +112,7 @@ def test_a_file_may_have_a_base_of_its_own_from_elsewhere(folder: Path) -> None:
     ("name", "said"),
     [
         ("ecko", "There is no worker 'ecko'. Did you mean 'echo'?"),
-        ("zzz", "There is no worker 'zzz'. Known are echo, "),
+        ("zzz", "There is no worker 'zzz'. Known are amplitude, echo, "),
         ("", "There is no worker ''."),
         ("a.b", "There is no worker 'a.b'."),
         ("../echo", "There is no worker '../echo'. Did you mean 'echo'?"),

@@ -22,7 +22,7 @@
     │   └── BrokerUnavailable RabbitMQ does not answer now
     │       └── BrokerRefuses RabbitMQ says no: a person must change something
     ├── StoreUnavailable      the store cannot be read or written now
-    ├── TryLater              (raised by workers) the destination is away: keep the events
+    ├── TryLater              (raised by workers) the destination is away, or takes some not now: keep the events
     └── Refused               (raised by workers) the destination will never take these events
 """
 
@@ -193,12 +193,15 @@ class TryLater(EventSinkError):
     Args:
         reason: a sentence for the operator.
         after: seconds to wait at least, when the destination named a time.
+        events: those that it does not take now, when it has all others of the batch: only these wait. Left out, none
+            was taken, and the worker is not called until the time is over.
     """
 
-    def __init__(self, reason: str, *, after: float | None = None) -> None:
+    def __init__(self, reason: str, *, after: float | None = None, events: Sequence[Any] = ()) -> None:
         super().__init__(reason)
         self.reason = reason
         self.after = after
+        self.events = tuple(events)
 
 
 class NoAnswer(TryLater):

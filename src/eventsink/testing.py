@@ -67,6 +67,7 @@ async def check_exchange(open_exchange: Open) -> None:
     await _check_waiting(open_exchange)
     await _check_dead_letters(open_exchange)
     await _check_put_back(open_exchange)
+    await _check_several_in_hand(open_exchange)
     await _check_one_id_of_two_sources(open_exchange)
     await _check_concurrent_publishers(open_exchange)
 
@@ -175,6 +176,38 @@ async def _check_put_back(open_exchange: Open) -> None:
     _same(await drain(one, limit=6), events, "their queue delivers them")
     await _check_accounts(exchange)
     await exchange.close()
+
+
+async def _check_several_in_hand(open_exchange: Open) -> None:
+    exchange = await open_exchange()
+    queue = await exchange.queue("one")
+    events = sample_events(12)
+    await exchange.publish(events)
+    first, second = await queue.take(4, 1.0), await queue.take(4, 1.0)
+    assert first is not None and second is not None, "more may be taken before a batch is settled"
+    _same([*first.events, *second.events], events[:8], "what is taken next comes next")
+    await _check_accounts(exchange)
+    for batch in (second, first):
+        await queue.release(batch)
+    again = await queue.take(4, 1.0)
+    assert again is not None, "released events are offered again"
+    _same(list(again.events), events[:4], "released events come first, in their order")
+    await queue.done(again)
+    await exchange.put_back("one", back := sample_events(6))
+    _same(sorted(await drain(queue), key=_id), sorted(events[4:] + back, key=_id), "nothing comes twice")
+    await exchange.put_back("one", back)
+    held = [batch for batch in [await queue.take(4, 1.0), await queue.take(4, 1.0)] if batch is not None]
+    _same([event for batch in held for event in batch.events], back, "nor of those put back, as long as it is in hand")
+    for batch in held:
+        await queue.done(batch)
+    await _check_accounts(exchange)
+    for name in ("two", "three"):
+        await drain(await exchange.queue(name))
+    await exchange.close()
+
+
+def _id(event: Event) -> str:
+    return event.id
 
 
 async def _check_one_id_of_two_sources(open_exchange: Open) -> None:

@@ -1,10 +1,12 @@
 import csv
+import json
 from pathlib import Path
 
 import pytest
 
 from eventsink.catalogue import CATALOGUE, validate
 from eventsink.cli.trial import samples
+from tests.servers.amplitude import serve
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom_worker.py"
 
@@ -80,6 +82,41 @@ def test_what_came_of_it_is_said_in_the_words_of_the_sink(run, body, said):
 def test_a_worker_that_does_not_load_says_why(run, worker, said):
     answer = run("try", worker)
     assert (answer.exit_code, said in answer.stderr) == (1, True)
+
+
+SERVICES = {
+    "amplitude": ["--options", "api_key=sekret0123"],
+    "google_analytics": ["--options", "api_secret=sekret0123", "--options", "measurement_id=G-ABC123"],
+}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_of_a_service_of_analytics_it_is_shown_field_by_field_what_would_be_sent(run, name):
+    answer = run("try", name, *SERVICES[name], "--dry-run", "--options", "id_key=a key of 16 letters")
+    assert answer.exit_code == 0, answer.stderr
+    assert f"{name} has sent nothing." in answer.stdout
+    for shown in ("traffic.page_view", "fields.", "Firefox", "it is not among the types"):
+        assert shown in answer.stdout
+    told = json.loads(run("try", name, *SERVICES[name], "--dry-run", "--format", "json").stdout)
+    assert told["outcome"] == "shown"
+    assert [each["event"] for each in told["sent"]] == [*(event.type for event in samples()), "traffic.page_view"]
+    assert told["sent"][3]["address"].startswith("https://")
+    for hidden in ("sekret0123", "Some Body", "r1ek3rs", "64a0000000000000000000a1", "a key of 16 letters"):
+        assert hidden not in answer.stdout + json.dumps(told)
+
+
+def test_what_is_shown_is_sent_as_well_unless_it_is_a_dry_run(run):
+    with serve("sekret0123") as server:
+        options = (*SERVICES["amplitude"], "--options", f"endpoint={server.url}")
+        answer = run("try", "amplitude", *options, "--format", "json")
+        assert (answer.exit_code, json.loads(answer.stdout)["outcome"]) == (0, "delivered")
+        assert {event["event_type"] for event in server.stored} == {event.type for event in samples()[:2]}
+
+
+def test_a_worker_that_cannot_tell_what_it_would_send_says_so(run):
+    answer = run("try", EXAMPLE, "--options", "path=out.csv", "--dry-run")
+    assert (answer.exit_code, answer.stdout) == (0, "custom_worker cannot tell what it would send.\n")
+    assert not Path("out.csv").exists()
 
 
 def test_the_samples_are_what_the_catalogue_wants():

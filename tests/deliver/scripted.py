@@ -9,6 +9,7 @@ from typing import Any
 from eventsink.deliver.retry import Policy
 from eventsink.deliver.runner import Runner
 from eventsink.deliver.worker import Worker
+from eventsink.errors import TryLater
 from eventsink.event import Event
 from eventsink.exchange.contract import Account, DeadLetter
 from eventsink.exchange.embedded import EmbeddedExchange
@@ -45,8 +46,12 @@ class Scripted(Worker[None]):
 
     async def deliver(self, events: Sequence[Event]) -> None:
         self.calls.append(len(events))
-        if self.script:
-            await _done(self.script.pop(0)(events))
+        try:
+            if self.script:
+                await _done(self.script.pop(0)(events))
+        except TryLater as error:
+            self.delivered += [event.id for event in events if error.events and event not in error.events]
+            raise
         self.delivered += [event.id for event in events]
 
     async def close(self) -> None:
@@ -92,6 +97,7 @@ class Tally:
         self.outcomes: list[str] = []
         self.dead = 0
         self.told: list[tuple[str, str | int]] = []  # of which worker
+        self.skips: list[tuple[str, int]] = []
 
     def delivered(self, worker: str, events: int, seconds: float) -> None:
         self.deliveries += events
@@ -104,6 +110,9 @@ class Tally:
     def buried(self, worker: str, events: int) -> None:
         self.dead += events
         self.told.append((worker, events))
+
+    def skipped(self, worker: str, reason: str, events: int) -> None:
+        self.skips.append((reason, events))
 
 
 class Bench:

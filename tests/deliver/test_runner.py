@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eventsink.deliver import waiting
 from eventsink.deliver.retry import Policy
-from eventsink.deliver.runner import Runner
+from eventsink.deliver.runner import Outcome, Runner
 from eventsink.deliver.suspects import ROUNDS
 from eventsink.deliver.worker import Worker
 from eventsink.errors import ExchangeUnavailable, NoAnswer, Refused, TryLater
@@ -261,6 +262,213 @@ async def test_a_destination_that_was_long_away_has_not_used_up_the_attempts_of_
         assert books(await made.settled()) == (1, 0, 0)
 
 
+# --- some wait -------------------------------------------------------------------------------------------------------
+
+
+def throttling(bad: set[str], after: float | None = None) -> Step:
+    """A step that has some events wait, and takes the others."""
+    return refusing(bad, lambda found: TryLater("too fast", after=after, events=found))
+
+
+class Throttling(Scripted):
+    """Has the events of one user wait, all for one time, until it is told otherwise; notes what it takes, in order."""
+
+    def __init__(self, user: str, after: float) -> None:
+        super().__init__()
+        self.user = user
+        self.after = after
+        self.offered = 0
+        self.until = 0.0
+
+    async def deliver(self, events: Sequence[Event]) -> None:
+        found = [event for event in events if event.user == self.user]
+        self.delivered += [event.id for event in events if event.user != self.user]
+        if found:
+            self.offered += 1
+            now = asyncio.get_running_loop().time()
+            self.until = self.until if self.until > now else now + self.after
+            raise TryLater("too fast", after=self.until - now, events=found)
+
+
+async def test_events_that_wait_hold_up_no_others_and_are_delivered_in_their_order(tmp_path: Path) -> None:
+    async with running(tmp_path, worker := Throttling("user-3", after=0.05)) as made:
+        events = [event for _ in range(5) for event in await made.publish(14)]
+        slow = [event.id for event in events if event.user == "user-3"]
+        await until(lambda: len(worker.delivered) == 60)
+        account = await made.account()
+        assert account.waiting >= len(slow), "what waits is not settled"
+        await until(lambda: worker.offered > 5)
+        worker.user = ""
+        assert books(await made.settled()) == (70, 0, 0)
+    assert worker.delivered == [event.id for event in events if event.id not in slow] + slow
+    assert made.tally.deliveries == 70
+
+
+async def test_the_time_of_those_that_wait_is_kept_and_they_are_not_offered_before(tmp_path: Path) -> None:
+    async with running(tmp_path, worker := Throttling("user-0", after=0.3)) as made:
+        await made.publish(2)
+        await until(lambda: worker.offered)
+        begun = asyncio.get_running_loop().time()
+        for _ in range(5):
+            await made.publish(0)
+            await made.exchange.publish([event for event in sample_events(3) if event.user != "user-0"])
+            await until(lambda: made.runner.state != "starting")
+        await until(lambda: made.runner.state == "1 events wait: too fast")
+        assert worker.offered == 1
+        await until(lambda: worker.offered == 2)
+        assert asyncio.get_running_loop().time() - begun >= 0.25
+
+
+async def test_one_that_waited_may_be_refused_and_has_its_attempts_and_the_time_of_the_first(tmp_path: Path) -> None:
+    async with bench(tmp_path, worker := Scripted()) as made:
+        events = await made.publish(4)
+        bad = {events[2].id}
+        worker.script = [throttling(bad), throttling(bad), raising(lambda: Refused("never"))]
+        await _run_until_settled(made)
+        (letter,) = await made.letters()
+        assert (letter.body["id"], letter.attempts, letter.reason) == (events[2].id, 3, "never")
+        assert letter.first_seen < letter.last_seen
+        assert worker.calls == [4, 1, 1]
+        assert books(await made.account()) == (3, 0, 1)
+
+
+async def test_events_that_waited_have_not_used_up_the_attempts_of_a_bug(tmp_path: Path) -> None:
+    async with bench(tmp_path, worker := Scripted()) as made:
+        events = await made.publish(4)
+        worker.script = [throttling({events[2].id})] * 5 + [raising(ValueError)] * 2
+        await _run_until_settled(made)
+        assert books(await made.account()) == (4, 0, 0)
+
+
+async def test_an_event_that_was_published_twice_waits_twice(tmp_path: Path) -> None:
+    event, other = sample_events(2)
+    async with bench(tmp_path, worker := Scripted()) as made:
+        await made.exchange.publish([event, other, event])
+        worker.script = [throttling({event.id}), throttling({event.id})]
+        await _run_until_settled(made)
+        assert books(await made.account()) == (3, 0, 0)
+    assert worker.calls == [3, 2, 2]
+
+
+async def test_whoever_is_killed_while_some_wait_loses_none(tmp_path: Path) -> None:
+    async with bench(tmp_path, first := Throttling("user-0", after=60)) as made:
+        task = asyncio.create_task(made.runner.run())
+        events = [event for _ in range(3) for event in await made.publish(7)]
+        await until(lambda: len(first.delivered) == 18)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with running(tmp_path, second := Scripted()) as again:
+        assert books(await again.settled()) == (21, 0, 0)
+    assert {*first.delivered, *second.delivered} == {event.id for event in events}
+
+
+async def test_stopping_gives_those_that_wait_back(tmp_path: Path) -> None:
+    async with running(tmp_path, worker := Throttling("user-0", after=60)) as made:
+        events = await made.publish(7)
+        await until(lambda: len(worker.delivered) == 6)
+    async with running(tmp_path, second := Scripted()) as again:
+        assert books(await again.settled()) == (7, 0, 0)
+    assert second.delivered == [event.id for event in events]
+
+
+async def test_those_that_were_put_back_may_wait_as_well(tmp_path: Path) -> None:
+    async with running(tmp_path, worker := Throttling("user-0", after=0.05)) as made:
+        await made.exchange.put_back("scripted", sample_events(7))
+        await until(lambda: worker.offered > 1)
+        await made.exchange.put_back("scripted", sample_events(7))
+        await made.publish(7)
+        await until(lambda: len(worker.delivered) == 18)
+        worker.user = ""
+        assert books(await made.settled()) == (21, 0, 0)
+    assert len(worker.delivered) == len(set(worker.delivered)) == 21
+
+
+async def test_a_destination_that_goes_away_while_some_wait_gets_all(tmp_path: Path) -> None:
+    async with running(tmp_path, worker := Throttling("user-0", after=0.01)) as made:
+        await made.publish(7)
+        await until(lambda: worker.offered)
+        worker.script = []
+        deliver, away = worker.deliver, Always(raising(lambda: NoAnswer("It did not answer.")))
+        worker.deliver = away.deliver  # type: ignore[method-assign]
+        await made.publish(1)
+        await until(lambda: len(away.calls) > 20)
+        worker.user, worker.deliver = "", deliver  # type: ignore[method-assign]
+        assert books(await made.settled()) == (8, 0, 0)
+    assert len(set(worker.delivered)) == 8
+
+
+async def test_no_more_wait_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "MOST_WAITING", 5)
+    async with running(tmp_path, worker := Throttling("user-0", after=0.2)) as made:
+        for _ in range(10):
+            await made.publish(7)
+            await asyncio.sleep(0.005)
+        await until(lambda: "events wait, and no more may: too fast." in made.runner.state)
+        held = len(made.runner._waiting)
+        assert 5 <= held < 10, "no more is taken"
+        worker.user = ""
+        assert books(await made.settled()) == (70, 0, 0)
+
+
+async def test_those_that_would_stop_all_others_for_long_are_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "MOST_TAKEN", 20)
+    async with running(tmp_path, Throttling("user-0", after=3600)) as made:
+        for _ in range(6):
+            await made.publish(7)
+            await asyncio.sleep(0.02)
+        await until(lambda: made.tally.dead)
+        assert all("eventsink dead retry" in letter.reason for letter in await made.letters())
+        account = await made.account()
+        assert account.delivered + account.waiting + account.dead == 42
+
+
+async def test_what_a_worker_passes_over_is_counted_by_reason(tmp_path: Path) -> None:
+    def step(events: Sequence[Event]) -> None:
+        worker.skipped += [(event, "a robot") for event in events[:3]]
+
+    async with running(tmp_path, worker := Scripted([step, step])) as made:
+        for _ in range(2):
+            await made.publish(5)
+            await made.settled()
+        assert made.tally.skips == [("a robot", 3), ("a robot", 3)]
+        assert books(await made.account()) == (10, 0, 0)
+
+
+async def test_what_a_worker_passes_over_is_no_sign_that_its_destination_answers(tmp_path: Path) -> None:
+    """Else each event to which no answer comes would be given up while the destination is away."""
+    robots, people = sample_events(3), sample_events(3)
+
+    def step(events: Sequence[Event]) -> None:
+        found = [event for event in events if event in robots]
+        worker.skipped += [(event, "a robot") for event in found]
+        if len(found) < len(events):
+            raise NoAnswer("It did not answer.")
+
+    async with running(tmp_path, worker := Always(step)) as made:
+        await made.exchange.publish(robots)
+        await made.settled()
+        await made.exchange.publish(people)
+        await until(lambda: len(made.tally.outcomes) > 200)
+        assert books(await made.account()) == (3, 3, 0)
+        made.runner._taken = robots[:1]  # as it is of an event that was sent before, and whose user opted out since
+        await until(lambda: len(made.tally.outcomes) > 400)
+        assert books(await made.account()) == (3, 3, 0)
+        worker.step = lambda _: None
+        assert books(await made.settled()) == (6, 0, 0)
+
+
+async def test_a_worker_gets_the_types_that_it_wants_by_itself_unless_others_are_asked_for(tmp_path: Path) -> None:
+    worker = Scripted()
+    worker.types = ("users.*",)
+    async with running(tmp_path, worker) as made:
+        await made.exchange.publish([sample_events(1, event_type=kind)[0] for kind in ("users.login", "lab.sample")])
+        assert books(await made.settled()) == (2, 0, 0)
+    assert len(worker.delivered) == 1
+
+
 # --- refused ---------------------------------------------------------------------------------------------------------
 
 
@@ -397,7 +605,7 @@ async def test_a_worker_that_fails_leaves_the_others_alone(tmp_path: Path) -> No
 async def test_a_batch_that_the_disk_has_lost_is_passed_over_without_calling_the_worker(tmp_path: Path) -> None:
     worker = Always(raising(ValueError))
     async with bench(tmp_path, worker) as made:
-        assert await made.runner._deliver_all([]) == []
+        assert await made.runner._deliver_all([]) == Outcome([], [])
     assert worker.calls == []
 
 
@@ -588,7 +796,7 @@ async def test_after_a_bug_of_the_exchange_its_state_says_where_to_look_and_it_s
 
 # --- whatever happens ------------------------------------------------------------------------------------------------
 
-OUTCOMES = ["well", "later", "hang", "refused", "first", "last", "half", "bug", "exit", "cancelled", "stop"]
+OUTCOMES = ["well", "later", "some", "hang", "refused", "first", "last", "half", "bug", "exit", "cancelled", "stop"]
 
 
 @settings(max_examples=60, deadline=None)
@@ -619,6 +827,7 @@ def _step(name: str) -> Any:
     steps: dict[str, Callable[[Sequence[Event]], Any]] = {
         "well": lambda _: None,
         "later": raising(lambda: TryLater("away")),
+        "some": lambda events: _raise(TryLater("some", events=events[::3])),
         "hang": lambda _: asyncio.sleep(60),
         "refused": raising(lambda: Refused("all")),
         "first": lambda events: _raise(Refused("the first", events=events[:1])),

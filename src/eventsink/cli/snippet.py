@@ -37,6 +37,10 @@ def snippet(
     me: Annotated[
         str | None, typer.Option(help="Path that tells the page who its user is, of Clowder 1 /api/me.", metavar="PATH")
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(help="Id of the user, or what a template puts in its place, as $eventsink_user.", metavar="TEXT"),
+    ] = None,
     prefix: Annotated[
         str | None, typer.Option(help="Path under which the site is, as /clowder.", metavar="PATH")
     ] = None,
@@ -65,6 +69,7 @@ def snippet(
     key = write_key or _key(settings, origin)
     options: dict[str, str | bool] = {
         "me": me or "",
+        "user": user or "",
         "prefix": prefix or "",
         "only": " ".join(only or ()),
         "hash": hash,

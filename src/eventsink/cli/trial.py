@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,17 +10,17 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from eventsink import plugins
+from eventsink import logs, plugins
 from eventsink.catalogue import matches
 from eventsink.causes import why
 from eventsink.cli.check_trial import try_check
 from eventsink.cli.options import Form, Format, configured, new_app
-from eventsink.cli.screen import note, plain, print_json
+from eventsink.cli.screen import new_table, note, output, plain, print_json
 from eventsink.deliver import loading
 from eventsink.deliver.worker import Worker
 from eventsink.errors import Refused, TryLater
 from eventsink.event import Event, new_ids
-from eventsink.redact import hide_secrets
+from eventsink.redact import hidden, hide_secrets
 from eventsink.settings import Settings
 from eventsink.watch import loading as checks
 from eventsink.watch.check import Check
@@ -32,11 +32,16 @@ _COUNTS = ("none of the sample events", "one sample event", "two sample events",
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a trial: `delivered`, `try later`, `refused` or `failed`, and why."""
+    """What came of a trial: `delivered`, `try later`, `refused`, `failed` or, if that was wanted, `shown`; and why.
+
+    Args:
+        sent: what is sent for each event, of a worker that can tell; secrets are hidden.
+    """
 
     outcome: str
     reason: str = ""
     traceback: str = ""
+    sent: Sequence[Mapping[str, Any]] = ()
 
 
 @app.command()
@@ -48,25 +53,34 @@ def try_(
         list[str] | None,
         typer.Option(help="Its options, over those of the settings. Can be repeated.", metavar="NAME=VALUE"),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what a worker would send, if it can tell that, and send nothing.")
+    ] = False,
     format: Format = Form.table,  # noqa: A002
 ) -> None:
     """Have a worker deliver three sample events, or a check run once, and say what came of it.
 
-    It is opened and closed as the sink does it: try a .py file as it is written.
+    It is opened and closed as the sink does it: try a .py file as it is written. Of a service of analytics it is shown,
+    field by field, what is sent for each event.
     """
     name = Path(worker).stem if worker.endswith(".py") else worker
     if _is_check(settings, name, worker):
         try_check(settings, name, _named(worker), _values(options or []), as_json=format is Form.json)
         return
     section = {"use": _named(worker), **settings.workers.get(name, {}), **_values(options or [])}
-    wanted = loading.types(name, section)
+    logs.configure()  # what a worker logs is no output
+    made = loading.load(name, section)
+    wanted = loading.types(name, section) or made.types
     events = [event for event in samples() if matches(event.type, wanted)]
-    outcome = asyncio.run(_deliver(loading.load(name, section), events))
+    sent = _preview(made, wanted)
+    said = "" if sent else f"{name} cannot tell what it would send."
+    outcome = Outcome("shown", said) if dry_run else asyncio.run(_deliver(made, events))
     if format is Form.json:
-        print_json(outcome)
+        print_json(msgspec.structs.replace(outcome, sent=sent))
     else:
+        _print_sent(sent)
         _print(name, outcome, _COUNTS[len(events)])
-    if outcome.outcome != "delivered":
+    if outcome.outcome not in {"delivered", "shown"}:
         raise typer.Exit(1)
 
 
@@ -108,6 +122,73 @@ def samples() -> list[Event]:
     ]
 
 
+def page_view() -> Event:
+    """One more, of which a service of analytics is told most: somebody looks at a page in a browser."""
+    now = datetime.now(UTC)
+    page = "https://clowder.example.org/datasets/64c0000000000000000000d1"
+    browser = {"browser": "Firefox", "browser_version": "143.0", "os": "Windows", "os_version": "11"}
+    data: dict[str, Any] = {
+        "url": f"{page}?utm_source=mail&key=r1ek3rs",
+        "referrer": "https://search.example.com/?q=somebody",
+        "title": "Data of somebody",
+        "resource_type": "dataset",
+        "resource_id": "64c0000000000000000000d1",
+        "user_name": "Some Body",
+        "screen": "1920x1080",
+        "session": "f3a1",
+        "visitor": "9d2c41",
+        "language": "en-US",
+        "country": "US",
+        "device": "desktop",
+        **browser,
+    }
+    (id_,) = new_ids(1, now)
+    user = "64a0000000000000000000a1"
+    return Event(id=id_, source="try", type="traffic.page_view", time=now, received=now, data=data, user=user)
+
+
+def _preview(worker: Worker[Any], wanted: Sequence[str]) -> list[Mapping[str, Any]]:
+    """What would be sent for the samples, by a worker that can tell that."""
+    events = [*samples(), page_view()]
+    try:
+        told = iter(worker.preview([event for event in events if matches(event.type, wanted)]))
+        found = [
+            next(told)
+            if matches(event.type, wanted)
+            else {"event": event.type, "not_sent": "it is not among the types"}
+            for event in events
+        ]
+    except StopIteration:  # it has told nothing
+        return []
+    except Exception:  # noqa: BLE001 - delivering will show what is wrong with it
+        return []
+    return [hidden(each) for each in found]
+
+
+def _print_sent(sent: Sequence[Mapping[str, Any]]) -> None:
+    """What is sent as a table: a line a field."""
+    if not sent:
+        return
+    table = new_table("event", "field", "value")
+    for each in sent:
+        rows = [*_flat({name: value for name, value in each.items() if name != "event"})]
+        for number, (name, value) in enumerate(rows):
+            table.add_row("" if number else plain(each.get("event", "")), plain(name), plain(value))
+    output().print(table)
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Each value of a tree with the way to it, as `fields.event_properties.bytes`."""
+    if isinstance(value, Mapping):
+        for part, item in value.items():
+            yield from _flat(item, f"{name}.{part}" if name else str(part))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _flat(item, f"{name}[{number}]")
+    else:
+        yield name, value
+
+
 def _named(worker: str) -> str:
     """A worker as the command line names it: a file that is there is meant, whoever wrote it."""
     return str(Path(worker).absolute()) if worker.endswith(".py") and Path(worker).is_file() else worker
@@ -141,6 +222,7 @@ def _print(name: str, outcome: Outcome, count: str) -> None:
         note(outcome.traceback.rstrip())
     meaning = {
         "delivered": ("green", f"{name} delivered {count}."),
+        "shown": ("green", outcome.reason or f"{name} has sent nothing."),
         "try later": (
             "yellow",
             f"{name} says try later: {outcome.reason} The sink would keep the events and try again.",
@@ -149,7 +231,7 @@ def _print(name: str, outcome: Outcome, count: str) -> None:
         "failed": ("red", f"{name} failed by a bug: {outcome.reason}. The sink would try three times, then give up."),
     }
     style, text = meaning[outcome.outcome]
-    typer.secho(plain(text), fg=style, err=outcome.outcome != "delivered")
+    typer.secho(plain(text), fg=style, err=outcome.outcome not in {"delivered", "shown"})
 
 
 def _values(options: list[str]) -> dict[str, Any]:

@@ -70,6 +70,9 @@ class Metrics:
             "eventsink_worker_failures", "Calls that failed.", ["worker", "outcome"], registry=registry
         )
         self._buried = Counter("eventsink_worker_dead_letters", "Events given up.", ["worker"], registry=registry)
+        self._skipped = Counter(
+            "eventsink_worker_skipped", "Events passed over on purpose.", ["worker", "reason"], registry=registry
+        )
         self._seconds = Histogram(
             "eventsink_worker_deliver_seconds", "Duration of a call that delivered.", ["worker"], registry=registry
         )
@@ -98,6 +101,10 @@ class Metrics:
     def buried(self, worker: str, events: int) -> None:
         """Events became dead letters."""
         self._buried.labels(worker).inc(events)
+
+    def skipped(self, worker: str, reason: str, events: int) -> None:
+        """A worker passed events over on purpose."""
+        self._skipped.labels(worker, reason).inc(events)
 
     def render(self, seen: Seen) -> bytes:
         """The text for a scrape, with the accounts as they were seen."""

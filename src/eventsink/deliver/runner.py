@@ -1,21 +1,25 @@
 """The runner: takes batches from a queue, has a worker deliver them, and settles every event one way or the other.
 
 Each event ends as delivered or as a dead letter; until then it waits in the exchange. A destination that is away holds
-its own queue and nobody else's. Whatever a worker raises is dealt with here.
+its own queue and nobody else's; single events that it does not take now hold nobody. Whatever a worker raises is dealt
+with here.
 """
 
 import asyncio
 import time
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from eventsink.catalogue import matches
 from eventsink.deliver.dead_letters import failure, sentence
 from eventsink.deliver.retry import Policy, delay
 from eventsink.deliver.suspects import Suspects
+from eventsink.deliver.waiting import SOON, Hand, Later, Waiting
 from eventsink.deliver.worker import Worker
 from eventsink.errors import EventSinkError, ExchangeUnavailable, NoAnswer, Refused, TryLater
 from eventsink.event import Event
@@ -39,6 +43,16 @@ class Counters(Protocol):
     def buried(self, worker: str, events: int) -> None:
         """Events became dead letters."""
 
+    def skipped(self, worker: str, reason: str, events: int) -> None:
+        """A worker passed events over on purpose. They count as delivered, too."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of some events: all are delivered but for those that are given up, and those that wait."""
+
+    failures: list[Failure]
+    later: list[Later]
+
 
 class Runner:
     """Runs one worker on one queue until it is told to stop.
@@ -48,7 +62,8 @@ class Runner:
         worker: opened and closed by the runner.
         queue: that nobody else takes from in this process.
         counters: told of every outcome.
-        types: that the worker wants, as `storage.*`; all if empty. Others are passed over.
+        types: that are asked for, as `storage.*`; those that the worker wants by itself if empty. Others are passed
+            over.
         policy: delays and attempts.
     """
 
@@ -67,13 +82,16 @@ class Runner:
         self._worker = worker
         self._queue = queue
         self._counters = counters
-        self._types = types
+        self._types = types or worker.types
         self._policy = policy
         self._stop = asyncio.Event()
         self._suspects = Suspects()
         self._taken: Sequence[Event] = ()  # an event that the destination has, and keeps one of when it comes again
         self._paused_since: datetime | None = None
         self._away = 0  # turns in a row in which the exchange did not answer
+        self._waiting = Waiting()
+        self._skipped: Counter[str] = Counter()  # ever, by reason
+        self._passed_over: set[tuple[str, str]] = set()  # by the worker in its last call
 
     async def run(self) -> None:
         """Deliver until `stop` was called and the batch in hand is settled."""
@@ -81,6 +99,7 @@ class Runner:
             if await self._open():
                 while not self._stop.is_set():
                     await self._guarded_turn()
+                await self._give_back()
         finally:
             self.state = "stopped"
             await self._close()
@@ -101,32 +120,104 @@ class Runner:
 
     async def _turn(self) -> None:
         try:
-            batch = await self._queue.take(self._worker.batch_size, self._worker.batch_wait)
+            known = await self._step()
+        except Exception:
+            await self._give_back()  # or the next batch would be settled over this one
+            raise
+        if not known:
+            await self._give_back()
+
+    async def _step(self) -> bool:
+        """Deliver what is next, and settle what can be. False: what is in hand is to be given back."""
+        if self._waiting.seconds(self._now()) <= 0:
+            return await self._deliver_due() and await self._settle_complete()
+        if self._waiting.full:
+            return await self._make_room() and await self._settle_complete()
+        batch = await self._take()
+        return batch is None or (await self._deliver_batch(batch) and await self._settle_complete())
+
+    async def _take(self) -> Batch | None:
+        wait = min(self._worker.batch_wait, self._waiting.seconds(self._now()))
+        try:
+            batch = await self._queue.take(self._worker.batch_size, wait)
         except ExchangeUnavailable as error:
             self._away += 1
             self._say_paused("worker.exchange_away", self._away, error)
             await self._pause(1.0)
-            return
+            return None
         if self._away:
             self._away, self._paused_since = 0, None
         if batch is None:
-            self.state = "idle"
-            return
+            self.state = f"{len(self._waiting):,} events wait: {self._waiting.reason}" if self._waiting else "idle"
+        return batch
+
+    async def _deliver_batch(self, batch: Batch) -> bool:
+        """Have a batch delivered. False: it is to be given back."""
+        hand = self._waiting.begin(batch)
+        outcome = await self._deliver_all(self._wanted(batch.events))
+        if outcome is None:
+            return False
+        hand.failures += outcome.failures
+        for later in outcome.later:
+            self._waiting.add(hand, later)
+        return True
+
+    async def _deliver_due(self) -> bool:
+        """Offer events again whose time has come. False: all that is in hand is to be given back."""
+        due = self._waiting.pop(self._now(), self._worker.batch_size)
+        hands: dict[tuple[str, str], deque[Hand]] = {}  # one event may be there twice
+        for later, hand in due:
+            hands.setdefault(later.event.identity, deque()).append(hand)
+        first_seen = min(later.first_seen for later, _ in due)
+        attempts = max(later.attempts for later, _ in due)
+        outcome = await self._deliver_all([later.event for later, _ in due], attempts, first_seen)
+        if outcome is None:
+            return False
+        for dead in outcome.failures:
+            hands[dead.event.identity].popleft().failures.append(dead)
+        for later in outcome.later:
+            self._waiting.add(hands[later.event.identity].popleft(), later)
+        return True
+
+    async def _make_room(self) -> bool:
+        """Wait until something of what waits is offered again; give all of it up where that is long.
+
+        One user who has to wait for hours must not stop all others.
+        """
+        seconds = self._waiting.seconds(self._now())
+        if seconds <= SOON:
+            self._show_pause(f"{len(self._waiting):,} events wait, and no more may: {self._waiting.reason}")
+            await self._pause(seconds)
+        else:
+            count = self._waiting.give_up(datetime.now(UTC))
+            _log.error("worker.gave_up_waiting", worker=self.name, events=count, seconds=round(seconds))
+        return True
+
+    async def _settle_complete(self) -> bool:
+        """Settle all batches of which nothing waits. False: told to stop before."""
+        for hand in self._waiting.complete():
+            if not await self._settle(hand.batch, hand.failures):
+                return False
+        return True
+
+    async def _give_back(self) -> None:
+        """Give back what is in hand. What was delivered of it comes again, too."""
         try:
-            failures = await self._deliver_all(self._wanted(batch.events))
-            if failures is not None:
-                await self._settle(batch, failures)
-        except Exception:
-            await self._queue.release(batch)  # or the next batch would be settled over this one
-            raise
-        if failures is None:
-            await self._queue.release(batch)
+            for batch in self._waiting.forget():
+                await self._queue.release(batch)
+        except ExchangeUnavailable as error:  # it is unsettled there all the same
+            _log.warning("worker.not_given_back", worker=self.name, reason=str(error))
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
     def _wanted(self, events: Sequence[Event]) -> Sequence[Event]:
         """The events of the types that the worker wants: an exchange may send others all the same."""
         return [event for event in events if matches(event.type, self._types)] if self._types else events
 
-    async def _settle(self, batch: Batch, failures: Sequence[Failure]) -> None:
+    async def _settle(self, batch: Batch, failures: Sequence[Failure]) -> bool:
+        """Settle a batch, however often that takes. False: told to stop before."""
         attempt = 0
         while True:
             attempt += 1
@@ -136,16 +227,24 @@ class Runner:
             except ExchangeUnavailable as error:
                 _log.warning("worker.not_settled", worker=self.name, reason=str(error))
                 if self._stop.is_set():
-                    return  # offered again at the next start; the destination keeps one of each
+                    return False  # offered again at the next start; the destination keeps one of each
                 await self._pause(delay(self._policy, attempt))
         for letter in failures[:1]:
             _log.error("worker.dead_letters", worker=self.name, count=len(failures), reason=letter.reason)
         self._counters.buried(self.name, len(failures))
+        return True
 
-    async def _deliver_all(self, events: Sequence[Event]) -> list[Failure] | None:
-        """Have all events delivered or given up. None: the batch is to be given back, for that is not known yet."""
+    async def _deliver_all(
+        self, events: Sequence[Event], before: int = 0, first_seen: datetime | None = None
+    ) -> Outcome | None:
+        """Have all events delivered or given up, or wait. None: they are to be given back, for that is not known yet.
+
+        Args:
+            before: attempts that they had, and `first_seen`: when the first was.
+        """
         failures: list[Failure] = []
-        first_seen = datetime.now(UTC)
+        later: list[Later] = []
+        first_seen = first_seen or datetime.now(UTC)
         silent: list[tuple[Sequence[Event], int]] = []  # events to which alone no answer came
         # A part and the attempts that it had before; a batch may be empty, where the disk has lost all of it.
         parts: list[tuple[Sequence[Event], int]] = [(events, 0)] if events else []
@@ -156,7 +255,10 @@ class Runner:
             outcome, attempts = await self._persist(part, attempts)
             if outcome is None:
                 self._suspects.acquit(part)
-                self._taken = part[:1]
+                self._taken = [event for event in part if event.identity not in self._passed_over][:1] or self._taken
+                continue
+            if isinstance(outcome, TryLater) and (waiting := _named(outcome, part)):
+                later += self._put_off(waiting, outcome, before + attempts, first_seen)
                 continue
             if isinstance(outcome, TryLater) and (self._stop.is_set() or not isinstance(outcome, NoAnswer)):
                 return None
@@ -169,19 +271,31 @@ class Runner:
             named = _named(outcome, part)
             if named or len(part) == 1:
                 dead = named or list(part)
-                failures += [failure(event, outcome, attempts=attempts, first_seen=first_seen) for event in dead]
+                tried = before + attempts
+                failures += [failure(event, outcome, attempts=tried, first_seen=first_seen) for event in dead]
                 given_up = {event.identity for event in dead}
                 rest = [event for event in part if event.identity not in given_up]
                 parts += [(rest, 0)] if rest else []
             else:
                 middle = len(part) // 2
                 parts += [(part[middle:], attempts), (part[:middle], attempts)]
-        return None if silent else failures
+        return None if silent else Outcome(failures, later)
+
+    def _put_off(self, waiting: Sequence[Event], error: TryLater, attempts: int, first_seen: datetime) -> list[Later]:
+        """Have events wait for a time of their own."""
+        # Without much jitter where a time is named: those of one user that came in several batches keep their order.
+        due = self._now() + delay(self._policy, 1 if error.after else attempts, error.after)
+        if (attempts == 1 and not self._waiting) or attempts == 5 or attempts % 20 == 0:
+            _log.warning("worker.some_wait", worker=self.name, events=len(waiting), reason=sentence(error))
+        return [Later(event, due, attempts, first_seen, sentence(error)) for event in waiting]
 
     async def _judge(self, event: Event, error: NoAnswer) -> Refused | None:
         """Whether an event is given up to which alone no answer came: not unless the destination answers to another."""
         if self._taken and await self._attempt(self._taken) is None:
-            self._suspects.suspect(event)
+            if self._passed_over:  # meanwhile it is: nothing was asked
+                self._taken = ()
+            else:
+                self._suspects.suspect(event)
         return self._suspects.verdict(event, error)
 
     async def _persist(self, part: Sequence[Event], attempts: int) -> tuple[BaseException | None, int]:
@@ -196,6 +310,8 @@ class Runner:
             if error is None or isinstance(error, Refused):
                 return error, attempts
             if isinstance(error, TryLater):
+                if _named(error, part):
+                    return error, attempts
                 away += 1
                 silent = silent + 1 if isinstance(error, NoAnswer) else 0
                 if self._stop.is_set() or silent == self._policy.attempts:
@@ -215,6 +331,8 @@ class Runner:
                 await self._worker.deliver(part)
         except TryLater as error:
             self._counters.failed(self.name, "try_later")
+            if waiting := _named(error, part):
+                self._note_delivered(len(part) - len(waiting), started)
             return error
         except Refused as error:
             self._counters.failed(self.name, "refused")
@@ -227,10 +345,27 @@ class Runner:
             self._counters.failed(self.name, "error")
             _log.error("worker.failed", worker=self.name, events=len(part), reason=sentence(error), exc_info=error)
             return error
+        finally:
+            self._tell_skipped()
+        self._note_delivered(len(part), started)
+        return None
+
+    def _note_delivered(self, events: int, started: float) -> None:
         self.state = "delivering"
         self._paused_since = None
-        self._counters.delivered(self.name, len(part), time.perf_counter() - started)
-        return None
+        self._counters.delivered(self.name, events, time.perf_counter() - started)
+
+    def _tell_skipped(self) -> None:
+        """Count what the worker has passed over, and say it when the first was, the tenth, the hundredth and so on."""
+        found: list[tuple[Event, str]] = getattr(self._worker, "skipped", [])  # a stranger's worker may have none
+        self._passed_over = {event.identity for event, _ in found}
+        for reason, events in Counter(reason for _, reason in found).items():
+            before, total = self._skipped[reason], self._skipped[reason] + events
+            self._skipped[reason] = total
+            self._counters.skipped(self.name, reason, events)
+            if len(str(total)) > (len(str(before)) if before else 0):
+                _log.info("worker.skipped", worker=self.name, reason=reason, events_so_far=total)
+        found.clear()
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
@@ -260,13 +395,16 @@ class Runner:
 
     def _say_paused(self, what: str, times: int, error: BaseException) -> None:
         """Say it and since when, and do not repeat it at every attempt. Of a bug the log has the traceback."""
-        self._paused_since = self._paused_since or datetime.now(UTC)
         why = sentence(error)
-        self.state = f"paused since {self._paused_since:%Y-%m-%d %H:%M} UTC: {why}{'' if why.endswith('.') else '.'}"
+        self._show_pause(why)
         if times in (1, 5) or times % 20 == 0:
             bug = None if isinstance(error, EventSinkError) else error
             say = _log.error if bug else _log.warning
             say(what, worker=self.name, times=times, reason=why, exc_info=bug)
+
+    def _show_pause(self, why: str) -> None:
+        self._paused_since = self._paused_since or datetime.now(UTC)
+        self.state = f"paused since {self._paused_since:%Y-%m-%d %H:%M} UTC: {why}{'' if why.endswith('.') else '.'}"
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -291,8 +429,8 @@ def _go_on_unless_cancelled(error: BaseException) -> None:
 
 
 def _named(error: BaseException, part: Sequence[Event]) -> list[Event]:
-    """The events of this part that a refusal names; none, if it names none or others."""
-    if not isinstance(error, Refused):
+    """The events of this part that an error of a worker names; none, if it names none or others."""
+    if not isinstance(error, Refused | TryLater):
         return []
-    refused = {event.identity for event in error.events if isinstance(event, Event)}
-    return [event for event in part if event.identity in refused]
+    named = {event.identity for event in error.events if isinstance(event, Event)}
+    return [event for event in part if event.identity in named]

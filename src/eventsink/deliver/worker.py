@@ -5,8 +5,8 @@ A worker is one file: a docstring, a frozen dataclass `Options` whose fields car
 letters, accounts, shutdown. `deliver` is never called twice at once, never before `open` and never after `close`.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar, Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
 
 from eventsink.errors import Refused
 from eventsink.event import Event
@@ -32,9 +32,13 @@ class Worker(Generic[Options]):
     """Seconds that an event waits at most for company."""
     timeout: ClassVar[float] = 60.0
     """Seconds after which a call counts as failed: the destination is away."""
+    types: Sequence[str] = ()
+    """What it is given where its section names no `types`, as `storage.*`; all if empty."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.skipped: list[tuple[Event, str]] = []
+        """Events passed over on purpose, with a reason of a few words. The runner counts, says and clears them."""
 
     async def open(self) -> None:
         """Make connections. Called again after a failure. May raise `TryLater`."""
@@ -43,10 +47,15 @@ class Worker(Generic[Options]):
         """Bring events to the destination; returning means that it has them durably.
 
         Raises:
-            TryLater: the destination takes nothing now; the same events are offered again.
+            TryLater: the destination takes nothing now, and the same events are offered again; or it does not take
+                those that the error names, and has all others.
             Refused: it will never take these events, or those that the error names.
         """
         raise Refused(f"{type(self).__name__} has no deliver().")
+
+    def preview(self, events: Sequence[Event]) -> Sequence[Mapping[str, Any]]:
+        """What would be sent for these events, for a person who tries the worker: no connection is made for it."""
+        return ()
 
     async def close(self) -> None:
         """Free what `open` made. Called even if `open` failed."""

@@ -101,7 +101,8 @@ class Queue(Protocol):
     async def take(self, limit: int, wait: float) -> Batch | None:
         """Up to `limit` events; None when none came within `wait` seconds.
 
-        A batch that is taken and not settled is offered again to the next process that asks.
+        A batch that is taken and not settled is offered again to the next process that asks. More may be taken before
+        it is settled; they are settled in the order in which they were taken.
         """
 
     async def done(self, batch: Batch, failures: Sequence[Failure] = ()) -> None:
@@ -112,7 +113,7 @@ class Queue(Protocol):
         """
 
     async def release(self, batch: Batch) -> None:
-        """Give a batch back unsettled: it is the next to be offered."""
+        """Give a batch back unsettled: it is the next to be offered. Of several the last that was taken comes first."""
 
 
 class Exchange(Protocol):

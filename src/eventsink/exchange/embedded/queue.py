@@ -41,7 +41,8 @@ class EmbeddedQueue:
         self._enough = asyncio.Event()
         self._wanted = 0  # the head at which as many events wait as a take asked for
         self._file = file
-        self._put_back = 0  # events that wait beside the log
+        self._put_back = 0  # events that wait beside the log, and were not taken yet
+        self._put_back_taken = 0  # number of the last of them that was taken
         self._ahead: deque[tuple[int, list[bytes]]] = deque()  # lines, and the number of the first of them
         self._ahead_count = self._ahead_bytes = 0
         self._next = 0  # number of the first event that was not read yet
@@ -96,17 +97,20 @@ class EmbeddedQueue:
     async def rewind(self) -> None:
         """Begin again at the cursor in the file."""
         self._ahead.clear()
-        self._ahead_count = self._ahead_bytes = 0
+        self._ahead_count = self._ahead_bytes = self._put_back_taken = 0
         self._next = self._taken = await self._file.read(lambda c: sqlite_log.cursor(c, self.name))
         await self.count_put_back()
 
     async def count_put_back(self) -> None:
-        """See how many events wait beside the log."""
-        self._put_back = await self._file.read(lambda c: sqlite_log.count_put_back(c, self.name))
+        """See how many events wait beside the log and were not taken yet."""
+        taken = self._put_back_taken
+        self._put_back = await self._file.read(lambda c: sqlite_log.count_put_back(c, self.name, taken))
 
     async def _take_put_back(self, limit: int) -> EmbeddedBatch | None:
-        rows = await self._file.read(lambda c: sqlite_log.read_put_back(c, self.name, limit))
-        self._put_back = len(rows)
+        taken = self._put_back_taken
+        rows = await self._file.read(lambda c: sqlite_log.read_put_back(c, self.name, limit, taken))
+        self._put_back_taken = rows[-1][0] if rows else taken
+        await self.count_put_back()
         if not rows:
             return None
         return EmbeddedBatch([decode(line) for _, line in rows], ids=tuple(number for number, _ in rows))

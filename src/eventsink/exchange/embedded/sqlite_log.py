@@ -244,9 +244,10 @@ def cursor(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute("SELECT cursor FROM queues WHERE name = ?", (name,)).fetchone()[0])
 
 
-def count_put_back(connection: sqlite3.Connection, name: str) -> int:
-    """How many events were put back for a queue and wait."""
-    return int(connection.execute("SELECT count(*) FROM put_back WHERE queue = ?", (name,)).fetchone()[0])
+def count_put_back(connection: sqlite3.Connection, name: str, after: int = 0) -> int:
+    """How many events were put back for a queue and wait, of those with a number above `after`."""
+    found = connection.execute("SELECT count(*) FROM put_back WHERE queue = ? AND id > ?", (name, after))
+    return int(found.fetchone()[0])
 
 
 def put_back(connection: sqlite3.Connection, name: str, lines: Sequence[bytes]) -> None:
@@ -256,11 +257,13 @@ def put_back(connection: sqlite3.Connection, name: str, lines: Sequence[bytes]) 
     connection.execute("UPDATE queues SET put_back = put_back + ? WHERE name = ?", (len(lines), name))
 
 
-def read_put_back(connection: sqlite3.Connection, name: str, limit: int) -> list[tuple[int, bytes]]:
-    """The oldest events that were put back for a queue, up to `MOST_BYTES`, with their numbers."""
+def read_put_back(connection: sqlite3.Connection, name: str, limit: int, after: int = 0) -> list[tuple[int, bytes]]:
+    """The oldest events that were put back for a queue, up to `MOST_BYTES`, with their numbers, all above `after`."""
     rows: list[tuple[int, bytes]] = []
     size = 0
-    found = connection.execute("SELECT id, line FROM put_back WHERE queue = ? ORDER BY id LIMIT ?", (name, limit))
+    found = connection.execute(
+        "SELECT id, line FROM put_back WHERE queue = ? AND id > ? ORDER BY id LIMIT ?", (name, after, limit)
+    )
     for number, line in found:
         rows.append((number, line))
         size += len(line)

@@ -114,6 +114,7 @@ class RabbitQueue:
         self._ready: deque[tuple[_Opened, Sequence[Event]]] = deque()  # opened or given back, to be taken next
         self._opened: deque[_Opened] = deque()  # all that is not settled, in the order of their tags
         self._out: list[RabbitBatch] = []  # taken, and neither settled nor given back
+        self._fitting = MOST_PREFETCH  # messages of the size of the last ones that may be held
         self._held: asyncio.TimerHandle | None = None
         self._unacknowledged: list[_Opened] = []  # settled, and not recorded yet
         consumer.prefetch = FIRST_PREFETCH
@@ -127,6 +128,7 @@ class RabbitQueue:
         if not self._consumer.open:
             self._forget()
             await self._begin()
+        await self._reach_past_what_is_held()
         deadline = asyncio.get_running_loop().time() + wait
         while not await self._open_enough(limit):
             left = deadline - asyncio.get_running_loop().time()
@@ -271,9 +273,17 @@ class RabbitQueue:
         if not waiting:
             return
         fitting = AHEAD // max(self._consumer.bytes // waiting, 1)
-        wanted = min(max(2 * limit, LEAST_PREFETCH), max(fitting, LEAST_PREFETCH), MOST_PREFETCH)
-        if wanted >= 2 * self._consumer.prefetch or wanted <= self._consumer.prefetch // 2:
+        self._fitting = min(max(fitting, LEAST_PREFETCH), MOST_PREFETCH)
+        wanted = min(max(2 * limit, LEAST_PREFETCH), self._fitting)
+        shrinks = wanted <= self._consumer.prefetch // 2 and not self._out
+        if wanted >= 2 * self._consumer.prefetch or shrinks:
             await self._consumer.resize(wanted)
+
+    async def _reach_past_what_is_held(self) -> None:
+        """Have more come while batches are out that cannot be settled yet: they use up what the broker hands out."""
+        held = len(self._opened)
+        if self._out and 2 * held >= self._consumer.prefetch and self._consumer.prefetch < self._fitting:
+            await self._consumer.resize(min(2 * self._consumer.prefetch, self._fitting))
 
     def _let_go(self) -> None:
         """The destination is away for long: the messages go back, before RabbitMQ takes the consumer for dead."""
