@@ -143,6 +143,7 @@ def test_execute_works_at_the_first_try(shared: SinkProcess, docs: Page) -> None
     docs.locator(".btn-done").first.click()
     operations = [operation for methods in described["paths"].values() for operation in methods.values()]
     shown = [one for one in operations if one["tags"][0] not in ("extractors", "mend")]  # there is nothing to mend here
+    shown = [one for one in shown if one["operationId"] != "postBrowser"]  # whose key is for pages of another site
     assert len(shown) > 25
     for operation in shown:
         block = docs.locator(f"#operations-{operation['tags'][0]}-{operation['operationId']}")

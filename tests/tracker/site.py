@@ -50,6 +50,7 @@ class Site:
         self.usual = Answer(202)
         self.received: list[Received] = []
         self.asked: list[str] = []  # all requests that are not the sink's
+        self.turned_away: list[Any] = []  # what came while it was down
         self.changed = threading.Condition()
         self.down = False
         self.key = ""
@@ -59,7 +60,7 @@ class Site:
         """A new test begins. What pages of the one before still send has another key, and is nobody's."""
         self.key = f"clw_{secrets.token_hex(8)}"
         self.pages, self.answers, self.usual, self.down = {}, [], Answer(202), False
-        self.received, self.asked = [], []
+        self.received, self.asked, self.turned_away = [], [], []
 
     def script(self, origin: str | None = None, **attributes: str | bool) -> str:
         """The tag of the tracker."""
@@ -138,6 +139,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer(Answer(202))
             return
         if self.site.down:
+            self._note(self.site.turned_away, sent)
             self.close_connection = True
             return
         answer = self.site.answers.pop(0) if self.site.answers else self.site.usual

@@ -52,6 +52,7 @@ def test_what_a_sink_that_was_down_missed_is_sent_by_the_next_page(site, page):
     site.down = True
     page.goto(site.page("/a"))
     page.wait_for_function("localStorage.length == 1")
+    site.until(lambda: site.turned_away)
     page.wait_for_timeout(200)
     site.down = False
     page.reload()
@@ -110,6 +111,7 @@ def test_an_event_on_which_the_sink_fails_holds_up_no_other(site, page):
     page.goto(site.page("/a", only="mine"))
     page.evaluate("for (let n = 0; n < 5; n++) eventsink('mine', {n})")
     page.wait_for_function("localStorage.length == 5")
+    site.until(lambda: len(site.turned_away) >= 5)
     page.wait_for_timeout(100)
     site.answers = [Answer(500)]
     site.down = False

@@ -6,6 +6,7 @@ the program ends is sent by the next one that reports to the same sink.
 """
 
 import atexit
+import contextlib
 import hashlib
 import logging
 import os
@@ -369,9 +370,11 @@ class SinkService(Catalogued):
         """End while a disk hangs: what is in the queue is lost."""
         self._closed = self._left_behind = True
         self._writer = None
-        lost = len(self._queue)
-        for _ in range(lost):
-            self._queue.popleft()
+        lost = 0
+        with contextlib.suppress(IndexError):  # others take out as well
+            for _ in range(len(self._queue)):
+                self._queue.popleft()
+                lost += 1
         self._tallies.drop("memory", lost, "at the end")
         self._tallies.report()
 
