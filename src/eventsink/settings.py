@@ -104,7 +104,11 @@ class Browser(_Section, frozen=True, kw_only=True):
         str, Meta(description="File of countries by address (.mmdb); empty for the lists of registered addresses.")
     ] = ""
     country_header: Annotated[
-        str, Meta(description="Header in which such a proxy says the country, as CF-IPCountry; empty for none.")
+        str,
+        Meta(
+            description="Header in which such a proxy says the country, as CF-IPCountry; empty for none.",
+            pattern=r"^[A-Za-z0-9-]*$",
+        ),
     ] = ""
     amplitude: Annotated[str, Meta(description="Key of Amplitude, for its own script in `eventsink snippet`.")] = ""
     google_analytics: Annotated[

@@ -40,6 +40,21 @@ def test_the_salt_of_a_day_is_thrown_away_when_it_is_over(tmp_path: Path) -> Non
     assert Visitors(tmp_path).id("https://a", "192.0.2.1", "Firefox", NOW) != mine, "the clock went back: all are new"
 
 
+def test_a_request_that_began_before_midnight_changes_nothing(tmp_path: Path) -> None:
+    visitors, midnight = Visitors(tmp_path), NOW + timedelta(hours=12)
+    visitors.id("https://a", "192.0.2.1", "x", NOW)
+    after = visitors.id("https://a", "192.0.2.1", "x", midnight)
+    visitors.id("https://a", "192.0.2.2", "x", midnight - timedelta(seconds=20))
+    assert visitors.id("https://a", "192.0.2.1", "x", midnight) == after
+    assert Visitors(tmp_path).id("https://a", "192.0.2.1", "x", midnight) == after
+
+
+def test_a_process_that_was_killed_while_it_made_a_salt_leaves_none_for_long(tmp_path: Path) -> None:
+    (tmp_path / "visitors-2026-11-28.salt-0123456789abcdef").write_bytes(b"x" * 32)
+    Visitors(tmp_path).id("https://a", "192.0.2.1", "x", NOW)
+    assert [path.name for path in tmp_path.iterdir()] == ["visitors-2026-11-29.salt"]
+
+
 def test_a_folder_that_takes_nothing_costs_no_event(tmp_path: Path) -> None:
     missing = Visitors(tmp_path / "gone")
     assert missing.id("https://a", "192.0.2.1", "x", NOW) == missing.id("https://a", "192.0.2.1", "x", NOW)

@@ -42,7 +42,7 @@ def test_the_tag_of_a_site_is_the_same_each_time(tmp_path: Path) -> None:
 
 def test_options_become_attributes_and_are_escaped(tmp_path: Path) -> None:
     words = ["--at", "/insights/", "--me", '/api/me?"><x', "--prefix", "/c", "--hash", "--only", "page_view"]
-    tag = run(SITE, "--data", str(tmp_path), *words, "--only", "browser.x", "--write-key", "clw_x")
+    tag = run(SITE, "--data", str(tmp_path), *words, "--only", "browser.x", "--write-key", f"clw_01234567_{'x' * 43}")
     assert 'src="/insights/t.1.js"' in tag and 'data-me="/api/me?&quot;&gt;&lt;x"' in tag
     assert (
         'data-prefix="/c"' in tag
@@ -58,11 +58,24 @@ def test_options_become_attributes_and_are_escaped(tmp_path: Path) -> None:
         (["clowder.example.org"], "is no site"),
         ([SITE, "--only", "pageview"], "Trackers report no 'pageview'"),
         ([SITE, "--at", "insights"], "neither an address nor a path"),
+        ([SITE, "--at", "//evil.example"], "neither an address nor a path"),
+        ([SITE, "--at", "https://u:p@h/x"], "neither an address nor a path"),
+        ([SITE, "--at", "/insights?x=1"], "neither an address nor a path"),
+        ([SITE, "--me", "https://evil.example/x"], "no path of the site"),
+        ([SITE, "--prefix", "clowder"], "no path of the site"),
+        ([SITE, "--write-key", "nonsense"], "That is no write key."),
+        (["https://*.example.org"], "is no site"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, words: list[str], says: str) -> None:
     result = CliRunner().invoke(app, ["snippet", *words, "--data", str(tmp_path)])
     assert result.exit_code == 1 and says in result.output
+
+
+def test_a_key_that_may_more_is_kept_out_of_pages(tmp_path: Path) -> None:
+    admin = KeyFile(tmp_path / "keys.db").create(["admin"]).key
+    result = CliRunner().invoke(app, ["snippet", SITE, "--data", str(tmp_path), "--write-key", admin])
+    assert result.exit_code == 1 and "must not stand in a page" in result.output
 
 
 def test_official_tags_come_along_where_they_are_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,9 @@ def _database(file: Path) -> Look:
     except ImportError:
         raise PluginError("browser.geoip cannot be read: pip install maxminddb.") from None
     try:
-        reader = maxminddb.open_database(file)
+        reader = maxminddb.open_database(
+            file, maxminddb.MODE_MEMORY
+        )  # a file that is cut while it is mapped ends the process
     except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SettingsError(f"browser.geoip: {file} cannot be read as a file of countries (.mmdb): {reason}.") from None

@@ -21,7 +21,7 @@ from eventsink.causes import why
 
 __all__ = ["Visitors"]
 
-_FILE = re.compile(r"visitors-(\d{4}-\d\d-\d\d)\.salt")
+_FILE = re.compile(r"visitors-\d{4}-\d\d-\d\d\.salt(-[0-9a-f]+)?")
 SIZE = 32  # bytes
 _log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ class Visitors:
 
     def _hash(self, now: datetime, *parts: str) -> str:
         day = now.strftime("%Y-%m-%d")
-        if day != self._day:
+        if day > self._day:  # never back: a clock may go back, and a request may have begun the day before
             self._day, self._salt = day, self._salt_of(day)
         return hmac.new(self._salt, "\0".join(parts).encode(errors="replace"), hashlib.sha256).hexdigest()
 
@@ -66,8 +66,9 @@ class Visitors:
             return secrets.token_bytes(SIZE)
 
     def _forget_others(self, kept: Path) -> None:
+        """Remove the salts of days before, also of a process that was killed while it made one."""
         for path in self._folder.iterdir():
-            if _FILE.fullmatch(path.name) and path != kept:
+            if _FILE.fullmatch(path.name) and path.name < kept.name:
                 with contextlib.suppress(FileNotFoundError):  # another front door was faster
                     path.unlink()
 

@@ -17,7 +17,8 @@ _WHOLE = frozenset({200, 201, 202, 203})  # 204 and 205 have no body, 206 is a p
 _HTML = "text/html"
 _XHTML = "application/xhtml+xml"
 _DESTINATIONS = frozenset({"", "document", "embed", "empty", "frame", "iframe", "object"})
-_POLICIES = ("content-security-policy", "content-security-policy-report-only")
+_ENFORCED = "content-security-policy"
+_POLICIES = (_ENFORCED, f"{_ENFORCED}-report-only")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
 _ASCII = bytes(range(32, 127))
 _log = logging.getLogger("eventsink")
@@ -80,7 +81,8 @@ class Pages:
 
     def _choose(self, headers: Headers, *, xml: bool) -> Changing | None:
         nonce = None
-        policies = [value for name, value in headers if name.lower() in _POLICIES]
+        reported = [(name.lower() != _ENFORCED, value) for name, value in headers if name.lower() in _POLICIES]
+        policies = [value for _, value in sorted(reported)]  # the nonce of one that is enforced comes first
         if policies:
             nonce = find_nonce(policies)
             self._warn(policies, nonce)

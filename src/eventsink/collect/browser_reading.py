@@ -10,32 +10,16 @@ from typing import Any
 
 import msgspec
 
-from eventsink.browsers import pages
+from eventsink.collect.browser_words import person, said
 from eventsink.errors import InvalidEvent
 from eventsink.event import Draft
-from eventsink.redact import hide_secrets
 
-__all__ = ["FIELDS", "Sent", "Stamp", "drafts", "read"]
+__all__ = ["Sent", "Stamp", "drafts", "offset", "read"]
 
 MOST = 50  # events of a request
 OLDEST = timedelta(hours=48)
 SKEW = timedelta(minutes=2)  # by which a clock may be wrong, and what it says is kept as it is
-LONGEST_TEXT, LONGEST_NAME, MOST_FIELDS = 500, 64, 30
-
-_WHERE = frozenset({"url", "resource_type", "resource_id"})
-FIELDS: Mapping[str, frozenset[str]] = {
-    "traffic.page_view": _WHERE | {"referrer", "title", "language", "screen"},
-    "traffic.resource_viewed": frozenset({"resource_type", "resource_id", "dataset_id", "space_id"}),
-    "traffic.resource_downloaded": frozenset({"resource_type", "resource_id", "dataset_id"}),
-    "traffic.link_followed": frozenset({"url", "link"}),
-    "traffic.upload_finished": frozenset({"url", "dataset_id", "items", "bytes"}),
-    "traffic.extraction_submitted": _WHERE | {"extractor_name"},
-}
-"""Of each type that browsers may report, the fields that are theirs to say."""
-
-CUSTOM = "browser."  # what types of a page's own begin with
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ADDRESSES = ("url", "referrer", "link")
 
 
 class Item(msgspec.Struct):
@@ -121,55 +105,16 @@ def drafts(raw: msgspec.Raw, stamp: Stamp) -> Draft:
         source=stamp.origin,
         type=item.type,
         time=_time(item.time, stamp),
-        user=item.user,
-        data={**_said(item), **stamp.found},
+        user=person(item.user),
+        data={**said(item.type, item.data), **stamp.found},
     )
-
-
-def _said(item: Item) -> dict[str, Any]:
-    """What of the data is a browser's to say."""
-    known = FIELDS.get(item.type)
-    if known is None:
-        return _custom(item)
-    said = {name: _short(value) for name, value in item.data.items() if name in known and value not in ("", None)}
-    for name in _ADDRESSES:
-        if name in said and not (isinstance(said[name], str) and (address := pages.clean(item.data[name]))):
-            del said[name]
-        elif name in said:
-            said[name] = address
-    if "link" in said:
-        said["link"] = said["link"].partition("?")[0]
-    if "title" in said:
-        said["title"] = hide_secrets(str(said["title"]))
-    return said
-
-
-def _custom(item: Item) -> dict[str, Any]:
-    """The data of an event of a page's own: a few plain values."""
-    if not item.type.startswith(CUSTOM):
-        raise InvalidEvent(
-            f"A browser may not report {item.type[:60]!r}.",
-            pointer="/type",
-            expected=f"browser.…, or one of {', '.join(FIELDS)}",
-            got=item.type[:60],
-        )
-    plain = {
-        name: hide_secrets(_short(value)) if isinstance(value, str) else value
-        for name, value in item.data.items()
-        if len(name) <= LONGEST_NAME and isinstance(value, str | int | float | bool)
-    }
-    return dict(list(plain.items())[:MOST_FIELDS])
-
-
-def _short(value: Any) -> Any:
-    return value[:LONGEST_TEXT] if isinstance(value, str) else value
 
 
 def _time(milliseconds: float, stamp: Stamp) -> datetime:
     time = _moment(milliseconds) + stamp.offset
     if time < stamp.now - OLDEST:
         raise InvalidEvent("It happened more than two days ago.", pointer="/time", got=time.isoformat())
-    return min(time, stamp.now)
+    return min(time, stamp.now + SKEW)  # what is a little ahead stays as it is, for it may be sent again
 
 
 def _moment(milliseconds: float) -> datetime:

@@ -4,6 +4,8 @@ Requests are simple ones in the sense of CORS: trackers send text/plain, so that
 """
 
 import asyncio
+import time
+from collections import OrderedDict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +20,13 @@ from eventsink.browsers.peers import Proxies
 from eventsink.browsers.visitors import Visitors
 from eventsink.browsers.visits import Visits
 from eventsink.collect.browser_reading import Sent, Stamp, drafts, offset, read
+from eventsink.collect.browser_words import CUSTOM
 from eventsink.collect.desk import Desk
 from eventsink.collect.ingest import Intake
 from eventsink.collect.limits import Budget, RateLimit, check_length, read_body
 from eventsink.collect.methods import allowed, not_allowed
 from eventsink.collect.problems import MEDIA_TYPE, SAFE, Problem, encode
+from eventsink.collect.snippet import vendor_tags
 from eventsink.dialects.admit import Admission, Stamps
 from eventsink.errors import EventSinkError, ExchangeUnavailable, InvalidEvent, KeysNotRead
 from eventsink.keys import PUBLIC, Key
@@ -32,6 +36,11 @@ __all__ = ["BrowserRoute"]
 
 MOST_BODY = 64 << 10  # bytes, which is what sendBeacon sends at most (Fetch, §2.8: keepalive)
 BURST = 60.0  # seconds' worth of its rate that one address may send at once
+CHARGED = 2 << 10  # bytes of a body that cost as much as an event
+MOST_TYPES = 200  # of a page's own, of one key
+MOST_FOREIGN = 100  # sites that are said in the log
+AGAIN = 30.0  # seconds after which it is looked again for what is not installed
+TURN = 0.01  # seconds after which others have theirs
 MOST_PLACES = 50_000  # addresses whose rate is remembered
 ALLOW = allowed(["POST"])
 
@@ -53,13 +62,16 @@ class _Asking(NamedTuple):
 class Finder:
     """What is found out about a browser. Making one reads rules and lists, which takes a while.
 
+    Args:
+        countries: of a file that an operator has; None for the lists.
+
     Raises:
         EventSinkError: something that it needs is not installed, or cannot be read.
     """
 
-    def __init__(self, settings: Browser) -> None:
+    def __init__(self, settings: Browser, countries: Countries | None) -> None:
         self._agents = Agents()
-        self._countries = Countries(Path(settings.geoip) if settings.geoip else None)
+        self._countries = countries or Countries()
         self._header = settings.country_header.strip().lower().encode()
 
     def agent(self, headers: dict[bytes, bytes]) -> Agent:
@@ -85,6 +97,12 @@ class BrowserRoute:
         self._visitors = Visitors(desk.settings.directory)
         self._visits = Visits()
         self._budget = Budget(64 * MOST_BODY)
+        # Read at the start, which a wrong setting is to stop.
+        self._countries = Countries(Path(self._settings.geoip)) if self._settings.geoip else None
+        vendor_tags(self._settings)
+        self._types: dict[str, set[str]] = {}
+        self._foreign: set[str] = set()
+        self._find_again = 0.0
         self._finder: Finder | None = None
         self._finding = asyncio.Lock()
         self._counts = desk.metrics.browser
@@ -116,29 +134,28 @@ class BrowserRoute:
             return 500, encode(Problem(500, "The event sink failed; its log says why.")), []
 
     async def _take(self, scope: dict[str, Any], receive: Any, headers: dict[bytes, bytes]) -> bytes:
-        asking = self._who(scope, headers)
-        place = self._visitors.place(asking.address, asking.now)
-        self._places.spend(place, 0)
+        peer = (scope.get("client") or ("",))[0]
+        address = self._proxies.client(peer, _text(headers, b"x-forwarded-for"))
+        self._places.check(self._visitors.place(address))
         check_length(headers, MOST_BODY)
-        with self._budget.share(asking.address) as share:
+        with self._budget.share(address) as share:
             body = await read_body(receive, MOST_BODY, headers.get(b"content-length", b""), share)
+        asking = _Asking(address, headers, datetime.now(UTC), through_proxy=self._proxies.trusts(peer))
         sent = _read(body)
         key, origin = await self._authorize(sent, headers)
+        cost = max(len(sent.events), len(body) // CHARGED + 1)
+        self._places.spend(self._visitors.place(address), cost)
         if self._settings.honour_opt_out and _opts_out(headers):
             self._counts.opted_out += len(sent.events)
             return _NOTHING
-        self._places.spend(place, len(sent.events))
-        self._rate.spend(key.id, key.rate, len(sent.events))
+        self._rate.spend(key.id, key.rate, cost)
+        if not sent.events:
+            return _NOTHING
         stamp = await self._stamp(asking, origin, sent)
         if stamp.found.get("robot") and self._settings.robots == "drop":
             self._counts.robots += len(sent.events)
             return _NOTHING
-        return await self._accept(sent, stamp, len(body))
-
-    def _who(self, scope: dict[str, Any], headers: dict[bytes, bytes]) -> _Asking:
-        peer = (scope.get("client") or ("",))[0]
-        address = self._proxies.client(peer, _text(headers, b"x-forwarded-for"))
-        return _Asking(address, headers, datetime.now(UTC), through_proxy=self._proxies.trusts(peer))
+        return await self._accept(key, sent, stamp, len(body))
 
     async def _authorize(self, sent: Sent, headers: dict[bytes, bytes]) -> tuple[Key, str]:
         """The key of a request, and the site that it came from."""
@@ -154,11 +171,19 @@ class BrowserRoute:
             raise Problem(
                 403, f"Key {key.id} must not stand in a page: take it out, revoke it, see `eventsink snippet`."
             )
-        origin = pages.origin(_text(headers, b"origin"))
+        origin = _text(headers, b"origin").strip()
         if origin not in key.origins:
             self._counts.foreign += 1
-            raise Problem(403, f"This write key is not for pages of {origin or 'no site'}: it is for others.")
+            named = pages.origin(origin) or "no site"
+            self._say_foreign(key, named)
+            raise Problem(403, f"This write key is not for pages of {named}: it is for others.")
         return key, origin
+
+    def _say_foreign(self, key: Key, origin: str) -> None:
+        """Say once of a site that its pages use a key that is not for them: somebody may have mistaken its name."""
+        if origin not in self._foreign and len(self._foreign) < MOST_FOREIGN:
+            self._foreign.add(origin)
+            _log.warning("browser.foreign_site", key=key.id, site=origin, sites_of_the_key=list(key.origins))
 
     async def _stamp(self, asking: _Asking, origin: str, sent: Sent) -> Stamp:
         finder, now = await self._found(), asking.now
@@ -179,21 +204,27 @@ class BrowserRoute:
 
     async def _found(self) -> Finder:
         async with self._finding:
-            if self._finder is None:
+            if self._finder is None and time.monotonic() >= self._find_again:
                 try:
-                    self._finder = await asyncio.to_thread(Finder, self._settings)
+                    self._finder = await asyncio.to_thread(Finder, self._settings, self._countries)
                 except EventSinkError as error:
+                    self._find_again = time.monotonic() + AGAIN
                     _log.error("browser.not_ready", reason=str(error))
-                    raise Problem(
-                        503, "Browsers cannot be told apart here; the log of the event sink says why."
-                    ) from None
+            if self._finder is None:
+                sentence = "Browsers cannot be told apart here; the log of the event sink says why."
+                raise Problem(503, sentence, headers={"retry-after": str(int(AGAIN))})
             return self._finder
 
-    async def _accept(self, sent: Sent, stamp: Stamp, size: int) -> bytes:
+    async def _accept(self, key: Key, sent: Sent, stamp: Stamp, size: int) -> bytes:
         intake, stamps = Intake(), Stamps(stamp.now, stamp.origin, size)
+        turn = time.perf_counter() + TURN
         for index, raw in enumerate(sent.events):
+            if time.perf_counter() > turn:  # others have theirs
+                await asyncio.sleep(0)
+                turn = time.perf_counter() + TURN
             try:
                 event, _ = self._admission.admit(drafts(raw, stamp), stamps)
+                self._check_type(key, event.type)
             except InvalidEvent as error:
                 intake.reject(index, error)
             else:
@@ -210,14 +241,40 @@ class BrowserRoute:
             raise Problem(422, f"Nothing was accepted. {intake.rejected[0].message}", accepted=0, rejected=rejected)
         return msgspec.json.encode({"accepted": len(intake.events), "rejected": intake.rejected})
 
+    def _check_type(self, key: Key, kind: str) -> None:
+        """Refuse more types of a page's own than a site can have: destinations keep each for ever.
+
+        Raises:
+            InvalidEvent: there are too many.
+        """
+        if not kind.startswith(CUSTOM):
+            return
+        known = self._types.setdefault(key.id, set())
+        if kind not in known and len(known) >= MOST_TYPES:
+            raise InvalidEvent(
+                f"Pages of this key have reported {MOST_TYPES} types of their own since the start.",
+                pointer="/type",
+                got=kind[:60],
+            )
+        known.add(kind)
+
 
 class _Places:
-    """The rate of each address; when there are too many of them, all begin anew."""
+    """The rate of each address that has spent something. Of too many, the one that was silent longest is forgotten."""
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
-        self._limit = _limit(rate)
-        self._seen: set[str] = set()
+        self._limit = RateLimit(rate, burst=BURST, who="One address may send")
+        self._seen: OrderedDict[str, None] = OrderedDict()
+
+    def check(self, place: str) -> None:
+        """Refuse an address while something is to be paid off.
+
+        Raises:
+            Problem: 429.
+        """
+        if place in self._seen:
+            self._limit.spend(place, self._rate, 0)
 
     def spend(self, place: str, events: int) -> None:
         """Count some events.
@@ -225,15 +282,11 @@ class _Places:
         Raises:
             Problem: 429.
         """
-        self._seen.add(place)
+        self._seen[place] = None
+        self._seen.move_to_end(place)
         if len(self._seen) > MOST_PLACES:
-            self._seen = {place}
-            self._limit = _limit(self._rate)
+            self._limit.forget(self._seen.popitem(last=False)[0])
         self._limit.spend(place, self._rate, events)
-
-
-def _limit(rate: float) -> RateLimit:
-    return RateLimit(rate, burst=BURST, who="One address may send")
 
 
 def _read(body: bytes) -> Sent:
@@ -249,8 +302,8 @@ def _opts_out(headers: dict[bytes, bytes]) -> bool:
 
 def _cors(headers: dict[bytes, bytes], method: str) -> list[tuple[bytes, bytes]]:
     """What lets a page read the answer, which holds nothing that is not its own; no cookies go with it."""
-    origin = pages.origin(_text(headers, b"origin"))
-    if not origin:
+    origin = _text(headers, b"origin").strip()
+    if not origin or pages.origin(origin) != origin:
         return []
     told = [(b"access-control-allow-origin", origin.encode()), (b"vary", b"origin")]
     if method == "OPTIONS":

@@ -203,6 +203,10 @@ class RateLimit:
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
 
+    def forget(self, key_id: str) -> None:
+        """Begin anew with a key."""
+        self._buckets.pop(key_id, None)
+
     def spend(self, key_id: str, rate: float, events: int) -> None:
         """Take tokens for events. A request larger than the bucket passes when it is full, and is paid off later.
 

@@ -13,7 +13,7 @@ from litestar.handlers import BaseRouteHandler
 
 __all__ = ["Published", "published", "tracker_routes"]
 
-_MEDIA = "text/javascript; charset=utf-8"
+_MEDIA = "text/javascript"
 YEAR, HOUR = 365 * 86_400, 3_600  # seconds
 
 
