@@ -26,7 +26,7 @@ test: dev services ## run the tests
 ifdef ARGS
 	@$(clean) $(bin)/pytest $(ARGS)
 else
-	@$(clean) $(bin)/pytest -n 2 --dist loadfile --ignore tests/journeys ; beside=$$? ; $(clean) $(bin)/pytest tests/journeys && exit $$beside
+	@$(clean) $(bin)/pytest -n 3 --dist loadfile --ignore tests/journeys ; beside=$$? ; $(clean) $(bin)/pytest tests/journeys && exit $$beside
 endif
 
 check: dev ## formatting, lint, types, layers, generated documentation

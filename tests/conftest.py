@@ -1,5 +1,6 @@
 """Fixtures that several rooms share."""
 
+import gzip
 import logging
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +23,13 @@ logging.getLogger("pika").setLevel(logging.CRITICAL + 1)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The same tests on another broker."""
     parser.addoption("--rabbitmq-4", action="store_true", help="share a RabbitMQ 4 in the place of this machine's own")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what pages have to load: whoever makes it larger is to see that."""
+    script = Path(__file__).parents[1] / "src/eventsink/collect/tracker/t.1.js"
+    packed = len(gzip.compress(script.read_bytes(), 9, mtime=0))
+    terminalreporter.write_line(f"browser tracker: {packed:,} bytes with gzip -9 (aim 1,600)")
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
