@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,37 @@ async def test_deliver_is_never_called_twice_at_once_nor_before_open_nor_after_c
         for _ in range(20):
             await made.publish(2)
         assert books(await made.settled()) == (40, 0, 0)
+
+
+@pytest.mark.parametrize("again", [0.0, 0.02], ids=["alone", "beside one who is throttled for short, again and again"])
+async def test_with_a_full_waiting_room_those_who_wait_for_long_make_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: float
+) -> None:
+    """One user who is over the quota of a day must not stop all others, whoever else has to wait."""
+    monkeypatch.setattr(waiting, "MOST_WAITING", 20)
+    events = sample_events(100)
+    long, short = {event.id for event in events[:30]}, {event.id for event in events[30:32]} if again else set()
+    tries = Counter[str]()
+
+    def step(batch: Sequence[Event]) -> None:
+        for_short = [event for event in batch if event.id in short and tries[event.id] < 5]
+        tries.update(event.id for event in for_short)
+        for_long = [event for event in batch if event.id in long]
+        error = TryLater("too many today", after=7200, events=for_long) if for_long else None
+        if for_short:
+            raise TryLater("too many", after=again, events=for_short) from error
+        if error:
+            raise error
+
+    worker = Always(step)
+    worker.batch_size = 10  # type: ignore[misc]
+    async with running(tmp_path, worker) as made:
+        await made.exchange.publish(events)
+        await until(lambda: {event.id for event in events[32:]} <= set(worker.delivered))
+        await until(lambda: short <= set(worker.delivered))
+        letters = await made.letters()
+    assert 20 <= len(letters) <= 30 and {letter.body["id"] for letter in letters} <= long
+    assert all("retry them later" in letter.reason for letter in letters)
 
 
 async def test_of_two_events_with_one_id_only_the_one_that_is_refused_is_a_dead_letter(tmp_path: Path) -> None:
@@ -409,6 +441,20 @@ async def test_no_more_wait_than_there_is_room_for(tmp_path: Path, monkeypatch: 
         assert 5 <= held < 10, "no more is taken"
         worker.user = ""
         assert books(await made.settled()) == (70, 0, 0)
+
+
+@pytest.mark.parametrize("after", [float("inf"), float("nan"), -1, 0, 1e308, "30", True])
+async def test_what_is_no_time_to_wait_does_not_hurt(tmp_path: Path, after: Any) -> None:
+    def step(events: Sequence[Event]) -> None:
+        if found := [event for event in events if event.user == "user-0"]:
+            raise TryLater("too fast", after=after, events=found)
+
+    async with running(tmp_path, worker := Always(step)) as made:
+        await made.publish(7)
+        await until(lambda: len(worker.delivered) == 6 and (len(worker.calls) > 5 or after == 1e308))
+        assert made.runner._waiting.seconds(made.runner._now()) < 7 * 3600
+        assert made.runner.state != "failed, see the log"
+        assert len(set(worker.delivered)) == len(worker.delivered) == 6
 
 
 async def test_those_that_would_stop_all_others_for_long_are_given_up(

@@ -1,14 +1,17 @@
 """On RabbitMQ, too, events that their destination does not take now hold up no others, and are lost by no kill."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from eventsink.amqp import Address
 from eventsink.deliver.runner import Runner
 from eventsink.errors import TryLater
 from eventsink.event import Event
 from eventsink.exchange.contract import Account
-from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions
+from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, queue
 from eventsink.testing import sample_events
 from tests.deliver.scripted import SOON, Scripted, Tally, until
 
@@ -25,6 +28,16 @@ class Throttling(Scripted):
         if found:
             self.offered += 1
             raise TryLater("too fast", after=0.05, events=found)
+
+
+class Quota(Throttling):
+    """Has them wait for an hour."""
+
+    async def deliver(self, events: list[Event]) -> None:  # type: ignore[override]
+        try:
+            await super().deliver(events)
+        except TryLater as error:
+            raise TryLater("over the quota", after=3600, events=error.events) from None
 
 
 async def settled(exchange: RabbitExchange, waiting: int) -> Account:
@@ -66,6 +79,34 @@ async def test_others_go_on_and_whoever_is_killed_loses_none(broker: str, tmp_pa
         await until(lambda: set(slow) <= set(second.delivered))
         account = await settled(exchange, 0)
         assert (account.delivered, account.dead, account.missing) == (len(events), 0, 0)
+        runner.stop()
+        await task
+    finally:
+        await exchange.close()
+
+
+async def test_what_the_queue_has_let_go_is_forgotten_and_offered_again(
+    broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "HOLD", 1.0)
+    exchange = await RabbitExchange.open(Address.parse(broker), RabbitOptions(single=True), tmp_path / "accounts.db")
+    try:
+        worker, tally = Quota(), Tally()
+        runner = Runner("scripted", worker, await exchange.queue("scripted"), tally, policy=SOON)
+        task = asyncio.create_task(runner.run())
+        events = sample_events(7 * 10)
+        await exchange.publish(events)
+        slow = sum(event.user == "user-3" for event in events)
+        others = {event.id for event in events if event.user != "user-3"}
+        await until(lambda: min(Counter(worker.delivered)[id_] for id_ in others) >= 3)
+        await until(lambda: len(runner._waiting) == slow)
+        held = [event.identity for hand in runner._waiting._hands for event in hand.batch.events]
+        assert len(held) == len(set(held)) <= len(events), "nothing is in hand twice"
+        assert len(runner._queue._out) == len(runner._waiting._hands)  # type: ignore[attr-defined]
+        assert tally.dead == 0
+        worker.user = ""
+        account = await settled(exchange, 0)
+        assert (account.delivered, account.dead, account.missing, tally.dead) == (len(events), 0, 0, 0)
         runner.stop()
         await task
     finally:

@@ -74,6 +74,8 @@ def test_the_contract_on_the_page_is_the_contract() -> None:
 def test_the_defaults_on_the_page_are_the_defaults() -> None:
     said = {name: default for name, default, _ in table("attribute | default | change it if")}
     assert (said.pop("types"), Worker.types) == ("all", ())
+    flags = {name: said.pop(name) for name in ("keeps_repeats", "open_asks")}
+    assert flags == {name: str(getattr(Worker, name)) for name in flags}
     numbers = {name: float(default) for name, default in said.items()}
     assert numbers == {name: getattr(Worker, name) for name in ("batch_size", "batch_wait", "timeout")}
 

@@ -189,7 +189,8 @@ def _worker(name: str, section: dict[str, object]) -> Finding:
         )
     except Exception as error:  # noqa: BLE001 - a stranger's worker may fail in any way
         return Finding(f"worker {name}", False, sentence(error), f"Mend [workers.{name}], or the worker itself.")
-    return Finding(f"worker {name}", True, "its options are right, and its destination answers")
+    answers = "its destination answers" if worker.open_asks else "whether its destination answers shows the first event"
+    return Finding(f"worker {name}", True, f"its options are right, and {answers}")
 
 
 async def _open_and_close(worker: Worker[Any]) -> None:

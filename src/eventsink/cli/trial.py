@@ -17,6 +17,7 @@ from eventsink.cli.check_trial import try_check
 from eventsink.cli.options import Form, Format, configured, new_app
 from eventsink.cli.screen import new_table, note, output, plain, print_json
 from eventsink.deliver import loading
+from eventsink.deliver.dead_letters import sentence
 from eventsink.deliver.worker import Worker
 from eventsink.errors import Refused, TryLater
 from eventsink.event import Event, new_ids
@@ -72,8 +73,8 @@ def try_(
     made = loading.load(name, section)
     wanted = loading.types(name, section) or made.types
     events = [event for event in samples() if matches(event.type, wanted)]
-    sent = _preview(made, wanted)
-    said = "" if sent else f"{name} cannot tell what it would send."
+    sent, failed = _preview(made, wanted)
+    said = "" if sent else f"{name} cannot tell what it would send{failed}."
     outcome = Outcome("shown", said) if dry_run else asyncio.run(_deliver(made, events))
     if format is Form.json:
         print_json(msgspec.structs.replace(outcome, sent=sent))
@@ -147,8 +148,8 @@ def page_view() -> Event:
     return Event(id=id_, source="try", type="traffic.page_view", time=now, received=now, data=data, user=user)
 
 
-def _preview(worker: Worker[Any], wanted: Sequence[str]) -> list[Mapping[str, Any]]:
-    """What would be sent for the samples, by a worker that can tell that."""
+def _preview(worker: Worker[Any], wanted: Sequence[str]) -> tuple[list[Mapping[str, Any]], str]:
+    """What would be sent for the samples, by a worker that can tell that; or why it cannot."""
     events = [*samples(), page_view()]
     try:
         told = iter(worker.preview([event for event in events if matches(event.type, wanted)]))
@@ -159,10 +160,10 @@ def _preview(worker: Worker[Any], wanted: Sequence[str]) -> list[Mapping[str, An
             for event in events
         ]
     except StopIteration:  # it has told nothing
-        return []
-    except Exception:  # noqa: BLE001 - delivering will show what is wrong with it
-        return []
-    return [hidden(each) for each in found]
+        return [], ""
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it
+        return [], f": {sentence(error).rstrip('.')}"
+    return [hidden(each) for each in found], ""
 
 
 def _print_sent(sent: Sequence[Mapping[str, Any]]) -> None:

@@ -7,7 +7,9 @@ import random
 
 import msgspec
 
-__all__ = ["Policy", "delay"]
+__all__ = ["Policy", "delay", "named_time"]
+
+LONGEST_NAMED = 6 * 3600.0  # seconds that a destination may name
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,5 +29,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 def delay(policy: Policy, attempt: int, after: float | None = None) -> float:
     """Seconds to wait after attempt number `attempt` (from 1), at least `after` if the destination named a time."""
     cap = min(policy.longest, policy.first * 2.0 ** min(attempt - 1, 30))
-    floor = float(after) if isinstance(after, int | float) and after > 0 else 0.0  # a worker may say anything
-    return max(random.uniform(0, cap), floor)  # noqa: S311 - jitter, no secret
+    return max(random.uniform(0, cap), named_time(after) or 0.0)  # noqa: S311 - jitter, no secret
+
+
+def named_time(after: object) -> float | None:
+    """The time that a destination named, some hours at most; None if it is no time, for a worker may say anything."""
+    if isinstance(after, bool) or not isinstance(after, int | float) or not 0 < after < float("inf"):
+        return None
+    return float(min(after, LONGEST_NAMED))

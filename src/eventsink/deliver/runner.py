@@ -8,7 +8,7 @@ with here.
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -17,9 +17,9 @@ import structlog
 
 from eventsink.catalogue import matches
 from eventsink.deliver.dead_letters import failure, sentence
-from eventsink.deliver.retry import Policy, delay
+from eventsink.deliver.retry import Policy, delay, named_time
 from eventsink.deliver.suspects import Suspects
-from eventsink.deliver.waiting import SOON, Hand, Later, Waiting
+from eventsink.deliver.waiting import SOON, Hand, Later, Waiting, groups
 from eventsink.deliver.worker import Worker
 from eventsink.errors import EventSinkError, ExchangeUnavailable, NoAnswer, Refused, TryLater
 from eventsink.event import Event
@@ -27,6 +27,8 @@ from eventsink.exchange.contract import Batch, Failure, Queue
 
 __all__ = ["Counters", "Runner"]
 
+
+LONGEST_ALONE = 3600.0  # seconds between attempts of an event that is not answered and may be kept each time
 
 _log = structlog.get_logger(__name__)
 
@@ -90,6 +92,10 @@ class Runner:
         self._paused_since: datetime | None = None
         self._away = 0  # turns in a row in which the exchange did not answer
         self._waiting = Waiting()
+        self._full_since: float | None = None
+        self._answers = 0  # parts that were taken
+        self._alone: dict[tuple[str, str], int] = {}  # how many that were when no answer came to an event alone
+        self._unanswered = 0  # calls in a row, by a worker whose destination keeps repeats
         self._skipped: Counter[str] = Counter()  # ever, by reason
         self._passed_over: set[tuple[str, str]] = set()  # by the worker in its last call
 
@@ -129,6 +135,9 @@ class Runner:
 
     async def _step(self) -> bool:
         """Deliver what is next, and settle what can be. False: what is in hand is to be given back."""
+        await self._drop_lost()
+        if not self._waiting.full:
+            self._full_since = None
         if self._waiting.seconds(self._now()) <= 0:
             return await self._deliver_due() and await self._settle_complete()
         if self._waiting.full:
@@ -145,6 +154,7 @@ class Runner:
             self._say_paused("worker.exchange_away", self._away, error)
             await self._pause(1.0)
             return None
+        await self._drop_lost()
         if self._away:
             self._away, self._paused_since = 0, None
         if batch is None:
@@ -180,18 +190,30 @@ class Runner:
         return True
 
     async def _make_room(self) -> bool:
-        """Wait until something of what waits is offered again; give all of it up where that is long.
+        """Give up what waits for long; if that is nothing, wait until something is offered again.
 
-        One user who has to wait for hours must not stop all others.
+        One user who has to wait for hours, or again and again, must not stop all others.
         """
-        seconds = self._waiting.seconds(self._now())
-        if seconds <= SOON:
+        now, seconds = self._now(), self._waiting.seconds(self._now())
+        self._full_since = now if self._full_since is None else self._full_since
+        stuck = now - self._full_since > SOON
+        if count := self._waiting.give_up(datetime.now(UTC), 0.0 if stuck else now + SOON):
+            self._full_since = None
+            _log.error("worker.gave_up_waiting", worker=self.name, events=count, seconds=round(seconds))
+        else:
             self._show_pause(f"{len(self._waiting):,} events wait, and no more may: {self._waiting.reason}")
             await self._pause(seconds)
-        else:
-            count = self._waiting.give_up(datetime.now(UTC))
-            _log.error("worker.gave_up_waiting", worker=self.name, events=count, seconds=round(seconds))
         return True
+
+    async def _drop_lost(self) -> None:
+        """Forget what waits of batches that the queue has let go: it offers them again."""
+        held: Callable[[Batch], bool] | None = getattr(self._queue, "holds", None)  # not every exchange lets go
+        lost = self._waiting.drop(held) if held else ()
+        for batch in lost:
+            await self._queue.release(batch)
+        if lost:
+            _log.info("worker.offered_again", worker=self.name, batches=len(lost))
+            await self._settle_complete()
 
     async def _settle_complete(self) -> bool:
         """Settle all batches of which nothing waits. False: told to stop before."""
@@ -219,10 +241,14 @@ class Runner:
     async def _settle(self, batch: Batch, failures: Sequence[Failure]) -> bool:
         """Settle a batch, however often that takes. False: told to stop before."""
         attempt = 0
+        holds = getattr(self._queue, "holds", None)
         while True:
             attempt += 1
             try:
+                lost = holds is not None and not holds(batch)
                 await self._queue.done(batch, failures)
+                if lost:
+                    return True  # it comes again, and then its dead letters are counted
                 break
             except ExchangeUnavailable as error:
                 _log.warning("worker.not_settled", worker=self.name, reason=str(error))
@@ -234,7 +260,7 @@ class Runner:
         self._counters.buried(self.name, len(failures))
         return True
 
-    async def _deliver_all(
+    async def _deliver_all(  # noqa: C901 - one case after the other
         self, events: Sequence[Event], before: int = 0, first_seen: datetime | None = None
     ) -> Outcome | None:
         """Have all events delivered or given up, or wait. None: they are to be given back, for that is not known yet.
@@ -255,14 +281,26 @@ class Runner:
             outcome, attempts = await self._persist(part, attempts)
             if outcome is None:
                 self._suspects.acquit(part)
+                for event in part if self._alone else ():
+                    self._alone.pop(event.identity, None)
+                self._unanswered = 0
+                self._answers += any(event.identity not in self._passed_over for event in part)
                 self._taken = [event for event in part if event.identity not in self._passed_over][:1] or self._taken
                 continue
-            if isinstance(outcome, TryLater) and (waiting := _named(outcome, part)):
-                later += self._put_off(waiting, outcome, before + attempts, first_seen)
+            if isinstance(outcome, TryLater) and _named(outcome, part):
+                later += self._put_all_off(part, outcome, before + attempts, first_seen)
                 continue
             if isinstance(outcome, TryLater) and (self._stop.is_set() or not isinstance(outcome, NoAnswer)):
                 return None
-            if isinstance(outcome, NoAnswer) and len(part) == 1:
+            if isinstance(outcome, NoAnswer) and len(part) == 1 and self._worker.keeps_repeats:
+                refusal = self._judge_unasked(part[0], outcome)
+                if refusal is None:
+                    seconds = min(self._policy.first * 2.0 ** min((before + attempts) // 2, 30), LONGEST_ALONE)
+                    waits = TryLater(outcome.reason, after=seconds)
+                    later += self._put_off(part, waits, before + attempts, first_seen)
+                    continue
+                outcome = refusal
+            elif isinstance(outcome, NoAnswer) and len(part) == 1:
                 verdict = await self._judge(part[0], outcome)
                 if verdict is None:
                     silent.append((part, attempts))
@@ -281,10 +319,21 @@ class Runner:
                 parts += [(part[middle:], attempts), (part[:middle], attempts)]
         return None if silent else Outcome(failures, later)
 
+    def _put_all_off(self, part: Sequence[Event], error: TryLater, attempts: int, first_seen: datetime) -> list[Later]:
+        """Have those events of a part wait that an error names, each for its time."""
+        later: list[Later] = []
+        left = list(part)
+        for group in groups(error):
+            named = {event.identity for event in group.events if isinstance(event, Event)}
+            waiting = [event for event in left if event.identity in named]
+            left = [event for event in left if event.identity not in named]
+            later += self._put_off(waiting, group, attempts, first_seen) if waiting else []
+        return later
+
     def _put_off(self, waiting: Sequence[Event], error: TryLater, attempts: int, first_seen: datetime) -> list[Later]:
         """Have events wait for a time of their own."""
         # Without much jitter where a time is named: those of one user that came in several batches keep their order.
-        due = self._now() + delay(self._policy, 1 if error.after else attempts, error.after)
+        due = self._now() + delay(self._policy, 1 if named_time(error.after) else attempts, error.after)
         if (attempts == 1 and not self._waiting) or attempts == 5 or attempts % 20 == 0:
             _log.warning("worker.some_wait", worker=self.name, events=len(waiting), reason=sentence(error))
         return [Later(event, due, attempts, first_seen, sentence(error)) for event in waiting]
@@ -297,6 +346,17 @@ class Runner:
             else:
                 self._suspects.suspect(event)
         return self._suspects.verdict(event, error)
+
+    def _judge_unasked(self, event: Event, error: NoAnswer) -> Refused | None:
+        """The same where the destination keeps what comes twice: others may have been taken."""
+        before = self._alone.get(event.identity)
+        if before is not None and self._answers > before:
+            self._suspects.suspect(event)
+        self._alone[event.identity] = self._answers
+        verdict = self._suspects.verdict(event, error)
+        if verdict:
+            del self._alone[event.identity]
+        return verdict
 
     async def _persist(self, part: Sequence[Event], attempts: int) -> tuple[BaseException | None, int]:
         """Try one part until it is delivered, refused, or its failures may be its own fault. `TryLater`: told to stop.
@@ -314,6 +374,8 @@ class Runner:
                     return error, attempts
                 away += 1
                 silent = silent + 1 if isinstance(error, NoAnswer) else 0
+                if silent == self._policy.attempts and self._worker.keeps_repeats:
+                    await self._wait_for_destination(error, away)  # or the next part would be sent at once
                 if self._stop.is_set() or silent == self._policy.attempts:
                     return error, attempts
                 await self._wait_for_destination(error, away)
@@ -389,6 +451,11 @@ class Runner:
         return False
 
     async def _wait_for_destination(self, error: TryLater, times: int) -> None:
+        if self._worker.keeps_repeats and isinstance(error, NoAnswer):
+            # What is not answered may be kept each time, so it is not tried sooner because it is another part.
+            self._unanswered += 1
+            cap = min(self._policy.longest, self._policy.first * 2.0 ** min(self._unanswered, 30))
+            error = TryLater(error.reason, after=max(named_time(error.after) or 0.0, cap))
         seconds = delay(self._policy, times, error.after)
         self._say_paused("worker.paused", times, error)
         await self._pause(seconds)
@@ -432,5 +499,6 @@ def _named(error: BaseException, part: Sequence[Event]) -> list[Event]:
     """The events of this part that an error of a worker names; none, if it names none or others."""
     if not isinstance(error, Refused | TryLater):
         return []
-    named = {event.identity for event in error.events if isinstance(event, Event)}
+    said = groups(error) if isinstance(error, TryLater) else [error]
+    named = {event.identity for each in said for event in each.events if isinstance(event, Event)}
     return [event for event in part if event.identity in named]

@@ -8,17 +8,17 @@ import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
 
 from eventsink.deliver.dead_letters import sentence
-from eventsink.errors import Refused
+from eventsink.errors import Refused, TryLater
 from eventsink.event import Event
 from eventsink.exchange.contract import Batch, Failure
 
-__all__ = ["MOST_TAKEN", "MOST_WAITING", "Hand", "Later", "Waiting"]
+__all__ = ["MOST_TAKEN", "MOST_WAITING", "Hand", "Later", "Waiting", "groups"]
 
 MOST_WAITING = 10_000  # events that wait
 MOST_TAKEN = 50_000  # events of batches that cannot be settled: some hundred megabytes when they are large
@@ -109,11 +109,11 @@ class Waiting:
             yield self._hands[0]
             self._taken -= len(self._hands.popleft().batch.events)
 
-    def give_up(self, when: datetime) -> int:
-        """Give up all that waits, as too much does for too long. Returns how many events."""
-        count = len(self._due)
+    def give_up(self, when: datetime, beyond: float) -> int:
+        """Give up what waits and is not due before a time, as too much waits for too long. Returns how many events."""
+        given_up = [item for item in self._due if item[0] > beyond]
         why = f"{MOST_WAITING:,} events wait, or {MOST_TAKEN:,} behind them, and others could not go on"
-        for _, _, later, hand in sorted(self._due, key=lambda item: item[1]):
+        for _, _, later, hand in sorted(given_up, key=lambda item: item[1]):
             said = f"{later.reason} {why}: retry them later with `eventsink dead retry`."
             failure = Failure(
                 event=later.event,
@@ -124,8 +124,24 @@ class Waiting:
             )
             hand.failures.append(failure)
             hand.left -= 1
-        self._due.clear()
-        return count
+        self._due = [item for item in self._due if item[0] <= beyond]
+        heapq.heapify(self._due)
+        return len(given_up)
+
+    def drop(self, held: Callable[[Batch], bool]) -> Sequence[Batch]:
+        """Give batches out of hand that their queue does not hold any more, the last first: they are offered again.
+
+        The first that was taken is the first that is lost.
+        """
+        if not self._hands or held(self._hands[0].batch):
+            return ()
+        lost = [hand for hand in reversed(self._hands) if not held(hand.batch)]
+        ids = {id(hand) for hand in lost}
+        self._hands = deque(hand for hand in self._hands if id(hand) not in ids)
+        self._due = [item for item in self._due if id(item[3]) not in ids]
+        heapq.heapify(self._due)
+        self._taken = sum(len(hand.batch.events) for hand in self._hands)
+        return [hand.batch for hand in lost]
 
     def forget(self) -> Sequence[Batch]:
         """Give all batches out of hand, the last first, for they are offered again."""
@@ -134,3 +150,16 @@ class Waiting:
         self._due.clear()
         self._taken = 0
         return batches
+
+
+def groups(error: TryLater) -> Iterator[TryLater]:
+    """What a worker says of some events, and what it says of others for which there is another time.
+
+    It says so by raising the one from the other: `raise TryLater(…, events=long) from TryLater(…, events=short)`.
+    """
+    found: BaseException | None = error
+    for _ in range(1000):  # or a chain that bites its tail would have no end
+        if not isinstance(found, TryLater) or not found.events:
+            return
+        yield found
+        found = found.__cause__

@@ -32,6 +32,10 @@ class Worker(Generic[Options]):
     """Seconds that an event waits at most for company."""
     timeout: ClassVar[float] = 60.0
     """Seconds after which a call counts as failed: the destination is away."""
+    keeps_repeats: ClassVar[bool] = False
+    """Whether the destination keeps two of an event that comes twice: then none is sent again to see if it answers."""
+    open_asks: ClassVar[bool] = True
+    """Whether it is known after `open` that the destination answers."""
     types: Sequence[str] = ()
     """What it is given where its section names no `types`, as `storage.*`; all if empty."""
 
@@ -48,7 +52,8 @@ class Worker(Generic[Options]):
 
         Raises:
             TryLater: the destination takes nothing now, and the same events are offered again; or it does not take
-                those that the error names, and has all others.
+                those that the error names, and has all others. Raised from another `TryLater`, of the events that
+                that one names, too.
             Refused: it will never take these events, or those that the error names.
         """
         raise Refused(f"{type(self).__name__} has no deliver().")

@@ -2,7 +2,9 @@
 
 import dataclasses
 import importlib
+import os
 import re
+import threading
 import tomllib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -15,6 +17,7 @@ from msgspec import inspect
 from eventsink.catalogue import CATALOGUE
 from eventsink.deliver import loading
 from eventsink.deliver.analytics import delivered as memory
+from eventsink.deliver.analytics import opt_out
 from eventsink.deliver.analytics.actors import actor_of
 from eventsink.deliver.analytics.addresses import host, origin, path, route, scrubbed
 from eventsink.deliver.analytics.browser import browser_of
@@ -87,6 +90,24 @@ def test_an_event_is_of_a_browser_else_of_a_user_else_of_its_source():
         ("https://c.example.org/index.html", None),
         ("https://c.example.org?utm_term=203.0.113.7", "https://c.example.org"),
         ("https://203.0.113.7/files", ""),
+        ("https://ip-10-0-0-1.ec2.internal/x", ""),
+        ("https://c-73-12-34-56.hsd1.il.comcast.net/", ""),
+        ("https://10-0-0-1.nip.io/", ""),
+        ("https://0x7f000001/x", ""),
+        ("https://0xC0.0xA8.0.1/", ""),
+        ("https://0300.0250.0.1/", ""),
+        ("https://127.1/x", ""),
+        ("https://c.example.org/10/0/0/1/files", "https://c.example.org/_/_/_/_/files"),
+        ("https://c.example.org/0x7f000001/ip-10-0-0-1", "https://c.example.org/_/_"),
+        ("https://c.example.org/users/ada/files", "https://c.example.org/users/_/files"),
+        ("https://c.example.org/Profile/64c000000000000000000002", "https://c.example.org/Profile/_"),
+        ("https://c.example.org/u/12/", "https://c.example.org/u/_/"),
+        ("https://c.example.org/deadbeefdeadbeefdeadbeef", None),
+        ("https://c.example.org/deadbeefdeadbeefdeadbeefde", "https://c.example.org/_"),
+        ("https://c.example.org/AKIAIOSFODNNABCDEFGH", "https://c.example.org/_"),
+        ("https://c.example.org?utm_term=Dr.John.Smith&page=AKIAIOSFODNN7EXAMPLE", "https://c.example.org"),
+        ("https://c.example.org?utm_term=555-123-4567&utm_source=5551234567", "https://c.example.org"),
+        ("https://c.example.org?utm_campaign=spring-2026&utm_source=news.example", None),
         ("http://[2001:db8::1]/files", ""),
         ("http://3405803783/files", ""),
         ("ftp://c.example.org/x", ""),
@@ -104,6 +125,7 @@ def test_parts_of_addresses():
     address = "https://u:p@c.example.org:8443/files/64c000000000000000000002?key=1"
     assert (origin(address), host(address)) == ("https://c.example.org:8443", "c.example.org")
     assert path(address) == "/files/64c000000000000000000002"
+    assert route("/users/{ada@example.org}/files/{Ada}") == "/users/{id}/files/{id}"
     assert route("/api/datasets/{id}/files/Ada Lovelace?key=1") == "/api/datasets/{id}/files/_"
 
 
@@ -139,6 +161,20 @@ def test_what_looks_like_an_address_or_a_key_is_not_harmless(text):
         ("word", "terra-plantcv-segmentation-of-leaves", "terra-plantcv-segmentation-of-leaves"),
         ("word", "a0b1c2d3e4f5a0b1c2d3e4f5a0b1c2d3", None),
         ("word", "Ada Lovelace", None),
+        ("word", "AKIAIOSFODNN7EXAMPLE", None),
+        ("word", "ip-10-0-0-1", None),
+        ("word", "f47ac10b58cc4372a5670e02b2c", None),
+        ("media type", "text/john.smith", None),
+        ("media type", "application/x-hdf5", "application/x-hdf5"),
+        ("text", "alice\uff20example.org", None),
+        ("text", "alice&#64;example.org", None),
+        ("text", "alice at example.org", None),
+        ("text", "\u0661\u0660.\u0660.\u0660.\u0661", None),
+        ("text", "10\uff0e0\uff0e0\uff0e1", None),
+        ("text", "0xC0A80001", None),
+        ("text", "AKIAIOSFODNN7EXAMPLE", None),
+        ("text", "\u202eevil", None),
+        ("text", "measured at 5.2 K", "measured at 5.2 K"),
         ("media type", "Image/PNG; charset=x", "image/png"),
         ("media type", "ada@example.org", None),
         ("extension", "plot-07 été.PNG", "png"),
@@ -260,10 +296,13 @@ def test_a_clock_that_is_ahead_is_not_believed():
 # --- who is passed over ----------------------------------------------------------------------------------------------
 
 
-def chosen(choice: Choice, *events: Any) -> tuple[int, dict[str, int]]:
+def chosen(choice: Choice, *events: Any, people: frozenset[str] = frozenset()) -> tuple[int, dict[str, int]]:
     """How many are sent, and why the others are not."""
     skipped: list[tuple[Event, str]] = []
-    return len(choice.sent(events, skipped)), dict(Counter(reason for _, reason in skipped))
+    return len(choice.sent(events, people, skipped)), dict(Counter(reason for _, reason in skipped))
+
+
+_NOT_A_YES: list[Any] = [0, "DENIED ", "rejected", "off", "disallow", "never", ["denied"], [], {}, "?", 7]
 
 
 @pytest.mark.parametrize(
@@ -277,49 +316,97 @@ def chosen(choice: Choice, *events: Any) -> tuple[int, dict[str, int]]:
         {"dnt": "1"},
         {"extensions": {"consent": "denied"}},
         {"extensions": {"gpc": "1"}},
+        *[{"consent": no} for no in _NOT_A_YES],
+        *[{"consent": {name: no}} for name in ("all", "statistics", "purposes") for no in (False, "denied", {"x": 0})],
+        {"consent": {"analytics": {"granted": False}}},
+        {"consent": {"analytics": "granted", "ads": "denied"}},
+        {"consent": '{"analytics": "denied"}'},
+        {"consent": "CPXxRfAPXxRfAAfKABENB"},
+        {"Consent": "denied"},
+        {"analytics_storage": "denied"},
+        {"extensions": {"analyticsstorage": "denied"}},
+        *[{name: "1"} for name in ("GPC", "Sec-GPC", "secgpc", "globalPrivacyControl", "DNT", "doNotTrack")],
+        {"dnt": "1;"},
+        {"gpc": "on"},
     ],
 )
 def test_whoever_said_no_is_passed_over(said):
-    assert chosen(Choice(OptOut("", ""), robots=True), event(**said)) == (0, {NO_CONSENT: 1})
+    assert chosen(Choice(robots=True), event(**said)) == (0, {NO_CONSENT: 1})
 
 
 @pytest.mark.parametrize(
-    "said", [{}, {"consent": "granted"}, {"consent": {"analytics": True}}, {"dnt": 0}, {"gpc": "0"}]
+    "said",
+    [
+        {},
+        *[{"consent": yes} for yes in ("granted", " Yes", "true", True, 1, "allowed", "given", ["granted"])],
+        {"consent": {"analytics": True}},
+        {"consent": {"analytics": {"state": "granted", "version": 2}}},
+        {"analytics_storage": "granted"},
+        {"dnt": 0},
+        {"gpc": "0"},
+        {"doNotTrack": "unspecified"},
+        {"dnt": None},
+    ],
 )
 def test_whoever_did_not_is_sent(said):
-    assert chosen(Choice(OptOut("", ""), robots=True), event(**said)) == (1, {})
+    assert chosen(Choice(robots=True), event(**said)) == (1, {})
 
 
 def test_robots_are_passed_over_unless_they_are_wanted():
     robots = [event(robot=True), event(device="robot"), event(robot=False, device="tool")]
-    assert chosen(Choice(OptOut("", ""), robots=False), *robots) == (1, {ROBOT: 2})
-    assert chosen(Choice(OptOut("", ""), robots=True), *robots) == (3, {})
+    assert chosen(Choice(robots=False), *robots) == (1, {ROBOT: 2})
+    assert chosen(Choice(robots=True), *robots) == (3, {})
 
 
 def test_a_type_that_is_no_name_is_passed_over():
     events = [event("lab.sample"), event("lab.ada@example.org"), event("Ada Lovelace")]
-    assert chosen(Choice(OptOut("", ""), robots=False), *events) == (1, {NAME: 2})
+    assert chosen(Choice(robots=False), *events) == (1, {NAME: 2})
 
 
-def test_the_file_of_people_who_opted_out_is_read_again_when_it_changes(tmp_path: Path):
+async def test_the_file_of_people_who_opted_out_is_read_again_when_it_changes(tmp_path: Path):
     file = tmp_path / "opt-out"
     file.write_text("# people\n\n u1 \n", "utf-8-sig")
-    choice = Choice(OptOut(str(file), "workers.amplitude.opt_out"), robots=False)
+    known, choice = OptOut(str(file), "workers.amplitude.opt_out"), Choice(robots=False)
     events = [event(user="u1"), event(user="u2")]
-    assert chosen(choice, *events) == (1, {OPTED_OUT: 1})
+    assert chosen(choice, *events, people=await known.look()) == (1, {OPTED_OUT: 1})
     file.write_text("u1\nu2\n")
-    assert chosen(choice, *events) == (0, {OPTED_OUT: 2})
+    assert chosen(choice, *events, people=await known.look()) == (0, {OPTED_OUT: 2})
+
+
+async def test_a_line_may_have_a_comment_and_ids_are_the_same_in_any_case(tmp_path: Path):
+    file = tmp_path / "opt-out"
+    file.write_text("mallory  # asked on 3 May\n#nobody\n  # nor he\nu#1\nAda@Example.org\t#\n")
+    assert await OptOut(str(file), "x").look() == {"mallory", "u#1", "ada@example.org"}
+    events = [event(user=user) for user in (" Mallory", "ADA@example.org ", "u#1", "u")]
+    assert chosen(Choice(robots=False), *events, people=OptOut(str(file), "x").people()) == (1, {OPTED_OUT: 3})
+
+
+async def test_a_file_that_never_answers_stops_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(TryLater, match="it is no file"):
+        await OptOut(str(tmp_path / "pipe"), "x").look()
+    over = threading.Event()
+    monkeypatch.setattr(opt_out, "SECONDS", 0.05)
+    monkeypatch.setattr(OptOut, "people", lambda _: over.wait(30) and frozenset({"u1"}))
+    known = OptOut(str(tmp_path / "file"), "x")
+    for _ in range(2):
+        with pytest.raises(TryLater, match="no answer within"):
+            await known.look()
+    assert sum(thread.name == "opt-out" for thread in threading.enumerate()) == 1
+    over.set()
+    monkeypatch.setattr(opt_out, "SECONDS", 5)
+    assert await known.look() == {"u1"}
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\xff"])
-def test_without_the_file_nobody_is_sent(tmp_path: Path, content):
+async def test_without_the_file_nobody_is_sent(tmp_path: Path, content):
     file = tmp_path / "opt-out"
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(
         TryLater, match=r"workers.amplitude.opt_out\) cannot be read: .* Nothing is sent until it can be"
     ):
-        chosen(Choice(OptOut(str(file), "workers.amplitude.opt_out"), robots=False), event())
+        await OptOut(str(file), "workers.amplitude.opt_out").look()
 
 
 # --- what is there already -------------------------------------------------------------------------------------------
@@ -357,7 +444,7 @@ def test_the_documentation_tells_every_option(name):
     assert {field.name for field in dataclasses.fields(module.Options)} <= settings
     loading.load(
         name,
-        tomllib.loads(re.findall(r"```toml\n(.+?)```", page, re.DOTALL)[0].replace('"…"', '"0123456789abcdef"'))[
+        tomllib.loads(re.findall(r"```toml\n(.+?)```", page, re.DOTALL)[0].replace('"\u2026"', '"0123456789abcdef"'))[
             "workers"
         ][name],
     )

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from eventsink.deliver import loading
 from eventsink.deliver.analytics.choosing import OPTED_OUT, ROBOT
-from eventsink.deliver.analytics.pseudonyms import Pseudonyms
+from eventsink.deliver.analytics.pseudonyms import Pseudonyms, derived_key
+from eventsink.deliver.waiting import groups
 from eventsink.deliver.workers import amplitude
 from eventsink.deliver.workers.amplitude import Amplitude, Options, answers, throttles
 from eventsink.deliver.workers.amplitude.events import NO_SESSION
@@ -24,14 +26,14 @@ from eventsink.event import Event
 from eventsink.redact import hide_secrets
 from eventsink.testing import check_worker, sample_events
 from tests.deliver.analytics.people import BROWSER, PLANTED, crowd, event, planted
-from tests.deliver.answering import Said, answering
+from tests.deliver.answering import Said, answering, serving
 from tests.deliver.scripted import running, until
 from tests.servers.amplitude import Amplitude as Server
 from tests.servers.amplitude import serve
 
 KEY = "0123456789abcdef0123456789abcdef"
 ID_KEY = "key of the hashes of a test"
-HASHES = Pseudonyms(ID_KEY)
+HASHES = Pseudonyms(derived_key("amplitude", ID_KEY))
 
 
 @pytest.fixture
@@ -308,6 +310,56 @@ async def test_a_page_is_no_answer(server: Server) -> None:
     assert server.stored == []
 
 
+@pytest.mark.parametrize("body", [{}, {"message": "welcome"}, {"code": "200"}, {"code": 202}])
+async def test_what_does_not_say_200_itself_is_no_answer(body: Any) -> None:
+    async with answering(Said(200, body)) as server, opened(server.url) as worker:
+        with pytest.raises(TryLater, match="is not Amplitude"):
+            await worker.deliver([event()])
+
+
+@pytest.mark.parametrize("bad", [{2}, {0, 7}, {7, 8, 19}])
+async def test_events_that_a_firewall_does_not_like_are_found(bad: set[int]) -> None:
+    """Some of one device, and all others are taken."""
+    events = [event("users.login", user="u1") for _ in range(20)]
+    ids = {HASHES.event(*events[number].identity) for number in bad}
+    taken: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        found = [each["insert_id"] for each in (await request.json())["events"]]
+        if ids & set(found):
+            return web.Response(status=403, text="<html>Forbidden</html>")
+        taken.extend(found)
+        return web.json_response({"code": 200, "events_ingested": len(found)})
+
+    app = web.Application()
+    app.router.add_post("/batch", answer)
+    async with serving(app) as url, opened(url, gzip=False) as worker:
+        with pytest.raises(Refused, match="403 to this event alone") as raised:
+            await worker.deliver(events)
+    assert {events.index(each) for each in raised.value.events} == bad
+    assert set(taken) == set(insert_ids(events)) - ids
+
+
+async def test_where_nothing_is_let_in_few_requests_find_that_out() -> None:
+    async with answering(Said(403, {"error": "Forbidden"})) as server, opened(server.url) as worker:
+        with pytest.raises(TryLater, match="403: it does not let us in") as raised:
+            await worker.deliver([event("users.login", user="u1") for _ in range(400)])
+    assert (raised.value.after, raised.value.events) == (300, ())
+    assert len(server.asked) < 25
+
+
+async def test_who_waits_for_long_is_not_offered_with_those_who_wait_for_short(server: Server) -> None:
+    server.exceed_quota(user_id=HASHES.user("u1"))
+    async with opened(server.url) as worker:
+        with pytest.raises(TryLater):
+            await worker.deliver([event("users.login", user="u1")])
+        server.throttle(user_id=HASHES.user("u2"))
+        with pytest.raises(TryLater) as raised:
+            await worker.deliver([event("users.login", user=user) for user in ("u1", "u2", "u3")])
+    said = [([each.user for each in group.events], (group.after or 0) > 3000) for group in groups(raised.value)]
+    assert said == [(["u1"], True), (["u2"], False)]
+
+
 async def test_a_refusal_that_names_nothing_is_left_to_the_runner() -> None:
     said = Said(400, {"code": 400, "error": "Invalid event JSON"})
     async with answering(said) as server, opened(server.url) as worker:
@@ -383,6 +435,9 @@ def test_errors_of_several_ways_are_told_by_what_keeps_most() -> None:
         ({"endpoint": "api2.amplitude.com"}, "endpoint must be as"),
         ({"endpoint": "https://u:p@host/batch"}, "endpoint must be as"),
         ({"timeout": 0}, "timeout must be"),
+        ({"timeout": float("inf")}, "timeout must be"),
+        ({"opt_out": "/nowhere/file"}, "opt_out must be a file that is there"),
+        ({"opt_out": "a\0b"}, "opt_out must be a file that is there"),
         ({"id_key": "short"}, "id_key must be long"),
         ({"region": "mars"}, "region"),
         ({"properties": ["x"]}, "properties"),

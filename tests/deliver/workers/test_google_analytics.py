@@ -4,6 +4,7 @@ The server is that of the contract: it judges what Google would have stored.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,8 +17,9 @@ from eventsink.catalogue import CATALOGUE
 from eventsink.deliver import loading
 from eventsink.deliver.analytics.choosing import OPTED_OUT, ROBOT
 from eventsink.deliver.analytics.mapping import MAPPING
-from eventsink.deliver.analytics.pseudonyms import Pseudonyms
+from eventsink.deliver.analytics.pseudonyms import Pseudonyms, derived_key
 from eventsink.deliver.http import Answer
+from eventsink.deliver.retry import Policy
 from eventsink.deliver.workers.google_analytics import NOBODY, GoogleAnalytics, Options, grouping
 from eventsink.deliver.workers.google_analytics.events import GoogleEvents, name_of
 from eventsink.deliver.workers.google_analytics.grouping import requests
@@ -32,7 +34,7 @@ from tests.servers.google_analytics import serve
 
 STREAM, SECRET = "G-ABC123DEF4", "s3cr3t-of-the-stream"
 ID_KEY = "key of the hashes of a test"
-HASHES = Pseudonyms(ID_KEY)
+HASHES = Pseudonyms(derived_key("google_analytics", ID_KEY))
 
 
 @pytest.fixture
@@ -243,11 +245,62 @@ async def test_another_answer_may_be_the_fault_of_the_request(server: Server, tm
     worker.batch_wait, worker.connections = 0.01, 1  # type: ignore[misc]
     async with running(tmp_path, worker) as bench:
         await bench.exchange.publish([*others, bad])
+        more: list[Event] = []
+        while not bench.tally.dead:  # it waits, and is given up when others were taken meanwhile
+            more += (new := [event("users.login", user=f"n{len(more)}")])
+            await bench.exchange.publish(new)
+            await asyncio.sleep(0.02)
         account = await bench.settled()
-        assert (account.delivered, account.dead) == (8, 1)
+        assert (account.delivered, account.dead) == (8 + len(more), 1)
+        others += more
         (letter,) = await bench.letters()
         assert letter.body["user"] == "u0"
     assert stored(server) == uids(others)
+    assert server.repeats == [], "none is sent again to see whether it answers"
+
+
+async def test_while_google_is_slow_few_are_stored_twice_and_none_that_is_settled(
+    server: Server, tmp_path: Path
+) -> None:
+    settled, *others = [event("users.login", user=f"u{number}") for number in range(8)]
+    policy = Policy(first=0.05, longest=2, attempts=3)
+    async with running(tmp_path, made(server.url, timeout=0.1), policy) as bench:
+        await bench.exchange.publish([settled])
+        await bench.settled()
+        server.delay(0.2)
+        await bench.exchange.publish(others)
+        await asyncio.sleep(6)
+        server.delay(0)
+        account = await bench.settled(40)
+        assert (account.delivered, account.dead) == (8, 0)
+    times = Counter(each["params"]["event_uid"] for each in server.stored)
+    assert times.pop(HASHES.event(*settled.identity)) == 1
+    assert max(times.values()) <= 12, times
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Said(200, "<html>Log in</html>", {"Content-Type": "text/html"}),
+        Said(200, " <!doctype html>"),
+        Said(200, {"validationMessages": []}),
+        Said(202, {"message": "welcome"}),
+    ],
+)
+async def test_who_says_something_is_not_google(said: Said) -> None:
+    async with answering(said) as server, opened(server.url) as worker:
+        with pytest.raises(TryLater, match="is not Google Analytics") as raised:
+            await worker.deliver([event()])
+    assert (raised.value.after, type(raised.value)) == (300, TryLater)
+
+
+async def test_fields_of_the_settings_take_the_place_of_none_of_ours(server: Server) -> None:
+    names = ["session_id", "event_uid", "engagement_time_msec", "instance"]
+    seen = event("lab.sample", source="https://c.example.org", **dict.fromkeys(names, "other"))
+    async with opened(server.url, properties={"lab.sample": names}) as worker:
+        await worker.deliver([seen])
+    assert "other" not in server.stored[0]["params"].values()
+    assert server.stored[0]["params"]["instance"] == "c.example.org"
 
 
 async def test_what_is_too_large_is_halved_and_one_that_is_too_large_alone_is_refused(server: Server) -> None:
@@ -319,6 +372,12 @@ async def test_behind_an_address_of_its_own_nothing_is_validated(server: Server)
         ({"api_secret": ""}, "api_secret must be given"),
         ({"endpoint": "x"}, "endpoint must be as"),
         ({"max_age": 73}, "max_age"),
+        ({"max_age": 0.05}, "max_age"),
+        ({"timeout": 120}, "timeout must be more than 0 seconds and less than 120"),
+        (
+            {"endpoint": "https://www.google-analytics.com/debug/mp/collect"},
+            "endpoint must not be that of the validator",
+        ),
         ({"region": "mars"}, "region"),
     ],
 )

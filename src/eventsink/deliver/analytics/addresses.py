@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-from eventsink.deliver.analytics.harmless import is_harmless
+from eventsink.deliver.analytics.harmless import has_address, is_harmless
 
 __all__ = ["host", "is_id", "origin", "path", "route", "scrubbed"]
 
@@ -21,6 +21,11 @@ _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,29}(?:\.html?)?|[A-Za-z]{1,3}\d{1,2}|")
 # As Clowder 1 has them, as Clowder 2 has them, and numbers that are no telephone's.
 _ID = re.compile(r"[0-9a-f]{24}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{1,9}", re.IGNORECASE | re.ASCII)
+_PEOPLE = frozenset(("users", "user", "profiles", "profile", "people", "persons", "person", "u", "author", "authors"))
+_NUMBER = re.compile(r"\d{1,4}|0x[0-9a-f]{1,8}", re.IGNORECASE | re.ASCII)
+_NUMERIC = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE | re.ASCII)
+_TELEPHONE = re.compile(r"\d(?:[-._~]?\d){6}", re.ASCII)
+_HEX = re.compile(r"[0-9a-f]{20,}", re.IGNORECASE)
 _VALUE = re.compile(r"[\w.~-]{1,100}", re.ASCII)
 
 
@@ -70,7 +75,7 @@ def _split(address: str) -> SplitResult | None:
         _ = parts.port  # raises where it is no number
     except ValueError:
         return None
-    named = _HOST.fullmatch(name) is not None and not _is_ip(name)
+    named = _HOST.fullmatch(name) is not None and not _is_ip(name) and is_harmless(name)
     return parts if parts.scheme in ("http", "https") and named else None
 
 
@@ -82,7 +87,7 @@ def _is_ip(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return name.replace(".", "").isdigit()
+        return all(_NUMERIC.fullmatch(label) for label in name.split(".")) or has_address(name)
     return True
 
 
@@ -91,13 +96,31 @@ def _origin(parts: SplitResult) -> str:
 
 
 def _path(text: str, *, templates: bool = False) -> str:
-    return "/".join(part if _is_shown(part, templates=templates) else "_" for part in text.split("/"))
+    """The parts of a path that are words or ids, but for those that follow a word for people: these are somebody."""
+    parts = text.split("/")
+    shown, before = [], ""
+    for number, part in enumerate(parts):
+        if templates and part[:1] == "{" and part[-1:] == "}":
+            shown.append("{id}")
+        elif part and (before.lower() in _PEOPLE or not _is_shown(part) or _is_of_ip(parts, number)):
+            shown.append("_")
+        else:
+            shown.append(part)
+        before = part or before
+    return "/".join(shown)
 
 
-def _is_shown(part: str, *, templates: bool) -> bool:
-    if templates and part[:1] == "{" and part[-1:] == "}":
-        part = part[1:-1]
-    return _WORD.fullmatch(part) is not None or is_id(part)
+def _is_shown(part: str) -> bool:
+    word = _WORD.fullmatch(part) is not None and not _HEX.fullmatch(part) and is_harmless(part)
+    return word or is_id(part)
+
+
+def _is_of_ip(parts: Sequence[str], number: int) -> bool:
+    """Whether a part is one of four numbers in a row, which may be an address."""
+    if not _NUMBER.fullmatch(parts[number]):
+        return False
+    runs = (parts[start : start + 4] for start in range(max(number - 3, 0), number + 1))
+    return any(len(run) == 4 and all(map(_NUMBER.fullmatch, run)) for run in runs)
 
 
 def _pairs(query: str) -> Sequence[tuple[str, str]]:
@@ -108,4 +131,6 @@ def _pairs(query: str) -> Sequence[tuple[str, str]]:
 
 
 def _is_kept(value: str) -> bool:
-    return _VALUE.fullmatch(value) is not None and is_harmless(value)
+    """Whether it is no name of a person (`Dr.John.Smith`), no telephone number and no key."""
+    named = "." in value and value.lower() != value
+    return _VALUE.fullmatch(value) is not None and not named and not _TELEPHONE.search(value) and is_harmless(value)

@@ -4,6 +4,7 @@ None is what is not sent: it is not there, or it is of another kind.
 """
 
 import math
+import mimetypes
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 from eventsink.deliver.analytics import addresses
 from eventsink.deliver.analytics.harmless import is_harmless
 from eventsink.deliver.analytics.pseudonyms import Pseudonyms
+from eventsink.event import Event
 
-__all__ = ["CHOICES", "KINDS", "Plain", "read"]
+__all__ = ["CHOICES", "KINDS", "Plain", "instance_of", "read"]
 
 Plain = str | int | float | bool
 
@@ -40,9 +42,25 @@ _EXTENSIONS = _words("""
     rds rst rtf sam sav shp shx sql sqlite step stl stp svg svs tar tex tgz tif tiff toml tsv ttl txt vcf vtk wav webm
     webp wkt wma wmv xls xlsx xml xz yaml yml zarr zip zst
     """)
-_MEDIA_TYPE = re.compile(
-    r"(?:application|audio|chemical|font|image|message|model|multipart|text|video)/[a-z0-9][a-z0-9.+-]{0,70}"
-)
+# Those of Python itself, and not those of this machine; and what data have besides.
+_MEDIA_TYPES = frozenset(mimetypes.MimeTypes().types_map[1].values()) | _words("""
+    application/gzip application/x-gzip application/x-bzip2 application/x-xz application/zstd
+    application/vnd.rar application/x-rar-compressed application/x-7z-compressed application/x-zip-compressed
+    application/x-zip application/xml application/geo+json application/ld+json application/rdf+xml
+    application/yaml application/x-yaml application/x-ndjson application/jsonl application/x-netcdf
+    application/netcdf application/x-hdf application/x-hdf5 application/dicom application/fits
+    application/vnd.apache.parquet application/vnd.las application/x-ipynb+json application/epub+zip
+    application/vnd.google-earth.kml+xml application/vnd.google-earth.kmz application/x-sqlite3
+    application/msword application/vnd.openxmlformats-officedocument.wordprocessingml.document
+    application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
+    application/vnd.openxmlformats-officedocument.presentationml.presentation
+    application/vnd.oasis.opendocument.text application/vnd.oasis.opendocument.spreadsheet application/toml
+    application/x-shapefile application/octet-stream binary/octet-stream multipart/form-data audio/flac
+    audio/ogg audio/mp4 audio/wav audio/webm audio/midi font/woff font/woff2 font/ttf font/otf image/webp
+    image/avif image/heic image/jp2 image/svg+xml image/geotiff image/fits image/x-adobe-dng model/gltf+json
+    model/gltf-binary model/obj model/stl text/markdown text/x-r text/x-python text/yaml text/x-log text/xml
+    text/turtle text/javascript video/ogg video/x-matroska video/x-flv
+    """)
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}")
 LONGEST = 1000  # characters of a text
 
@@ -52,6 +70,11 @@ def read(kind: str, value: Any, pseudonyms: Pseudonyms) -> Plain | None:
     if kind == "id":
         return _identifier(value, pseudonyms)
     return KINDS[kind](value)
+
+
+def instance_of(event: Event) -> str | None:
+    """Where an event comes from: its source where that is a word; of an address, as that of a site, the host."""
+    return _word(event.source) or addresses.host(event.source) or None
 
 
 def _identifier(value: Any, pseudonyms: Pseudonyms) -> str | None:
@@ -83,7 +106,7 @@ def _word(value: Any) -> str | None:
 
 def _media_type(value: Any) -> str | None:
     text = value.partition(";")[0].strip().lower() if isinstance(value, str) else ""
-    return text if _MEDIA_TYPE.fullmatch(text) and is_harmless(text) else None
+    return text if text in _MEDIA_TYPES else None
 
 
 def _extension(value: Any) -> str | None:

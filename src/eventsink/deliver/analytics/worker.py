@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from eventsink.deliver.analytics.mapping import BY_DEFAULT
 from eventsink.deliver.analytics.opt_out import OptOut
 from eventsink.deliver.analytics.pseudonyms import Pseudonyms, derived_key
 from eventsink.deliver.http import Answer, HttpDestination
+from eventsink.deliver.waiting import groups
 from eventsink.deliver.worker import Worker
 from eventsink.errors import SettingsError, TryLater
 from eventsink.event import Event
@@ -61,8 +63,9 @@ class AnalyticsWorker(Worker[Options], ABC):
     def __init__(self, options: Options, secret: str, *, service: str, remedy: str) -> None:
         super().__init__(options)
         self.types = (*BY_DEFAULT, *(kind for kind in options.properties if kind not in BY_DEFAULT))
-        self._pseudonyms = Pseudonyms(options.id_key or derived_key(self.section, secret))
-        self._choice = Choice(OptOut(options.opt_out, f"workers.{self.section}.opt_out"), robots=options.robots)
+        self._pseudonyms = Pseudonyms(derived_key(self.section, options.id_key or secret))
+        self._opt_out = OptOut(options.opt_out, f"workers.{self.section}.opt_out")
+        self._choice = Choice(robots=options.robots)
         self._delivered = Delivered()
         self._http = HttpDestination(service, remedy=remedy, timeout=options.timeout, connections=self.connections)
         self._said = False
@@ -82,13 +85,13 @@ class AnalyticsWorker(Worker[Options], ABC):
     async def deliver(self, events: Sequence[Event]) -> None:
         """Send the events that may be sent, but for those that the service has from an attempt before."""
         missing = self._delivered.missing(events)
-        sent = self._choose(missing, datetime.now(UTC), self.skipped)
+        sent = self._choose(missing, await self._opt_out.look(), datetime.now(UTC), self.skipped)
         self._delivered.note([event for event, _ in self.skipped])
         try:
             await self._send(sent)
         except TryLater as error:
             if error.events:
-                waiting = {event.identity for event in error.events}
+                waiting = {event.identity for each in groups(error) for event in each.events}
                 self._delivered.forget([event for event in events if event.identity not in waiting])
             raise
         self._delivered.forget(events)
@@ -100,17 +103,24 @@ class AnalyticsWorker(Worker[Options], ABC):
     def preview(self, events: Sequence[Event]) -> Sequence[Mapping[str, Any]]:
         """For each event what would be sent, field by field, or why it would not be."""
         told: list[Mapping[str, Any]] = []
+        people = self._opt_out.people()
         for event in events:
             skipped: list[tuple[Event, str]] = []
-            if self._choose([event], datetime.now(UTC), skipped):
+            if self._choose([event], people, datetime.now(UTC), skipped):
                 told.append({"event": event.type, **self._show(event)})
             else:
                 told.append({"event": event.type, "not_sent": skipped[0][1]})
         return told
 
-    def _choose(self, events: Sequence[Event], now: datetime, skipped: list[tuple[Event, str]]) -> Sequence[Event]:
-        """Those that are sent; the others are added to those that are passed over, with the reason."""
-        return self._choice.sent(events, skipped)
+    def _choose(
+        self, events: Sequence[Event], people: frozenset[str], now: datetime, skipped: list[tuple[Event, str]]
+    ) -> Sequence[Event]:
+        """Those that are sent; the others are added to those that are passed over, with the reason.
+
+        Args:
+            people: who opted out.
+        """
+        return self._choice.sent(events, people, skipped)
 
     @abstractmethod
     async def _send(self, events: Sequence[Event]) -> None:
@@ -151,9 +161,18 @@ def phrase(answer: Answer) -> str:
         return "it does not say why"
 
 
-def common_rules(options: AnalyticsOptions) -> list[tuple[object, str]]:
-    """What must be so of either."""
+def _is_file(path: str) -> bool:
+    return "\0" not in path and Path(path).is_file()
+
+
+def common_rules(options: AnalyticsOptions, limit: float) -> list[tuple[object, str]]:
+    """What must be so of either.
+
+    Args:
+        limit: seconds in which a whole batch must be delivered.
+    """
     return [
-        (options.timeout > 0, "timeout must be more than 0 seconds."),
+        (0 < options.timeout < limit, f"timeout must be more than 0 seconds and less than {limit:g}."),
+        (not options.opt_out or _is_file(options.opt_out), "opt_out must be a file that is there."),
         (not options.id_key or len(options.id_key) >= 16, "id_key must be long and random: 16 characters or more."),
     ]

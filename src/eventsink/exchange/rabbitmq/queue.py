@@ -171,6 +171,10 @@ class RabbitQueue:
             self._ready.extendleft(reversed(taken.slices))
         self._put_down(taken)
 
+    def holds(self, batch: Batch) -> bool:
+        """Whether a batch can still be settled. If not, its channel has ended, and the broker offers it again."""
+        return isinstance(batch, RabbitBatch) and not self._is_over(batch)
+
     @property
     def open(self) -> bool:
         """Whether messages come."""

@@ -21,7 +21,7 @@ from eventsink.deliver.analytics.worker import (
     phrase,
 )
 from eventsink.deliver.http import Answer
-from eventsink.deliver.workers.amplitude.answers import is_stored, named, raise_for, throttle
+from eventsink.deliver.workers.amplitude.answers import is_stored, named, not_let_in, raise_for, throttle
 from eventsink.deliver.workers.amplitude.events import AmplitudeEvents, Packed
 from eventsink.deliver.workers.amplitude.throttles import Throttles
 from eventsink.errors import NoAnswer, Refused, TryLater
@@ -31,6 +31,10 @@ ENDPOINTS = {"us": "https://api2.amplitude.com/batch", "eu": "https://api.eu.amp
 REMEDY = "Check workers.amplitude.api_key."
 LANES = 4  # requests that are on their way at once; all events of one device take the same one, in their order
 AT_ONCE = 500  # events of one request; it takes 2,000
+_SHUT_OUT = (
+    "Amplitude answers 403 to this event alone and takes others: something before it, as a firewall, does not like what"
+    " is in it. See what that is, then retry with `eventsink dead retry`."
+)
 LARGEST = 900_000  # bytes of one request; /batch takes 20 MB, /2/httpapi 1 MB
 
 _log = structlog.get_logger(__name__)
@@ -54,6 +58,7 @@ class Amplitude(AnalyticsWorker[Options]):
     connections = LANES
     batch_size = LANES * AT_ONCE
     batch_wait = 1.0
+    open_asks = False
 
     def __init__(self, options: Options) -> None:
         check("amplitude", rules(options))
@@ -73,14 +78,15 @@ class Amplitude(AnalyticsWorker[Options]):
             lanes.setdefault(zlib.crc32(each.device.encode()) % LANES, _Lane()).left.append(each)
         outcomes = await asyncio.gather(*map(self._run, lanes.values()), return_exceptions=True)
         _raise_worst([outcome for outcome in outcomes if outcome is not None])
+        for lane in lanes.values():
+            if lane.shut_out:
+                await self._sift(lane, next((each.probe for each in lanes.values() if each.probe), None))
         refused = [(each.event, reason) for lane in lanes.values() for each, reason in lane.refused]
         if refused:  # one reason at a time: the others are offered again
             reason = refused[0][1]
             raise Refused(reason, events=[event for event, why in refused if why == reason])
         waiting = [each for lane in lanes.values() for each in lane.waiting]
-        if waiting:
-            after, why = self._throttles.first(waiting, _now())
-            raise TryLater(why, after=after, events=[each.event for each in waiting])
+        raise_waiting(self._throttles.groups(waiting, _now()))
 
     async def _run(self, lane: "_Lane") -> None:
         """Send the events of a lane, one request after the other."""
@@ -96,9 +102,12 @@ class Amplitude(AnalyticsWorker[Options]):
         answer = await self._post(part)
         if is_stored(answer):
             self._delivered.note([each.event for each in part])
+            lane.probe = part[0]
             self._look_at_count(answer, len(part))
         elif answer.status == 413:
             self._halve(lane, part)
+        elif answer.status == 403:
+            lane.shut_out, lane.left = [*part, *lane.left], []
         elif found := named(answer, len(part)):
             lane.refused += [(part[index], found.reason) for index in sorted(found.indexes)]
             lane.left = [each for index, each in enumerate(part) if index not in found.indexes] + lane.left
@@ -113,6 +122,43 @@ class Amplitude(AnalyticsWorker[Options]):
         else:
             raise_for(answer)
             self._http.check(answer, phrase(answer))
+
+    async def _sift(self, lane: "_Lane", probe: Packed | None) -> None:
+        """Find the events for which alone Amplitude answers 403, or what stands before it, when it takes others.
+
+        Args:
+            probe: an event that it has taken a moment ago; by its insert_id it keeps one of it.
+
+        Raises:
+            TryLater: it takes nothing at all.
+        """
+        left, aside, alone = [lane.shut_out], list[Packed](), list[Packed]()
+        while left:
+            part = left.pop()
+            if len(part) == 1:
+                alone += part
+                continue
+            shut = []
+            for half in (part[: len(part) // 2], part[len(part) // 2 :]):
+                trial = _Lane()
+                await self._send_part(trial, half)
+                lane.refused += trial.refused
+                lane.waiting += trial.waiting
+                aside += trial.left
+                probe = trial.probe or probe
+                shut += [trial.shut_out] if trial.shut_out else []
+            if probe is None:  # as long as nothing is taken one way down is enough
+                aside += [each for half in shut[1:] for each in half]
+            left += shut if probe else shut[:1]
+        if probe is None or (alone and not is_stored(await self._post([probe]))):
+            raise not_let_in()
+        lane.refused += [(each, _SHUT_OUT) for each in alone]
+        lane.shut_out = []
+        lane.left = aside
+        if aside:
+            await self._run(lane)
+            if lane.shut_out:
+                await self._sift(lane, probe)
 
     @staticmethod
     def _halve(lane: "_Lane", part: Sequence[Packed]) -> None:
@@ -152,7 +198,24 @@ class _Lane:
         self.left: list[Packed] = []
         self.waiting: list[Packed] = []
         self.refused: list[tuple[Packed, str]] = []
+        self.shut_out: list[Packed] = []  # 403 came to them
+        self.probe: Packed | None = None  # one that was taken
         self.most = AT_ONCE
+
+
+def raise_waiting(waiting: Sequence[tuple[float, str, Sequence[Packed]]]) -> None:
+    """Raise which events wait, each for its time; nothing if none does.
+
+    Raises:
+        TryLater: of those that wait longest, from those that wait less long.
+    """
+    last: TryLater | None = None
+    for after, why, part in waiting:
+        error = TryLater(why, after=after, events=[each.event for each in part])
+        error.__cause__ = last
+        last = error
+    if last is not None:
+        raise last
 
 
 def _first(left: list[Packed], most: int) -> tuple[list[Packed], list[Packed]]:
@@ -197,5 +260,5 @@ def rules(options: Options) -> list[tuple[object, str]]:
     return [
         (options.api_key and options.api_key.isprintable() and " " not in options.api_key, "api_key must be given."),
         (not options.endpoint or is_address(options.endpoint), "endpoint must be as https://api2.amplitude.com/batch."),
-        *common_rules(options),
+        *common_rules(options, Amplitude.timeout),
     ]

@@ -11,7 +11,7 @@ import msgspec
 from eventsink.deliver.http import Answer, shorten
 from eventsink.errors import NoAnswer, Refused, TryLater
 
-__all__ = ["Named", "Throttle", "is_stored", "named", "raise_for", "throttle"]
+__all__ = ["Named", "Throttle", "is_stored", "named", "not_let_in", "raise_for", "throttle"]
 
 PATIENCE = 300.0  # seconds to wait, where a person has to change something
 _FIELDS = ("events_with_missing_fields", "events_with_invalid_fields", "events_with_invalid_id_lengths")
@@ -58,7 +58,7 @@ def is_stored(answer: Answer) -> bool:
     if not answer.ok:
         return False
     content = answer.json
-    if isinstance(content, dict) and content.get("code", answer.status) == answer.status:
+    if isinstance(content, dict) and content.get("code") == 200:
         return True
     raise TryLater(
         f"What answers {answer.status} is not Amplitude, or something stands before it: check"
@@ -119,11 +119,7 @@ def raise_for(answer: Answer) -> None:
             after=PATIENCE,
         )
     if answer.status == 403:
-        raise TryLater(
-            "Amplitude answers 403: it does not let us in. Check workers.amplitude.api_key, region or endpoint, and"
-            " whether it serves the country of this server.",
-            after=PATIENCE,
-        )
+        raise not_let_in()
     if answer.status in (404, 405) or error == "Invalid request path":
         raise TryLater(
             f"Amplitude answers {answer.status}: there is nothing at this address. Check workers.amplitude.endpoint.",
@@ -133,6 +129,15 @@ def raise_for(answer: Answer) -> None:
         if not content:
             raise NoAnswer(f"Amplitude answers {answer.status} with something that is no answer of its own.")
         raise Refused(f"Amplitude answers {answer.status}: {shorten(error or 'it does not say why')}")
+
+
+def not_let_in() -> TryLater:
+    """What 403 means where nothing else is taken either."""
+    return TryLater(
+        "Amplitude answers 403: it does not let us in. Check workers.amplitude.api_key, region or endpoint, and"
+        " whether it serves the country of this server.",
+        after=PATIENCE,
+    )
 
 
 def _content(answer: Answer) -> Mapping[str, Any]:

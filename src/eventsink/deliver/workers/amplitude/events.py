@@ -17,7 +17,7 @@ from eventsink.deliver.analytics.mapping import MAPPING
 from eventsink.deliver.analytics.properties import Properties
 from eventsink.deliver.analytics.pseudonyms import Pseudonyms
 from eventsink.deliver.analytics.times import session_start, told_time
-from eventsink.deliver.analytics.values import KINDS
+from eventsink.deliver.analytics.values import instance_of
 from eventsink.event import Event
 
 __all__ = ["NO_SESSION", "AmplitudeEvents", "Packed"]
@@ -72,7 +72,7 @@ class AmplitudeEvents:
         if actor.user is not None:
             made["user_id"] = self._pseudonyms.user(actor.user)
         properties = {**self._properties.of(event), **_of_browser(browser)}
-        if instance := KINDS["word"](event.source):
+        if instance := instance_of(event):
             properties["instance"] = instance
         if properties:
             made["event_properties"] = {name: _cut(value) for name, value in properties.items()}

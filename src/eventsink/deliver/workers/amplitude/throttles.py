@@ -42,13 +42,15 @@ class Throttles:
             (held if self._until.keys() & _keys(each) else free).append(each)
         return free, held
 
-    def first(self, waiting: Sequence[Packed], now: float) -> tuple[float, str]:
-        """Seconds after which the first of these events may be sent, and why it waits."""
-        until, why = min((max(self._of(each)) for each in waiting), default=(now, ""))
-        return max(until - now, 0.0), why
+    def groups(self, waiting: Sequence[Packed], now: float) -> list[tuple[float, str, list[Packed]]]:
+        """The events by their time, the first to be sent first: seconds until then, why, and which they are."""
+        found: dict[tuple[float, str], list[Packed]] = {}
+        for each in waiting:
+            found.setdefault(max(self._of(each)), []).append(each)
+        return [(max(until - now, 0.0), why, found[until, why]) for until, why in sorted(found)]
 
     def _of(self, each: Packed) -> list[tuple[float, str]]:
-        return [self._until[key] for key in _keys(each) if key in self._until] or [(0.0, "")]
+        return [self._until[key] for key in _keys(each) if key in self._until] or [(0.0, _FOR_SHORT)]
 
     def _forget(self, now: float) -> None:
         over = [key for key, (until, _) in self._until.items() if until <= now]

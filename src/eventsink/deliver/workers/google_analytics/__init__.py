@@ -52,7 +52,7 @@ class Options(AnalyticsOptions):
     region: Annotated[Literal["global", "eu"], "Where it is collected: global or eu."] = "global"
     endpoint: Annotated[str, "Address in the place of the region's, as https://proxy.example.org/mp/collect."] = ""
     validate: Annotated[bool, "Have Google's validator look at an event of each type at the start."] = False
-    max_age: Annotated[float, "Hours after which an event is not sent any more: 72 at most.", Meta(gt=0, le=72)] = 72.0
+    max_age: Annotated[float, "Hours after which an event is not sent any more: 1 to 72.", Meta(ge=1, le=72)] = 72.0
 
 
 class GoogleAnalytics(AnalyticsWorker[Options]):
@@ -63,6 +63,8 @@ class GoogleAnalytics(AnalyticsWorker[Options]):
     connections = AT_ONCE
     batch_size = 500
     batch_wait = 2.0
+    keeps_repeats = True
+    open_asks = False
     timeout = 120.0  # there may be as many requests as events
 
     def __init__(self, options: Options) -> None:
@@ -79,11 +81,13 @@ class GoogleAnalytics(AnalyticsWorker[Options]):
         if self.options.validate:
             await self._validate()
 
-    def _choose(self, events: Sequence[Event], now: datetime, skipped: list[tuple[Event, str]]) -> Sequence[Event]:
+    def _choose(
+        self, events: Sequence[Event], people: frozenset[str], now: datetime, skipped: list[tuple[Event, str]]
+    ) -> Sequence[Event]:
         """Those that are sent: of somebody, and young enough. Google would move what is older to another day."""
         oldest = now - timedelta(hours=self.options.max_age) + ON_THE_WAY
         sent = []
-        for event in super()._choose(events, now, skipped):
+        for event in super()._choose(events, people, now, skipped):
             if told_time(event, now) < oldest:
                 skipped.append((event, self._too_old))
             elif not actor_of(event).somebody:
@@ -138,6 +142,12 @@ class GoogleAnalytics(AnalyticsWorker[Options]):
             TryLater: it is away, or the address or the secret is wrong.
             NoAnswer: the request is why, perhaps; Google says 2xx to all that can be read.
         """
+        if answer.ok and _is_of_another(answer):
+            raise TryLater(
+                f"What answers {answer.status} is not Google Analytics, for it says something: check"
+                " workers.google_analytics.endpoint and what proxies there are.",
+                after=PATIENCE,
+            )
         if answer.ok or answer.status < 400 or answer.status in (408, 425, 429) or answer.status >= 500:
             self._http.check(answer, phrase(answer))
             return
@@ -174,6 +184,12 @@ class GoogleAnalytics(AnalyticsWorker[Options]):
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
+def _is_of_another(answer: Answer) -> bool:
+    """Whether an answer is a page, or says something in JSON: Google says nothing when it collects."""
+    page = answer.headers.get("Content-Type", "").lower().startswith(("text/html", "application/xhtml"))
+    return bool(answer.body) and (page or answer.body.lstrip()[:1] == b"<" or isinstance(answer.json, dict))
+
+
 def address_of(options: Options) -> str:
     """Where events are sent to."""
     if not options.endpoint:
@@ -187,4 +203,5 @@ def rules(options: Options) -> Iterator[tuple[object, str]]:
     secret = options.api_secret
     yield secret and secret.isprintable() and " " not in secret, "api_secret must be given."
     yield not options.endpoint or is_address(options.endpoint), "endpoint must be as https://host/mp/collect."
-    yield from common_rules(options)
+    yield "/debug/" not in f"{options.endpoint}/", "endpoint must not be that of the validator, which keeps nothing."
+    yield from common_rules(options, GoogleAnalytics.timeout)

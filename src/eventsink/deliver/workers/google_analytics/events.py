@@ -16,7 +16,7 @@ from eventsink.deliver.analytics.mapping import MAPPING
 from eventsink.deliver.analytics.properties import Properties
 from eventsink.deliver.analytics.pseudonyms import Pseudonyms
 from eventsink.deliver.analytics.times import session_start, told_time
-from eventsink.deliver.analytics.values import KINDS, Plain
+from eventsink.deliver.analytics.values import Plain, instance_of
 from eventsink.event import EPOCH, Event
 
 __all__ = ["Context", "GoogleEvents", "Hit", "name_of"]
@@ -109,10 +109,10 @@ class GoogleEvents:
             "event_uid": self._pseudonyms.event(event.source, event.id),
             **(shown.fixed if shown else {}),
         }
-        if instance := KINDS["word"](event.source):
+        if instance := instance_of(event):
             params["instance"] = instance
         for name, value in self._properties.of(event).items():
-            params[name_of(name)] = value
+            params.setdefault(name_of(name), value)  # what is named in the settings takes the place of nothing
         fit = {name: _fit(name, value) for name, value in list(params.items())[:MOST_PARAMS]}
         return {
             "name": shown.google if shown else name_of(event.type),
