@@ -114,7 +114,7 @@ def _checked(text: str, settings: Settings) -> str:
         raise EventSinkError("That is no write key. Give one that `eventsink snippet` has printed where the sink is.")
     known = {key.id: key for key in KeyFile(settings.keys_path).list()} if settings.keys_path.exists() else {}
     if key_id in known and not known[key_id].may(PUBLIC):
-        raise EventSinkError(f"Key {key_id} must not stand in a page, where everybody sees it: leave --write-key out.")
+        raise EventSinkError(f"Key {key_id} must not stand in a page, where everybody sees it: leave that option out.")
     return text
 
 
