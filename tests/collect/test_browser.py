@@ -261,7 +261,11 @@ def test_a_public_key_opens_nothing_else(sink: SinkProcess, key: str) -> None:
     ids=["empty", "object", "array", "no text", "deep", "unknown", "no key", "large", "infinite", "many"],
 )
 def test_what_is_nothing_of_a_tracker_is_refused(sink: SinkProcess, body: bytes, status: int) -> None:
-    assert send(sink, body)[0] == status
+    deadline = time.monotonic() + 10
+    while (answered := send(sink, body)[0]) == 503:  # the file of the keys is busy for a moment: it says to try again
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert answered == status
 
 
 @pytest.mark.parametrize("header", ["Sec_GPC", "DNT"])
