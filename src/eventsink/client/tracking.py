@@ -3,7 +3,7 @@
 What the two middlewares (`asgi`, `wsgi`) see of a request comes here when it is over.
 """
 
-import contextlib
+import logging
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +16,8 @@ __all__ = ["SKIPPED", "Capturing", "Meaning", "Request", "Tracking"]
 
 SKIPPED = ("/healthz", "/readyz", "/livez", "/health", "/metrics", "/favicon.ico", "/static/*")
 """Paths that are no use of a program, but a look at whether it is well, or what its pages are made of."""
+
+_log = logging.getLogger("eventsink")
 
 LONGEST_USER = 200  # letters
 MOST_MET = 1_000  # routes of which it is remembered what they mean
@@ -99,6 +101,7 @@ class Tracking:
         self._sink = sink
         self._skip = re.compile("|".join(map(translate, skip)) or r"(?!)").match
         self._sample = sample
+        self._said = False
         self._draw = random.Random().random  # noqa: S311 - not the one of the program, which may have been seeded
         self._identify = identify
         self._meanings = {(one.method.upper(), _shape(prefix + one.route)): one for one in meanings}
@@ -106,13 +109,20 @@ class Tracking:
 
     def note(self, request: Request) -> None:
         """Tell of a request. It never raises: the program has answered, and must not notice."""
-        with contextlib.suppress(Exception):  # as a `RecordingSink` raises
-            if self._skip(request.path) or (request.route and self._skip(request.route)):
-                return
-            who = ANONYMOUS if request.status in {401, 403} else self._who(request.headers)
-            self._tell(request, who)
-        with contextlib.suppress(Exception):
-            self._tell_meaning(request, who)
+        if self._skip(request.path) or (request.route and self._skip(request.route)):
+            return
+        who = ANONYMOUS if request.status in {401, 403} else self._who(request.headers)
+        for tell in (self._tell, self._tell_meaning):
+            try:
+                tell(request, who)
+            except Exception as error:  # noqa: BLE001 - as a `RecordingSink` raises
+                self.say_failed(error)
+
+    def say_failed(self, error: Exception) -> None:
+        """Say once in the log that requests could not be told."""
+        if not self._said:
+            self._said = True
+            _log.warning("A request could not be told to the event sink: %s: %s.", type(error).__name__, error)
 
     def _tell(self, request: Request, who: Identity) -> None:
         if self._sample >= 1.0 or self._draw() < self._sample:

@@ -1,6 +1,5 @@
 """Tracks the requests of a WSGI application (Flask, Django, …). It touches nothing of an answer."""
 
-import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -76,8 +75,10 @@ class _Seen:
         if self._is_over:
             return
         self._is_over = True
-        with contextlib.suppress(Exception):  # the program has answered, and must not notice
+        try:
             self._tell(failed=failed)
+        except Exception as error:  # noqa: BLE001 - the program has answered, and must not notice
+            self._tracking.say_failed(error)
 
     def _tell(self, *, failed: bool) -> None:
         environ, seconds = self._environ, time.perf_counter() - self._begun
