@@ -109,7 +109,11 @@ class Tracking:
 
     def note(self, request: Request) -> None:
         """Tell of a request. It never raises: the program has answered, and must not notice."""
-        if self._skip(request.path) or (request.route and self._skip(request.route)):
+        try:
+            if self._skip(request.path) or (request.route and self._skip(request.route)):
+                return
+        except Exception as error:  # noqa: BLE001 - a server that gives no text for a path
+            self.say_failed(error)
             return
         who = ANONYMOUS if request.status in {401, 403} else self._who(request.headers)
         for tell in (self._tell, self._tell_meaning):
