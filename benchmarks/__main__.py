@@ -9,6 +9,7 @@ from benchmarks import (
     alerts,
     analytics,
     browser,
+    counter,
     embedded,
     extractors,
     monitor,
@@ -34,6 +35,7 @@ for benchmark in (
     + tracking.BENCHMARKS
     + browser.BENCHMARKS
     + analytics.BENCHMARKS
+    + counter.BENCHMARKS
 ):
     if sys.argv[1:] and not any(benchmark.__name__.startswith(word) for word in sys.argv[1:]):
         continue

@@ -4,11 +4,14 @@ The files are asked one after the other, so a question about ten years needs no 
 one about a month; and only those that can have a part in the answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from eventsink.store import sums
 from eventsink.store.contract import EventPage, EventQuery, Interval, Stats, Summary
+from eventsink.store.counter.contract import MonthUsage
+from eventsink.store.counter.counting import count_month
+from eventsink.store.counter.rules import Rules
 from eventsink.store.months import Months
 from eventsink.store.pages import PageFinder
 from eventsink.store.span import Span
@@ -47,6 +50,12 @@ class Reader:
         """Sums and the series of a span of event time."""
         with self._months.reading:
             return sums.summary(self._span(EventQuery(since=since, until=until)), interval)
+
+    def counter(self, month: str, rules: Rules, datasets: Mapping[str, str], committed: int) -> MonthUsage:
+        """The usage of datasets in a month, of events up to a number."""
+        with self._months.reading:
+            self._months.files.check()
+            return count_month(lambda query: Span(self._months, query, committed), month, rules, datasets)
 
     def stats(self, trouble: str | None) -> Stats:
         """What the store holds; `trouble` is for the answer."""

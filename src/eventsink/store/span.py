@@ -88,6 +88,10 @@ class Span:
         """The rows of a statement about what was taken out of the files."""
         return self._fetched(statement(name), values)
 
+    def sums_of(self, name: str, values: Mapping[str, Any], **parts: str) -> list[Row]:
+        """The same, of a statement with parts."""
+        return self._fetched(statement(name, **parts), values)
+
     def _fetched(self, sql: str, values: Mapping[str, Any]) -> list[Row]:
         found = self._months.files.reader.execute(sql, values)
         rows: list[Row] = []

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,9 @@ import msgspec
 from eventsink.errors import StoreUnavailable
 from eventsink.event import Event
 from eventsink.store.contract import EventPage, EventQuery, Interval, Stats, StoredEvent, Summary, TooManyPoints
+from eventsink.store.counter.contract import Usage
+from eventsink.store.counter.period import Period, zone_of
+from eventsink.store.counter.rules import Rules
 from eventsink.store.months import Months
 from eventsink.store.reader import Reader
 from eventsink.store.remedies import sentence
@@ -129,6 +133,23 @@ class Store:
             StoreUnavailable: it cannot answer now.
         """
         return await self._ask(lambda: self._reader.summary(since, until, interval))
+
+    async def counter(self, period: Period, rules: Rules, datasets: Mapping[str, str] | None = None) -> Usage:
+        """Usage of datasets as COUNTER counts it. Between two months other questions have their turn.
+
+        Args:
+            datasets: of files, by their ids, as far as the caller knows them, for events that name none.
+
+        Raises:
+            SettingsError: the zone of the rules is none.
+            StoreUnavailable: it cannot answer now.
+        """
+        zone_of(rules.zone)
+        known, committed = datasets or {}, self.committed
+        months = [
+            await self._ask(partial(self._reader.counter, month, rules, known, committed)) for month in period.months
+        ]
+        return Usage(period=period, rules=rules, months=months)
 
     async def stats(self) -> Stats:
         """What the store holds, and what trouble it had with questions in the last ten minutes.

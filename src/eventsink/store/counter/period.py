@@ -1,0 +1,121 @@
+"""A period in whole months of a time zone, as the Code of Practice reports it (10: date ranges in months)."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from eventsink.errors import EventSinkError, SettingsError
+from eventsink.event import EPOCH
+from eventsink.store.month_names import month_before
+
+__all__ = ["InvalidPeriod", "Offset", "Period", "bounds", "microseconds", "offsets", "zone_of"]
+
+MOST_MONTHS = 120
+_MONTH = re.compile(r"(?:19[7-9]\d|[2-9]\d{3})-(?:0[1-9]|1[0-2])")
+_STEP = timedelta(minutes=30)  # no zone changes its clock twice within it
+_SECOND = timedelta(seconds=1)
+
+
+class InvalidPeriod(EventSinkError):
+    """A period is none: a month that does not exist, or the last before the first; the message says which."""
+
+
+class Period(msgspec.Struct, frozen=True):
+    """Whole months, both included.
+
+    Args:
+        first: as "2026-01"; `last` likewise.
+
+    Raises:
+        InvalidPeriod: one is no month, the last comes before the first, or they are more than ten years.
+    """
+
+    first: str
+    last: str
+
+    def __post_init__(self) -> None:
+        for month in (self.first, self.last):
+            if not _MONTH.fullmatch(month) or month > "9998-12":
+                raise InvalidPeriod(f"{month[:40]!r} is no month: write it as 2026-01.")
+        if self.last < self.first:
+            raise InvalidPeriod(f"The period ends ({self.last}) before it begins ({self.first}): exchange the two.")
+        if self.last > month_before(self.first, 1 - MOST_MONTHS):
+            raise InvalidPeriod(f"The period has more than {MOST_MONTHS} months: ask for fewer at once.")
+
+    @classmethod
+    def latest(cls, today: date) -> "Period":
+        """The latest month that is over: what the Code reports where nobody asks for another (counter.md 2.10)."""
+        month = month_before(f"{today.year:04}-{today.month:02}")
+        return cls(month, month)
+
+    @property
+    def months(self) -> Iterator[str]:
+        """Its months in order."""
+        month = self.first
+        while month <= self.last:
+            yield month
+            month = month_before(month, -1)
+
+
+class Offset(NamedTuple):
+    """A time in which a zone has one offset; the end is excluded.
+
+    Args:
+        shift: of local time before UTC, microseconds; `seconds` the same in seconds.
+    """
+
+    begin: datetime
+    until: datetime
+    shift: int
+    seconds: int
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """A time zone by its name.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):  # ZoneInfoNotFoundError is a KeyError
+        raise SettingsError(f"{name[:60]!r} is no time zone: write one as UTC or America/Chicago.") from None
+
+
+def bounds(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """When a month begins and ends in a zone, in UTC."""
+    first, after = (datetime(int(name[:4]), int(name[5:]), 1, tzinfo=zone) for name in (month, month_before(month, -1)))
+    return first.astimezone(UTC), after.astimezone(UTC)
+
+
+def offsets(begin: datetime, until: datetime, zone: ZoneInfo) -> Iterator[Offset]:
+    """The offsets of a zone in a span: one, or two where clocks change."""
+    at = begin
+    while at < until:
+        change = _next_change(at, until, zone)
+        shift = _offset(at, zone) // timedelta(microseconds=1)
+        yield Offset(at, change, shift, shift // 1_000_000)
+        at = change
+
+
+def microseconds(time: datetime) -> int:
+    """A time as microseconds since 1970."""
+    return (time - EPOCH) // timedelta(microseconds=1)
+
+
+def _next_change(begin: datetime, until: datetime, zone: ZoneInfo) -> datetime:
+    """When the offset of a moment ends, to the second; `until` where it lasts as long."""
+    offset, last = _offset(begin, zone), begin
+    while last + _STEP < until and _offset(last + _STEP, zone) == offset:
+        last += _STEP
+    while last < until and _offset(last, zone) == offset:
+        last += _SECOND
+    return min(last, until)
+
+
+def _offset(time: datetime, zone: ZoneInfo) -> timedelta:
+    return time.astimezone(zone).utcoffset() or timedelta()

@@ -1,0 +1,1 @@
+INSERT INTO counter_internal VALUES ($login)

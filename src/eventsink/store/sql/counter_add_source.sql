@@ -1,0 +1,1 @@
+INSERT INTO counter_sources VALUES ($source)

@@ -1,0 +1,10 @@
+DROP TABLE IF EXISTS counter_sources;
+DROP TABLE IF EXISTS counter_internal;
+DROP TABLE IF EXISTS counter_jobs;
+DROP TABLE IF EXISTS counter_judged;
+DROP TABLE IF EXISTS counter_extracted;
+DROP TABLE IF EXISTS counter_files;
+DROP TABLE IF EXISTS counter_people;
+DROP TABLE IF EXISTS counter_links;
+DROP TABLE IF EXISTS counter_datasets;
+DROP TABLE IF EXISTS counter_retained
