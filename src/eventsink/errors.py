@@ -12,6 +12,7 @@
     ├── InvalidJob            an extractor job cannot be sent; names the field
     ├── JobNotWaiting         an extractor job is not where it should be taken from
     ├── NotTrusted            (trust.py) another user can have put there what was found; says how to name it
+    ├── InvalidQuestion       numbers are asked for that there are not; says what there is
     ├── SettingsError         a wrong setting; names it
     ├── PluginError           a worker cannot be found or loaded; says what to install or mend
     ├── DataDirectoryInUse    another process owns the data directory
@@ -22,6 +23,7 @@
     │   └── BrokerUnavailable RabbitMQ does not answer now
     │       └── BrokerRefuses RabbitMQ says no: a person must change something
     ├── StoreUnavailable      the store cannot be read or written now
+    │   └── NotRead           (store/facts) numbers are not ready yet; says how much is to be read
     ├── TryLater              (raised by workers) the destination is away, or takes some not now: keep the events
     └── Refused               (raised by workers) the destination will never take these events
 """
@@ -112,6 +114,10 @@ class JobNotWaiting(EventSinkError):
 
 class KeysNotRead(EventSinkError):
     """Nobody can be told yet whether a key is good: the file of keys was busy at every look since the start."""
+
+
+class InvalidQuestion(EventSinkError):
+    """A page, report, period, filter or column is asked for that there is not."""
 
 
 class SettingsError(EventSinkError):

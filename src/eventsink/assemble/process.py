@@ -34,6 +34,7 @@ from eventsink.errors import SettingsError
 from eventsink.exchange.contract import Exchange
 from eventsink.keyring import Keyring
 from eventsink.keys import KeyFile
+from eventsink.look.numbers.desk import NumbersDesk
 from eventsink.look.pages import pages
 from eventsink.look.status.routes import status_routes
 from eventsink.settings import Settings
@@ -266,6 +267,7 @@ async def _prepare_door(
         extractors=known.extractors,
         uptime=known.uptime,
         alerts=known.alerts,
+        numbers=NumbersDesk(store) if store else None,
     )
     stack.push_async_callback(desk.outlook.close)
     said = said_by(settings, known.alerts.book) if known.alerts else None

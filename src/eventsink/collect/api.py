@@ -13,6 +13,7 @@ from msgspec import Meta
 import eventsink
 from eventsink.catalogue import CATALOGUE, schemas
 from eventsink.collect.alert_api import alert_routes
+from eventsink.collect.dashboard_api import dashboard_routes
 from eventsink.collect.desk import Desk
 from eventsink.collect.extractor_api import extractor_routes
 from eventsink.collect.health_api import health_routes
@@ -72,6 +73,7 @@ def routes(desk: Desk) -> list[BaseRouteHandler]:
         *monitor_routes(desk),
         *report_routes(desk),
         *health_routes(desk),
+        *dashboard_routes(desk),
         *alert_routes(desk),
         *tracker_routes(),
         *_for_machines(desk),

@@ -21,7 +21,7 @@ from eventsink.collect.methods import allowed, head_only, not_allowed
 from eventsink.collect.openapi import intake_paths
 from eventsink.collect.problems import MEDIA_TYPE, Problem, encode, safe
 from eventsink.collect.unread import read_on
-from eventsink.errors import ExchangeUnavailable, StoreUnavailable
+from eventsink.errors import ExchangeUnavailable, InvalidQuestion, StoreUnavailable
 from eventsink.store import TooManyPoints
 
 __all__ = ["App"]
@@ -61,7 +61,8 @@ class App:
                 HTTPException: _http_exception,
                 ExchangeUnavailable: _unavailable,
                 StoreUnavailable: _unavailable,
-                TooManyPoints: _too_many_points,
+                TooManyPoints: _asked_wrongly,
+                InvalidQuestion: _asked_wrongly,
                 RecursionError: _too_deep,
                 Exception: _bug,
             },
@@ -160,7 +161,7 @@ def _unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[
     return _problem(request, Problem(503, str(error), headers={"retry-after": "5"}))
 
 
-def _too_many_points(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def _asked_wrongly(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     return _problem(request, Problem(400, str(error)))
 
 

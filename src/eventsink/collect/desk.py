@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from eventsink.collect.alerting import Alerting
 from eventsink.collect.metrics import Metrics
 from eventsink.collect.monitors import Monitors
+from eventsink.collect.numbers import Numbers
 from eventsink.collect.outlook import Outlook
 from eventsink.exchange.contract import Exchange
 from eventsink.keyring import Keyring
@@ -36,6 +37,7 @@ class Desk:
         uptime: what is known of checks; None where this process has no store.
         monitors: those that report here.
         alerts: those of this process; None where it has no store.
+        numbers: pages, panels and reports; None where this process has no store.
         extractors: jobs and who works on them; None where this process has nothing to do with them.
     """
 
@@ -49,6 +51,7 @@ class Desk:
     extractors: "Extractors | None" = None
     uptime: UptimeBook | None = None
     alerts: Alerting | None = None
+    numbers: Numbers | None = None
     monitors: Monitors = field(default_factory=Monitors)
     outlook: Outlook = field(init=False)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -90,6 +90,9 @@ _PARAMETERS = {
     "worker": "former",
     "job_id": _JOB,
     "extractor": "ncsa.image.preview",
+    "page": "overview",
+    "panel": "totals",
+    "report": "usage",
 }
 _DETAILS = {
     400: "The JSON is malformed at line 1, column 10 (byte 9): invalid character.",

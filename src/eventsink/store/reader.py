@@ -6,15 +6,20 @@ one about a month; and only those that can have a part in the answer.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from eventsink.store import sums
 from eventsink.store.contract import EventPage, EventQuery, Interval, Stats, Summary
 from eventsink.store.counter.contract import MonthUsage
 from eventsink.store.counter.counting import count_month
 from eventsink.store.counter.rules import Rules
+from eventsink.store.facts.compile import compiled
+from eventsink.store.facts.keeper import FactsKeeper
+from eventsink.store.facts.question import Answer, Question
 from eventsink.store.months import Months
 from eventsink.store.pages import PageFinder
-from eventsink.store.span import Span
+from eventsink.store.span import Row, Span, fetched
+from eventsink.store.sql import statement
 
 __all__ = ["Reader"]
 
@@ -31,6 +36,7 @@ class Reader:
     def __init__(self, months: Months, committed: Callable[[], int]) -> None:
         self._months = months
         self._committed = committed
+        self._facts = FactsKeeper(months)
 
     def page(self, query: EventQuery) -> EventPage:
         """The events asked for, in order: as many as a page may have."""
@@ -56,6 +62,32 @@ class Reader:
         with self._months.reading:
             self._months.files.check()
             return count_month(lambda query: Span(self._months, query, committed), month, rules, datasets)
+
+    def read_facts(self, committed: int) -> int:
+        """Read some events, up to a number, into the facts. Returns how many are left."""
+        with self._months.reading:
+            self._months.files.check()
+            return self._facts.left() if self._facts.read_on(committed) else 0
+
+    def ask(self, question: Question) -> Answer:
+        """Numbers of the facts that were read."""
+        text, values = compiled(question, self._committed())
+        columns = (
+            *(["time"] if question.every else []),
+            *question.by,
+            *(measure.name for measure in question.measures),
+        )
+        return Answer(columns, self._of_facts(text, values))
+
+    def report(self, name: str, values: Mapping[str, Any], parts: Mapping[str, str]) -> list[Row]:
+        """The rows of a statement about the facts that were read."""
+        return self._of_facts(statement(name, **parts), values)
+
+    def _of_facts(self, text: str, values: Mapping[str, Any]) -> list[Row]:
+        with self._months.reading:
+            self._months.files.check()
+            self._facts.attach()
+            return fetched(self._months.files.reader.execute(text, values or None))
 
     def stats(self, trouble: str | None) -> Stats:
         """What the store holds; `trouble` is for the answer."""

@@ -19,7 +19,7 @@ _REMEDIES = (
 )
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What an error says, without the hints that DuckDB adds."""
     return str(error).partition("\n")[0]
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
 import msgspec
 
 from eventsink.errors import StoreUnavailable
@@ -13,7 +14,7 @@ from eventsink.store.months import Months
 from eventsink.store.open_files import on_month
 from eventsink.store.sql import statement
 
-__all__ = ["Conditions", "Row", "Span", "utc"]
+__all__ = ["Conditions", "Row", "Span", "fetched", "utc"]
 
 FETCHED_AT_ONCE = 1_000  # rows; while DuckDB makes Python values of them, the event loop stands still
 
@@ -93,16 +94,20 @@ class Span:
         return self._fetched(statement(name, **parts), values)
 
     def _fetched(self, sql: str, values: Mapping[str, Any]) -> list[Row]:
-        found = self._months.files.reader.execute(sql, values)
-        rows: list[Row] = []
-        while part := found.fetchmany(FETCHED_AT_ONCE):
-            rows += part
-        return rows
+        return fetched(self._months.files.reader.execute(sql, values))
 
     def _concerns(self, extent: Extent, query: EventQuery) -> bool:
         before, after = query.before_seq, query.after_seq
         within = (before is None or extent.first_seq < before) and (after is None or extent.last_seq > after)
         return within and extent.may_hold(self._since, self._until)
+
+
+def fetched(found: duckdb.DuckDBPyConnection) -> list[Row]:
+    """All rows of a statement, in parts."""
+    rows: list[Row] = []
+    while part := found.fetchmany(FETCHED_AT_ONCE):
+        rows += part
+    return rows
 
 
 def utc(time: datetime) -> datetime:

@@ -7,27 +7,33 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 import msgspec
+import structlog
 
-from eventsink.errors import StoreUnavailable
+from eventsink.errors import InvalidQuestion, StoreUnavailable
 from eventsink.event import Event
 from eventsink.store.contract import EventPage, EventQuery, Interval, Stats, StoredEvent, Summary, TooManyPoints
 from eventsink.store.counter.contract import Usage
 from eventsink.store.counter.period import Period, zone_of
 from eventsink.store.counter.rules import Rules
+from eventsink.store.facts.keeper import NotRead
+from eventsink.store.facts.question import Answer, Question
 from eventsink.store.months import Months
 from eventsink.store.reader import Reader
-from eventsink.store.remedies import sentence
+from eventsink.store.remedies import first_line, sentence
 from eventsink.store.writer import Writer
 
 __all__ = ["Store"]
 
+READ_AFTER = 5.0  # seconds after an append that its events are read into the facts, asked for or not
+MOST_WAITED_FOR = 1_000_000  # events that whoever asks for numbers waits for: some three seconds
 CHECKPOINT_AFTER = 30.0  # seconds after the first append that waits for one
 TROUBLE_FOR = 600.0  # seconds that a question which could not be answered is spoken of
 
+_log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
 
@@ -43,6 +49,7 @@ class Store:
         self._writing = ThreadPoolExecutor(1, "store-writer")
         self._reading = ThreadPoolExecutor(1, "store-reader")
         self._timer: asyncio.TimerHandle | None = None
+        self._reading_on: asyncio.TimerHandle | None = None
         self._trouble = ("", 0.0)  # the last one, and the moment until which it is spoken of
         self._closed = False
 
@@ -65,6 +72,7 @@ class Store:
             await asyncio.to_thread(store._abandon)
             raise
         store._checkpoint_later()
+        store._read_later()
         return store
 
     @property
@@ -90,6 +98,7 @@ class Store:
             return await self._run(self._writing, "written", lambda: self._writer.append(events))
         finally:
             self._checkpoint_later()
+            self._read_later()
 
     async def page(self, query: EventQuery) -> EventPage:
         """The first events that match, in the order of their arrival or the newest first.
@@ -151,6 +160,27 @@ class Store:
         ]
         return Usage(period=period, rules=rules, months=months)
 
+    async def ask(self, question: Question) -> Answer:
+        """Numbers of a span of time, by groups; of all events that were there when it was asked.
+
+        Raises:
+            InvalidQuestion: it names a column or measure that there is not.
+            SettingsError: its zone is none.
+            NotRead: very many events are to be read first, and are being read; its message says how many.
+            StoreUnavailable: it cannot answer now.
+        """
+        await self._read_facts()
+        return await self._ask(partial(self._reader.ask, question))
+
+    async def rows(self, name: str, values: Mapping[str, Any], **parts: str) -> list[tuple[Any, ...]]:
+        """The rows of a statement of `sql/` about the facts, of all events that were there when it was asked.
+
+        Raises:
+            NotRead, StoreUnavailable: as `ask`.
+        """
+        await self._read_facts()
+        return await self._ask(partial(self._reader.report, name, values, parts))
+
     async def stats(self) -> Stats:
         """What the store holds, and what trouble it had with questions in the last ten minutes.
 
@@ -168,6 +198,8 @@ class Store:
         self._closed = True
         if self._timer:
             self._timer.cancel()
+        if self._reading_on:
+            self._reading_on.cancel()
         await asyncio.to_thread(self._close)
 
     # --- how ---------------------------------------------------------------------------------------------------------
@@ -175,7 +207,7 @@ class Store:
     async def _ask(self, work: Callable[[], _T]) -> _T:
         try:
             return await self._run(self._reading, "read", work)
-        except TooManyPoints:  # of this question, not of the store
+        except (TooManyPoints, InvalidQuestion, NotRead):  # of this question, not of the store
             raise
         except StoreUnavailable as error:
             self._trouble = (str(error), time.monotonic() + TROUBLE_FOR)
@@ -200,6 +232,37 @@ class Store:
         self._reading.shutdown()
         self._writing.submit(self._months.close).result()
         self._writing.shutdown()
+
+    async def _read_facts(self) -> None:
+        """Read into the facts what is not there yet; what comes meanwhile is not waited for."""
+        committed = self._writer.committed
+        while left := await self._ask(partial(self._reader.read_facts, committed)):
+            if left > MOST_WAITED_FOR:
+                self._read_later(0.0)
+                raise NotRead(
+                    f"{left:,} events are still to be read before numbers can be given: this is done now, some 200,000"
+                    " a second. Ask again."
+                )
+
+    def _read_later(self, after: float = READ_AFTER) -> None:
+        if self._reading_on is None and not self._closed:
+            self._reading_on = asyncio.get_running_loop().call_later(after, self._read_on)
+
+    def _read_on(self) -> None:
+        """Read a piece, and let questions have their turn before the next one."""
+        self._reading_on = None
+        done = asyncio.get_running_loop().run_in_executor(
+            self._reading, self._reader.read_facts, self._writer.committed
+        )
+        done.add_done_callback(self._read_more)
+
+    def _read_more(self, done: "asyncio.Future[int]") -> None:
+        if done.cancelled():
+            return
+        if error := done.exception():
+            _log.warning("store.facts_not_read", reason=first_line(error))  # the next question says it, or can
+        elif done.result():
+            self._read_later(0.0)
 
     def _checkpoint_later(self) -> None:
         if self._timer is None and self._writer.dirty and not self._closed:

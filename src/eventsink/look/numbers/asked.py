@@ -1,0 +1,180 @@
+"""What somebody asks of a page or report: a period, a comparison, filters. It is what stands in an address."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from eventsink.errors import InvalidQuestion
+from eventsink.store.facts import Filter
+from eventsink.store.facts.question import Every
+from eventsink.store.zones import zone_of
+
+__all__ = ["FILTERS", "PERIODS", "Asked", "Compare", "Named", "Period", "read_filters", "read_period"]
+
+Compare = Literal["before", "year", "none"]
+
+# Spans that end with the present moment, in days.
+PERIODS = {"24h": 1, "7d": 7, "30d": 30, "90d": 90, "365d": 365}
+FILTERS = (
+    "space", "dataset", "collection", "resource", "resource_type", "user", "extractor", "source", "type", "country",
+    "device", "browser", "status", "mime_type", "route", "method", "page", "referrer", "identity", "access_method",
+)  # fmt: skip
+MOST_VALUES = 50
+LONGEST = timedelta(days=366 * 60)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MONTH = re.compile(r"\d{4}-\d{2}")
+
+
+class Period(msgspec.Struct, frozen=True):
+    """A span of event time.
+
+    Args:
+        since: with its zone; `until` is excluded.
+        every: the interval of charts.
+    """
+
+    since: datetime
+    until: datetime
+    every: Every
+
+    def before(self, compare: Compare, zone: ZoneInfo) -> "Period | None":
+        """What it is compared with: as long a time right before it, or the same time of the year before."""
+        if compare == "none":
+            return None
+        if compare == "year":
+            return Period(_year_before(self.since, zone), _year_before(self.until, zone), self.every)
+        length = self.until - self.since
+        try:
+            return Period(self.since - length, self.since, self.every)
+        except OverflowError:
+            return None
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A period, a comparison and filters.
+
+    Args:
+        zone: in which days, weeks and months are cut.
+    """
+
+    period: Period
+    zone: str = "UTC"
+    compare: Compare = "before"
+    filters: tuple[Filter, ...] = ()
+
+    @property
+    def previous(self) -> "Asked | None":
+        """The same of the time that it is compared with."""
+        period = self.period.before(self.compare, zone_of(self.zone))
+        return msgspec.structs.replace(self, period=period, compare="none") if period else None
+
+
+def read_filters(given: Mapping[str, list[str]]) -> tuple[Filter, ...]:
+    """Filters by column; several values of one are each wanted.
+
+    Raises:
+        InvalidQuestion: there is no such column, or too many values.
+    """
+    filters = []
+    for name, values in given.items():
+        if name not in FILTERS:
+            near = difflib.get_close_matches(name[:60], FILTERS, 1)
+            hint = f": did you mean {near[0]!r}?" if near else "."
+            raise InvalidQuestion(f"There is no filter {name[:60]!r}{hint} There are {', '.join(FILTERS)}.")
+        if len(values) > MOST_VALUES:
+            raise InvalidQuestion(f"The filter {name!r} has {len(values)} values: give {MOST_VALUES} at most.")
+        filters.append(Filter(name, tuple(values)))
+    return tuple(filters)
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A period as it stands in an address."""
+
+    period: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+def read_period(named: Named, zone: ZoneInfo, now: datetime, default: str = "30d") -> Period:
+    """A period by its name, or by its days, months or moments; `until` as a day or month is within it.
+
+    Raises:
+        InvalidQuestion: there is no such period, or it ends before it begins.
+    """
+    since, until = named.since, named.until
+    if since is None and until is None:
+        name = named.period or default
+        if name not in PERIODS:
+            near = difflib.get_close_matches(name[:60], PERIODS, 1)
+            hint = f": did you mean {near[0]!r}?" if near else "."
+            raise InvalidQuestion(f"There is no period {name[:60]!r}{hint} There are {', '.join(PERIODS)}.")
+        return _last(PERIODS[name], zone, now)
+    end = _moment(until, "until", zone, after=True) if until is not None else now
+    begin = _moment(since, "since", zone, after=False) if since is not None else end - timedelta(days=30)
+    if begin >= end:
+        raise InvalidQuestion(f"The period ends ({_said(end, zone)}) before it begins ({_said(begin, zone)}).")
+    if end - begin > LONGEST:
+        raise InvalidQuestion("The period has more than sixty years: ask for a shorter one.")
+    return Period(begin, end, _every(end - begin))
+
+
+# --- how -------------------------------------------------------------------------------------------------------------
+
+
+def _last(days: int, zone: ZoneInfo, now: datetime) -> Period:
+    """Whole hours of a day, whole days of more: the present one is the last, and not over."""
+    if days == 1:
+        end = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        return Period(end - timedelta(hours=24), end, "hour")
+    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
+    return Period(_midnight(tomorrow - timedelta(days=days), zone), _midnight(tomorrow, zone), _every(timedelta(days)))
+
+
+def _every(length: timedelta) -> Every:
+    if length <= timedelta(days=3):
+        return "hour"
+    if length <= timedelta(days=100):
+        return "day"
+    return "week" if length <= timedelta(days=366) else "month"
+
+
+def _moment(text: str, name: str, zone: ZoneInfo, *, after: bool) -> datetime:
+    """A moment; of a day or month its begin, or with `after` its end."""
+    try:
+        if _MONTH.fullmatch(text):
+            year, month = int(text[:4]), int(text[5:])
+            first = date(year + month // 12, month % 12 + 1, 1) if after else date(year, month, 1)
+            return _midnight(first, zone)
+        if _DAY.fullmatch(text):
+            return _midnight(date.fromisoformat(text) + timedelta(days=after), zone)
+        moment = datetime.fromisoformat(text)
+        if not 1900 <= moment.year <= 9000:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise InvalidQuestion(
+            f"{name}: {text[:60]!r} is no time: write 2026-01-31, 2026-01 or 2026-01-31T12:00:00Z."
+        ) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    if not 1900 <= day.year <= 9000:
+        raise ValueError
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def _year_before(moment: datetime, zone: ZoneInfo) -> datetime:
+    local = moment.astimezone(zone)
+    try:
+        return local.replace(year=local.year - 1).astimezone(UTC)
+    except ValueError:  # 29 February
+        return local.replace(year=local.year - 1, day=28).astimezone(UTC)
+
+
+def _said(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"

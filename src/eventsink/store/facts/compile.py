@@ -1,0 +1,135 @@
+"""Questions in SQL: one text that DuckDB, PostgreSQL and ClickHouse understand but for the names of functions.
+
+Columns are names out of a list, values are parameters: nothing that somebody typed stands in the text.
+"""
+
+import difflib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from eventsink.errors import InvalidQuestion
+from eventsink.store.facts.question import COLUMNS, MEASURED, Filter, Measure, Question
+from eventsink.store.zones import offsets, zone_of
+
+__all__ = ["compiled"]
+
+_HOW = {
+    "count": "count(*)",
+    "distinct": "count(DISTINCT {of})",
+    "sum": "coalesce(sum({of}), 0)",
+    "mean": "avg({of})",
+    "median": "quantile_cont({of}, 0.5)",
+    "p95": "quantile_cont({of}, 0.95)",
+    "highest": "max({of})",
+}
+
+
+def compiled(question: Question, committed: int) -> tuple[str, dict[str, Any]]:
+    """The statement of a question and its values.
+
+    Args:
+        committed: the number of the last event to be counted.
+
+    Raises:
+        InvalidQuestion: it names a column that there is not.
+        SettingsError: its zone is none.
+    """
+    values = _Values()
+    since, until = _naive(question.since), _naive(question.until)
+    conditions = [
+        f"seq <= {values.add(committed)}",
+        f"time >= {values.add(since)}",
+        f"time < {values.add(until)}",
+        *(_condition(chosen, values) for chosen in question.where),
+    ]
+    groups = [_column(name) for name in question.by]
+    if question.every:
+        zone = zone_of(question.zone)
+        groups.insert(0, f"{_interval(question, zone)} AS time")
+    measures = [f"{_measured(measure, values)} AS {measure.name}" for measure in question.measures]
+    text = f"SELECT {', '.join([*groups, *measures])} FROM facts.events WHERE {' AND '.join(conditions)}"
+    if groups:
+        text += f" GROUP BY {', '.join(str(place) for place in range(1, len(groups) + 1))}"
+        text += f" ORDER BY {_order(question, len(groups))} LIMIT {int(question.limit)}"
+    return text, values.named
+
+
+class _Values:
+    """The parameters of a statement."""
+
+    def __init__(self) -> None:
+        self.named: dict[str, Any] = {}
+
+    def add(self, value: Any) -> str:
+        """The name of a new one in the statement."""
+        name = f"v{len(self.named)}"
+        self.named[name] = value
+        return f"${name}"
+
+
+def _order(question: Question, groups: int) -> str:
+    """Always by the groups in the end, so that the same events give the same rows."""
+    places = [f"{place} NULLS LAST" for place in range(1, groups + 1)]
+    if question.order:
+        names = [measure.name for measure in question.measures]
+        if question.order not in names:
+            raise InvalidQuestion(f"There is no measure {question.order[:60]!r}: {', '.join(names)}.")
+        places.insert(0, f"{groups + 1 + names.index(question.order)} DESC NULLS LAST")
+    return ", ".join(places)
+
+
+def _measured(measure: Measure, values: _Values) -> str:
+    of = _column(measure.of, (*COLUMNS, *MEASURED)) if measure.of else ""
+    text = _HOW[measure.how].format(of=of)
+    found = _only(text, measure.where, values)
+    return f"{found} - {_only(text, measure.minus, values)}" if measure.minus else found
+
+
+def _only(text: str, where: Iterable[Filter], values: _Values) -> str:
+    conditions = " AND ".join(_condition(chosen, values) for chosen in where)
+    if not conditions:
+        return text
+    if text.startswith("coalesce("):  # of a sum that nothing has a part in
+        inner = text.removeprefix("coalesce(").removesuffix(", 0)")
+        return f"coalesce({inner} FILTER (WHERE {conditions}), 0)"
+    return f"{text} FILTER (WHERE {conditions})"
+
+
+def _condition(chosen: Filter, values: _Values) -> str:
+    column = _column(chosen.column)
+    if not chosen.values:
+        return f"{column} IS {'NOT ' if chosen.wanted else ''}NULL"
+    names = ", ".join(values.add(value) for value in chosen.values)
+    return f"{column} {'' if chosen.wanted else 'NOT '}IN ({names})"
+
+
+def _column(name: str, known: Iterable[str] = COLUMNS) -> str:
+    if name not in known:
+        near = difflib.get_close_matches(name[:60], list(known), 1)
+        raise InvalidQuestion(
+            f"Events have no column {name[:60]!r}{f': did you mean {near[0]!r}?' if near else '.'}"
+            f" There are {', '.join(known)}."
+        )
+    return '"user"' if name == "user" else name
+
+
+def _interval(question: Question, zone: ZoneInfo) -> str:
+    """The begin of an interval by the clocks of a zone.
+
+    The two hours of one name as clocks go back are told apart: hours are cut in local time, and said in UTC.
+    """
+    shifted = [
+        (piece.until, piece.shift) for piece in offsets(question.since.astimezone(UTC), question.until, zone)
+    ] or [(question.until, 0)]
+    shift = str(shifted[-1][1])
+    for until, micros in reversed(shifted[:-1]):
+        shift = f"CASE WHEN time < TIMESTAMP '{_naive(until).isoformat(' ')}' THEN {micros} ELSE {shift} END"
+    local = "time" if shift == "0" else f"time + to_microseconds({shift})"
+    begin = f"date_trunc('{question.every}', {local})"
+    return begin if question.every != "hour" or shift == "0" else f"{begin} - to_microseconds({shift})"
+
+
+def _naive(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,1 @@
+SELECT count(*) FROM duckdb_databases() WHERE database_name = 'facts'

@@ -1,0 +1,1 @@
+DELETE FROM facts.events WHERE home = $home

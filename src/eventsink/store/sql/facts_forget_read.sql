@@ -1,0 +1,1 @@
+DELETE FROM facts.read WHERE home = $home

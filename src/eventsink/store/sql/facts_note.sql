@@ -1,0 +1,1 @@
+INSERT INTO facts.read VALUES ($home, $seq, $events)

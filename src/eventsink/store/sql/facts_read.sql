@@ -1,0 +1,1 @@
+SELECT home, seq, events FROM facts.read

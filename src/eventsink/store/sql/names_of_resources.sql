@@ -1,0 +1,6 @@
+SELECT id, name FROM (
+    SELECT resource AS id, name, row_number() OVER (PARTITION BY resource ORDER BY time DESC, name DESC) AS place
+    FROM facts.events
+    WHERE resource IN (SELECT unnest($ids)) AND name IS NOT NULL
+) AS named
+WHERE place = 1
