@@ -30,6 +30,13 @@ TOPICS = (
     "Yield maps",
 )
 OFFSETS = (-6, 1)  # hours from UTC: Illinois, and a partner in Europe
+# Where visitors are, with what they look at pages, and from where they come; the first are the most frequent.
+COUNTRIES = ("US", "US", "US", "DE", "NL", "FR", "GB", "IN", "BR", "CN", "KE", "AU")
+BROWSERS = (
+    ("Chrome", "Windows", "desktop"), ("Firefox", "Linux", "desktop"), ("Safari", "Mac OS X", "desktop"),
+    ("Edge", "Windows", "desktop"), ("Mobile Safari", "iOS", "mobile"), ("Chrome Mobile", "Android", "mobile"),
+)  # fmt: skip
+REFERRERS = ("https://www.google.com/", "https://doi.org/", "https://scholar.google.com/", "https://github.com/")
 REGIONS = {"urbana": 4.0, "amsterdam": 104.0}  # the monitors, and the milliseconds from there
 
 
@@ -80,6 +87,7 @@ class File:
     dataset: str
     dataset_name: str
     space: str
+    space_name: str
     person: Person
     time: datetime
     first: bool

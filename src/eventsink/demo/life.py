@@ -145,7 +145,19 @@ class Life:
                 size = int(chance.lognormvariate(0, 0.8) * kind.size)
                 file = kind.name.format(n=chance.randrange(10_000), k=chance.randrange(1, 49), d=day)
                 first = new and number == 0
-                yield File(new_id(chance), file, kind, size, dataset, name, self._spaces[space], person, moment, first)
+                yield File(
+                    new_id(chance),
+                    file,
+                    kind,
+                    size,
+                    dataset,
+                    name,
+                    self._spaces[space],
+                    SPACES[space],
+                    person,
+                    moment,
+                    first,
+                )
 
     def _work(self, day: date) -> Iterator[Scene]:
         for file in self._uploaded(day):

@@ -1,14 +1,18 @@
 """What people and programs do, one scene after the other: an upload and its extractions, a visit, a round of checks."""
 
+import dataclasses
 import random
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from eventsink.demo.cast import (
+    BROWSERS,
+    COUNTRIES,
     FAILURES,
     HOST,
     QUEUES,
+    REFERRERS,
     REGIONS,
     File,
     Outage,
@@ -86,10 +90,17 @@ def _job(extractor: str, file: File, chance: random.Random) -> Iterator[Scene]:
 def session(person: Person | None, start: datetime, shelf: list[File], chance: random.Random) -> Iterator[Scene]:
     """Somebody comes, looks around, and fetches a file or a dataset."""
     user, moment = (person.id if person else None), start
-    visit = {"session": f"{chance.getrandbits(64):016x}", "language": "de" if person and person.offset > 0 else "en-US"}
+    visit = _visit(person, chance)
     if person:
-        yield Scene(moment, "users.login", {"method": "cilogon" if person.offset < 0 else "userpass"}, user)
-    yield Scene(moment, "traffic.page_view", {"url": f"https://{HOST}/", "title": "Clowder", **visit}, user)
+        login = {"method": "cilogon" if person.offset < 0 else "userpass", "user_name": person.name}
+        yield Scene(moment, "users.login", login, user)
+    home = {"url": f"https://{HOST}/", "title": "Clowder", **visit}
+    if chance.random() < (0.1 if person else 0.7):
+        home["referrer"] = chance.choice(REFERRERS)
+    yield Scene(moment, "traffic.page_view", home, user)
+    if chance.random() < 0.15:
+        moment += timedelta(seconds=5 + chance.expovariate(1 / 10))
+        yield from _look("space", chance.choice(shelf), moment, visit, user)
     for _ in range(1 + int(chance.expovariate(0.35 if person else 1.2))):
         moment += timedelta(seconds=5 + chance.expovariate(1 / 40))
         file = chance.choice(shelf)
@@ -104,9 +115,31 @@ def session(person: Person | None, start: datetime, shelf: list[File], chance: r
             yield _fetch_dataset(file, moment + timedelta(seconds=6), user, chance)
 
 
+def _visit(person: Person | None, chance: random.Random) -> dict[str, Any]:
+    """What the collector finds out of a browser. Who has an account has one browser, at home in one country."""
+    settled = random.Random(person.id) if person else chance  # noqa: S311 - a play, not a secret
+    browser, system, device = settled.choice(BROWSERS[:4] if person else BROWSERS)
+    country = (
+        settled.choice(("US",) if person.offset < 0 else ("DE", "NL", "FR")) if person else chance.choice(COUNTRIES)
+    )
+    return {
+        "session": f"{chance.getrandbits(64):016x}",
+        "visitor": f"{chance.getrandbits(64):016x}",
+        "language": "de" if country == "DE" else "en-US",
+        "country": country,
+        "browser": browser,
+        "os": system,
+        "device": device,
+    }
+
+
 def _look(kind: str, file: File, moment: datetime, visit: dict[str, Any], user: str | None) -> Iterator[Scene]:
-    """The page of a file, or of its dataset."""
-    resource, name = (file.id, file.name) if kind == "file" else (file.dataset, file.dataset_name)
+    """The page of a file, of its dataset or of its space."""
+    resource, name = {
+        "file": (file.id, file.name),
+        "dataset": (file.dataset, file.dataset_name),
+        "space": (file.space, file.space_name),
+    }[kind]
     about = {"resource_type": kind, "resource_id": resource}
     page = {"url": f"https://{HOST}/{kind}s/{resource}", "title": name, **about, **visit}
     yield Scene(moment, "traffic.page_view", page, user)
@@ -137,11 +170,12 @@ def _fetch_dataset(file: File, moment: datetime, user: str | None, chance: rando
 
 
 def robot(start: datetime, shelf: list[File], chance: random.Random) -> Iterator[Scene]:
-    """A program that nobody knows takes all that it finds, several files a second."""
+    """A program takes all that it finds, several files a second."""
     moment = start
     for _ in range(chance.randrange(400, 900)):
         moment += timedelta(seconds=chance.expovariate(3))
-        yield _download(chance.choice(shelf), moment, None, "machine", chance)
+        fetched = _download(chance.choice(shelf), moment, None, "machine", chance)
+        yield dataclasses.replace(fetched, data=fetched.data | {"robot": True, "device": "robot"})
 
 
 def _api(moment: datetime, method: str, route: str, chance: random.Random, user: str | None) -> Scene:

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from eventsink.errors import InvalidQuestion
-from eventsink.store.facts.question import COLUMNS, MEASURED, Filter, Measure, Question
+from eventsink.store.facts.question import COLUMNS, MEASURED, Every, Filter, Measure, Question
 from eventsink.store.zones import offsets, zone_of
 
 __all__ = ["compiled"]
@@ -116,19 +116,24 @@ def _column(name: str, known: Iterable[str] = COLUMNS) -> str:
 
 
 def _interval(question: Question, zone: ZoneInfo) -> str:
-    """The begin of an interval by the clocks of a zone.
+    """The begin of an interval by the clocks of a zone, of which each offset has a part in the text.
 
     The two hours of one name as clocks go back are told apart: hours are cut in local time, and said in UTC.
     """
-    shifted = [
-        (piece.until, piece.shift) for piece in offsets(question.since.astimezone(UTC), question.until, zone)
-    ] or [(question.until, 0)]
-    shift = str(shifted[-1][1])
-    for until, micros in reversed(shifted[:-1]):
-        shift = f"CASE WHEN time < TIMESTAMP '{_naive(until).isoformat(' ')}' THEN {micros} ELSE {shift} END"
-    local = "time" if shift == "0" else f"time + to_microseconds({shift})"
-    begin = f"date_trunc('{question.every}', {local})"
-    return begin if question.every != "hour" or shift == "0" else f"{begin} - to_microseconds({shift})"
+    pieces = [*offsets(question.since.astimezone(UTC), question.until, zone)]
+    parts = [(piece.until, _begin(question.every or "day", piece.seconds)) for piece in pieces]
+    if not parts:
+        return _begin(question.every or "day", 0)
+    whens = [f"WHEN time < TIMESTAMP '{_naive(until).isoformat(' ')}' THEN {begin}" for until, begin in parts[:-1]]
+    return f"CASE {' '.join(whens)} ELSE {parts[-1][1]} END" if whens else parts[-1][1]
+
+
+def _begin(every: Every, offset: int) -> str:
+    """The begin of an interval where local time is so many seconds before UTC."""
+    if offset == 0:
+        return f"date_trunc('{every}', time)"
+    begin = f"date_trunc('{every}', time + INTERVAL '{offset}' SECOND)"
+    return f"{begin} - INTERVAL '{offset}' SECOND" if every == "hour" else begin
 
 
 def _naive(time: datetime) -> datetime:

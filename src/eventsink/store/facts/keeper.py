@@ -152,15 +152,15 @@ class FactsKeeper:
         self._execute("facts_attach", file=self._quoted())
         for part in statement("facts_tables", version=str(VERSION)).split(";"):
             self._months.files.reader.execute(part)
-        self._execute("facts_checkpoint")  # changes of tables must not wait in the WAL for a crash
         self._read = {}
         self._unsaved = 0
 
     def _save(self) -> None:
         """Write into the file itself what only its WAL has, if it is much."""
         if self._unsaved >= PIECE:
-            self._execute("facts_checkpoint")
-            self._unsaved = 0
+            with suppress(duckdb.TransactionException):  # something else is being written: then the next time
+                self._execute("facts_checkpoint")
+                self._unsaved = 0
 
     def _quoted(self) -> str:
         return str(self._file).replace("'", "''")

@@ -1,0 +1,194 @@
+"""The file of facts follows the events, whatever becomes of either."""
+
+import asyncio
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from eventsink.errors import StoreUnavailable
+from eventsink.store import Store
+from eventsink.store.facts import NotRead, keeper
+from tests.store.events import NOVEMBER, an_event, some_events
+from tests.store.facts.asking import count_of, counts_by
+
+
+async def test_every_event_is_in_it_once_also_when_it_comes_late_or_again(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    events = (
+        some_events(50) + some_events(50, NOVEMBER - timedelta(days=40)) + some_events(3, NOVEMBER.replace(year=1990))
+    )
+    random.Random(3).shuffle(events)
+    for start in range(0, len(events), 20):
+        await store.append(events[start : start + 20])
+        await store.append(events[start : start + 20])
+        assert await count_of(store) == min(start + 20, len(events))
+    await store.close()
+    again = await Store.open(tmp_path)
+    assert await count_of(again) == 103
+    await again.append(some_events(1))
+    assert await count_of(again) == 104
+    await again.close()
+
+
+async def test_a_store_of_before_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "PIECE", 7)
+    store = await Store.open(tmp_path)
+    await store.append(some_events(30) + some_events(30, NOVEMBER - timedelta(days=40)))
+    assert await count_of(store) == 60
+    await store.close()
+
+
+async def test_much_that_is_not_read_yet_is_said_and_read_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "PIECE", 10)
+    monkeypatch.setattr("eventsink.store.store.MOST_WAITED_FOR", 20)
+    store = await Store.open(tmp_path)
+    await store.append(some_events(500))
+    with pytest.raises(NotRead, match=r"events are still to be read before numbers can be given.*Ask again"):
+        await count_of(store)
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                found = await count_of(store)
+                break
+            except NotRead:
+                await asyncio.sleep(0.01)
+    assert found == 500
+    assert (await store.stats()).trouble is None, "the store itself is well"
+    await store.close()
+
+
+async def test_events_are_read_before_anybody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventsink.store.store.READ_AFTER", 0.01)
+    store = await Store.open(tmp_path)
+    await store.append(some_events(10))
+    async with asyncio.timeout(20):
+        while store._reader._facts.rows() < 10:  # nothing that a question shows: it would read them itself
+            await asyncio.sleep(0.01)
+    await store.close()
+
+
+@pytest.mark.parametrize("damage", ["gone", "garbage", "empty", "other version", "half made", "torn wal"])
+async def test_a_file_that_is_no_use_is_made_again(tmp_path: Path, damage: str) -> None:
+    store = await Store.open(tmp_path)
+    await store.append(some_events(25))
+    assert await count_of(store) == 25
+    await store.close()
+    file = tmp_path / "facts.duckdb"
+    if damage == "gone":
+        file.unlink()
+    elif damage == "garbage":
+        file.write_bytes(b"garbage" * 10_000)
+    elif damage == "empty":
+        file.write_bytes(b"")
+    elif damage == "torn wal":
+        file.with_name("facts.duckdb.wal").write_bytes(b"\x00" * 100)
+    else:
+        with duckdb.connect(str(file)) as connection:
+            connection.execute("UPDATE version SET version = 99" if damage == "other version" else "DROP TABLE version")
+    again = await Store.open(tmp_path)
+    assert await count_of(again) == 25
+    assert again.set_aside == [], "nothing of it is worth being kept"
+    await again.close()
+
+
+@pytest.mark.parametrize("change", ["deleted", "older copy", "other events"])
+async def test_a_month_that_was_changed_behind_our_back_is_read_anew(tmp_path: Path, change: str) -> None:
+    before = NOVEMBER - timedelta(days=40)
+    store = await Store.open(tmp_path / "a")
+    await store.append(some_events(5, before, type="custom.old"))
+    await store.close()
+    copy = (tmp_path / "a" / "events-2026-10.duckdb").read_bytes()
+    store = await Store.open(tmp_path / "a")
+    await store.append(some_events(7, before, type="custom.new") + some_events(2, type="custom.other"))
+    assert await counts_by(store, "type") == {"custom.old": 5, "custom.new": 7, "custom.other": 2}
+    await store.close()
+    month = tmp_path / "a" / "events-2026-10.duckdb"
+    if change == "deleted":
+        month.unlink()
+    elif change == "older copy":
+        month.write_bytes(copy)
+    else:
+        other = await Store.open(tmp_path / "b")
+        await other.append(some_events(12, before, type="custom.stranger"))
+        await other.close()
+        month.write_bytes((tmp_path / "b" / "events-2026-10.duckdb").read_bytes())
+    store = await Store.open(tmp_path / "a")
+    expected = {"deleted": {}, "older copy": {"custom.old": 5}, "other events": {"custom.stranger": 12}}[change]
+    assert await counts_by(store, "type") == {"custom.other": 2, **expected}
+    await store.close()
+
+
+async def test_months_that_are_too_old_leave_it(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    store = await Store.open(tmp_path)
+    await store.append(
+        some_events(4, now - timedelta(days=300), type="custom.old") + some_events(2, now, type="custom.new")
+    )
+    assert await count_of(store) == 6
+    await store.close()
+    store = await Store.open(tmp_path, keep_months=2)
+    await store.append(some_events(1, now, type="custom.new"))
+    assert await counts_by(store, "type") == {"custom.new": 3}
+    await store.close()
+
+
+async def test_long_events_and_odd_data_are_read_like_all_others(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    data = {"resource_type": "dataset", "resource_id": "d1", "resource_name": "n" * 600, "padding": "x" * 200_000}
+    odd = [
+        {"resource_id": 17, "items": "many", "queue_ms": "soon", "bytes": -1, "robot": "yes", "dataset_id": ["a"]},
+        {"items": 2**70, "run_ms": 1e308, "http_status": 10**12, "url": "://", "referrer": "javascript:alert(1)"},
+        {"dataset_id": "", "resource_type": "", "name": None},
+        {"resource_name": "\u202e=cmd()\n\"'", "dataset_name": "\U0001f600"},
+        {},
+    ]
+    events = [an_event(type="custom.long", data=data | {"number": number}) for number in range(40)]
+    events += [an_event(type="custom.odd", data=item) for item in odd]
+    await store.append(events)
+    assert await counts_by(store, "type") == {"custom.long": 40, "custom.odd": 5}
+    assert await counts_by(store, "type", "dataset") == {
+        ("custom.long", "d1"): 40,
+        ("custom.odd", '["a"]'): 1,
+        ("custom.odd", None): 4,
+    }
+    ((name,),) = [row for row in await store.rows("names_of_datasets", {"ids": ["d1"]}) if row[1] != "n" * 500] or [
+        ("",)
+    ]
+    assert not name, "a name of 600 letters is cut at 500"
+    await store.close()
+
+
+async def test_appends_go_on_while_it_reads(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+
+    async def append() -> None:
+        for _ in range(30):
+            await store.append(some_events(20))
+
+    async def ask() -> None:
+        last = 0
+        while last < 600:
+            found = await count_of(store)
+            assert found >= last and found % 20 == 0
+            last = found
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(append(), ask())
+    await store.close()
+
+
+async def test_it_cannot_be_written_and_the_store_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "facts.duckdb").mkdir()
+    store = await Store.open(tmp_path)
+    await store.append(some_events(3))
+    with pytest.raises(StoreUnavailable, match="cannot be read"):
+        await count_of(store)
+    assert (await store.stats()).events == 3
+    (tmp_path / "facts.duckdb").rmdir()
+    assert await count_of(store) == 3, "it needs no new start"
+    await store.close()
