@@ -70,6 +70,7 @@ def test_the_environment_wins_over_the_file_and_the_command_line_over_both() -> 
         ("EVENTSINK_EXCHANGE__URL", "sqlite:///x.db", "exchange", "url", "sqlite:///x.db"),
         ("EVENTSINK_EXCHANGE__MAX_BYTES", "65536", "exchange", "max_bytes", 65536),
         ("EVENTSINK_STORE__MEMORY", "1GB", "store", "memory", "1GB"),
+        ("EVENTSINK_COUNTER__SOURCES", "['a', 'b']", "counter", "sources", ["a", "b"]),
     ],
 )
 def test_a_variable_sets_a_key_of_its_section(name: str, text: str, section: str, key: str, value: Any) -> None:
@@ -114,6 +115,10 @@ def test_a_secret_file_that_cannot_be_read_is_named(content: bytes | None) -> No
         ("[collect]\nmax_body = 10", "collect.max_body: expected `int` >= 1024."),
         ("[store]\nmemory = 'lots'", "store.memory: expected `str` matching regex"),
         ("[store]\nkeep_months = -1", "store.keep_months: expected `int` >= 0."),
+        ("[counter]\nzones = 'UTC'", "There is no setting 'zones' in counter. Did you mean 'zone'?"),
+        ("[counter]\nviews = 'both'", "counter.views: invalid enum value 'both': it may be server, tracker."),
+        ("[counter]\nplatform = ''", "counter.platform: expected `str` of length >= 1."),
+        ("[counter]\nextraction_s = -1", "counter.extraction_s: expected `float` >= 0"),
         ("data = ''", "data: expected `str` of length >= 1."),
         ("collect = 5", "collect: expected `object`, got `int`."),
         ("workers = 5", "workers: expected `object`, got `int`."),

@@ -10,9 +10,11 @@
     │   └── TooManyEvents     it holds more events than are read at once
     ├── InvalidMessage        AMQP cannot hold a message; says what of it
     ├── InvalidJob            an extractor job cannot be sent; names the field
+    ├── InvalidQuestion       what is asked for is nothing that there is; says what of it
+    │   ├── InvalidPeriod     (store/counter) months that are none, or too many
+    │   └── InvalidFilter     (look/counter) a filter or form that COUNTER's report has not
     ├── JobNotWaiting         an extractor job is not where it should be taken from
     ├── NotTrusted            (trust.py) another user can have put there what was found; says how to name it
-    ├── InvalidQuestion       numbers are asked for that there are not; says what there is
     ├── SettingsError         a wrong setting; names it
     ├── PluginError           a worker cannot be found or loaded; says what to install or mend
     ├── DataDirectoryInUse    another process owns the data directory
@@ -108,16 +110,16 @@ class InvalidJob(EventSinkError):
         self.field = field
 
 
+class InvalidQuestion(EventSinkError):
+    """What somebody asks for is nothing that there is; the message says what of it, and what to ask for instead."""
+
+
 class JobNotWaiting(EventSinkError):
     """An extractor job is not in the queue that it should be taken from: it is being worked on, or has ended."""
 
 
 class KeysNotRead(EventSinkError):
     """Nobody can be told yet whether a key is good: the file of keys was busy at every look since the start."""
-
-
-class InvalidQuestion(EventSinkError):
-    """A page, report, period, filter or column is asked for that there is not."""
 
 
 class SettingsError(EventSinkError):

@@ -23,6 +23,7 @@ __all__ = [
     "Alerts",
     "Browser",
     "Collect",
+    "Counter",
     "Exchange",
     "Extractors",
     "Monitor",
@@ -230,6 +231,52 @@ class StatusPage(_Section, frozen=True, kw_only=True):
     title: Annotated[str, Meta(description="What stands above it.", min_length=1, max_length=200)] = "Clowder status"
 
 
+class Counter(_Section, frozen=True, kw_only=True):
+    """COUNTER's report of usage: who publishes, and how it is counted where the Code of Practice leaves it open."""
+
+    platform: Annotated[str, Meta(description="Name of the installation, as Clowder NCSA.", min_length=1)] = "Clowder"
+    created_by: Annotated[
+        str, Meta(description="Who makes the reports, which DataCite tells apart by it; empty for the platform.")
+    ] = ""
+    publisher: Annotated[str, Meta(description="Publisher of the datasets; empty where there is none.")] = ""
+    publisher_id: Annotated[str, Meta(description="Its id, as grid.35403.31; empty for none.")] = ""
+    publisher_id_type: Annotated[
+        Literal["isni", "orcid", "grid", "urn", "client-id"], Meta(description="Of what kind that id is.")
+    ] = "grid"
+    address: Annotated[
+        str, Meta(description="Where Clowder is, as https://clowder.example.org, for the addresses of datasets.")
+    ] = ""
+    volume: Annotated[bool, Meta(description="Add the bytes of requests, which DataCite does not take.")] = False
+    help_url: Annotated[str, Meta(description="Page about the exceptions of our reports; empty for none.")] = ""
+    zone: Annotated[str, Meta(description="Time zone of months and hours, as America/Chicago.")] = "UTC"
+    sources: Annotated[
+        list[str], Meta(description="Events of these sources alone, where two report the same; none: of all.")
+    ] = []
+    views: Annotated[Literal["server", "tracker"], Meta(description="Who is believed on views.")] = "server"
+    downloads: Annotated[Literal["server", "tracker"], Meta(description="Who is believed on downloads.")] = "server"
+    visitor: Annotated[
+        Literal["hash", "cookie"], Meta(description="What `visitor` is in events that are not our tracker's.")
+    ] = "hash"
+    session_slice: Annotated[
+        Literal["hour", "day"], Meta(description="Whether a session id is one session an hour, or a day.")
+    ] = "hour"
+    anonymous: Annotated[
+        Literal["merge", "separate", "exclude"],
+        Meta(description="Events of nobody known: one session for a source and hour, one for each, or not counted."),
+    ] = "merge"
+    partial: Annotated[
+        Literal["none", "first"], Meta(description="Whether downloads with status 206 count: those of access logs.")
+    ] = "none"
+    internal_users: Annotated[list[str], Meta(description="Ids of users whose use is none: tests, backups.")] = []
+    extractor_downloads: Annotated[
+        Literal["exclude", "machine", "count"],
+        Meta(description="Downloads by extractors: not counted, as machine, or as what they are."),
+    ] = "exclude"
+    extraction_s: Annotated[
+        float, Meta(description="Seconds that a job counts as running whose end nobody reported.", ge=0, le=31_536_000)
+    ] = 3600.0
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """All settings. A section under `workers` or `checks` switches its destination or check on."""
 
@@ -244,6 +291,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     checks: dict[str, dict[str, Any]] = {}
     alerts: Alerts = Alerts()
     status_page: StatusPage = StatusPage()
+    counter: Counter = Counter()
 
     @property
     def extractors_url(self) -> str:
@@ -378,6 +426,14 @@ _VALUES = {
     "days": "mon, tue, wed, thu, fri, sat, sun",
     "format": "batch, single",
     "robots": "mark, drop",
+    "publisher_id_type": "isni, orcid, grid, urn, client-id",
+    "views": "server, tracker",
+    "downloads": "server, tracker",
+    "visitor": "hash, cookie",
+    "session_slice": "hour, day",
+    "anonymous": "merge, separate, exclude",
+    "partial": "none, first",
+    "extractor_downloads": "exclude, machine, count",
 }
 
 

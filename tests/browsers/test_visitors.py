@@ -8,7 +8,7 @@ import pytest
 
 from eventsink.browsers.countries import Countries
 from eventsink.browsers.peers import Proxies, household
-from eventsink.browsers.visitors import Visitors
+from eventsink.browsers.visitors import Visitors, forget
 from eventsink.browsers.visits import PAUSE, Visits
 from eventsink.errors import SettingsError
 
@@ -38,6 +38,21 @@ def test_the_salt_of_a_day_is_thrown_away_when_it_is_over(tmp_path: Path) -> Non
     (after,) = tmp_path.iterdir()
     assert after.name == "visitors-2026-11-30.salt" and after.read_bytes() != file.name.encode()
     assert Visitors(tmp_path).id("https://a", "192.0.2.1", "Firefox", NOW) != mine, "the clock went back: all are new"
+
+
+def test_the_salt_is_thrown_away_also_where_nobody_comes_the_next_day(tmp_path: Path) -> None:
+    Visitors(tmp_path).id("https://a", "192.0.2.1", "Firefox", NOW)
+    forget(tmp_path, NOW + timedelta(hours=11))
+    assert len([*tmp_path.iterdir()]) == 1
+    forget(tmp_path, NOW + timedelta(hours=12))
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_without_a_folder_a_salt_is_nowhere_but_in_memory() -> None:
+    visitors = Visitors(None)
+    mine = visitors.id("https://a", "192.0.2.1", "Firefox", NOW)
+    assert mine == visitors.id("https://a", "192.0.2.1", "Firefox", NOW)
+    assert mine != Visitors(None).id("https://a", "192.0.2.1", "Firefox", NOW)
 
 
 def test_a_request_that_began_before_midnight_changes_nothing(tmp_path: Path) -> None:

@@ -405,6 +405,8 @@ def test_settings_are_checked_down_to_the_options_of_workers(run):
     assert (answer.exit_code, "There is no setting workers.echo.paht" in answer.stderr) == (1, True)
     Path("eventsink.toml").write_text("[collect]\nprot = 1\n")
     assert "Did you mean 'port'?" in run("config", "check").stderr
+    Path("eventsink.toml").write_text("[counter]\nzone = 'Mars/Olympus'\n")
+    assert "counter.zone is wrong. 'Mars/Olympus' is no time zone" in run("config", "check").stderr
 
 
 def findings(answer) -> dict[str, dict]:

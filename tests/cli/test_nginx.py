@@ -110,9 +110,16 @@ def test_events_are_for_send_and_nothing_else_is_printed(run: Run, tmp_path: Pat
     assert len({event["id"] for event in events}) == 20
     assert "20 events of 21 lines. Left out: 1 of robots." in result.stderr
     assert not any(secret in result.output for secret in ("203.0.113", "mallory"))
+    assert len({event["data"]["visitor"] for event in events}) == 20
     (tmp_path / "l.1.gz").write_bytes(gzip.compress(log.read_bytes()))
-    assert run("nginx", tmp_path / "l.1.gz", "--events").stdout == result.stdout
-    assert len(run("nginx", log, "--events", "--robots", "--source", "x").stdout.splitlines()) == 21
+    again = [json.loads(line) for line in run("nginx", tmp_path / "l.1.gz", "--events").stdout.splitlines()]
+    assert [event["id"] for event in again] == [event["id"] for event in events]
+    assert again != events, "without a data directory every run has a salt of its own"
+    (tmp_path / "var").mkdir()
+    first, second = (run("nginx", name, "--events").stdout for name in (log, tmp_path / "l.1.gz"))
+    assert first == second, "in one it is kept for the day"
+    *_, robot = run("nginx", log, "--events", "--robots", "--source", "x").stdout.splitlines()
+    assert json.loads(robot)["data"]["robot"] is True
 
 
 def test_events_of_a_log_are_stored_once(on_town: Run, town: SinkProcess, tmp_path: Path) -> None:
@@ -127,3 +134,21 @@ def test_events_of_a_log_are_stored_once(on_town: Run, town: SinkProcess, tmp_pa
     ours = [event for event in found["events"] if event["source"] == "nginx-test"]
     assert len(ours) == 30
     assert {event["subject"] for event in ours} == {f"spaces/{ID}"}
+
+
+def test_the_events_of_a_log_are_usage_with_unique_counts(on_town: Run, town: SinkProcess, tmp_path: Path) -> None:
+    log, dataset = tmp_path / "l", "64c00000000000000000abcd"
+    page, content = f"GET /datasets/{dataset} HTTP/1.1", f"GET /datasets/{dataset}/download HTTP/1.1"
+    lines = [  # two people, each of whom looks twice within 30 seconds, and downloads
+        combined(START - 10**8 + second, request=request, address=f"203.0.113.{n}")
+        for second, request in ((0, page), (20, page), (60, content))
+        for n in (1, 2)
+    ]
+    log.write_bytes(b"".join(lines))
+    for _ in range(2):
+        (tmp_path / "events").write_text(on_town("nginx", log, "--events", "--source", "https://of.example.org").stdout)
+        assert on_town("send", tmp_path / "events").exit_code == 0
+    town.settle()
+    _, report = town.request("GET", "/v1/reports/counter?since=2023-11&until=2023-11&format=table")
+    (row,) = [row for row in report["rows"] if row["dataset"] == dataset]
+    assert [row[name] for name in report["columns"]] == [4, 2, 2, 2]

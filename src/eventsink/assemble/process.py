@@ -18,6 +18,7 @@ from eventsink.assemble import banner, data_directory
 from eventsink.assemble.alerting import alerting, check_alerts
 from eventsink.assemble.exchanges import Opened, open_exchange
 from eventsink.assemble.extracting import announcing, extracting
+from eventsink.assemble.forgetting import forgetting
 from eventsink.assemble.monitoring import monitoring, online, planned, posting
 from eventsink.assemble.playing import play
 from eventsink.assemble.public import said_by
@@ -34,6 +35,8 @@ from eventsink.errors import SettingsError
 from eventsink.exchange.contract import Exchange
 from eventsink.keyring import Keyring
 from eventsink.keys import KeyFile
+from eventsink.look.counter import CounterReports
+from eventsink.look.counter.chosen import check_counter
 from eventsink.look.numbers.desk import NumbersDesk
 from eventsink.look.pages import pages
 from eventsink.look.status.routes import status_routes
@@ -180,6 +183,7 @@ async def _run(settings: Settings, parts: _Parts) -> None:
         online(settings)
     if parts.store:
         check_alerts(settings)
+        check_counter(settings.counter)
     sections = {name: settings.workers[name] for name in parts.workers if name != "store"}
     workers = {name: loading.load(name, section) for name, section in sections.items()}
     types = {name: loading.types(name, section) for name, section in sections.items()}
@@ -268,8 +272,10 @@ async def _prepare_door(
         uptime=known.uptime,
         alerts=known.alerts,
         numbers=NumbersDesk(store) if store else None,
+        counter=CounterReports(store, settings.counter) if store else None,
     )
     stack.push_async_callback(desk.outlook.close)
+    await stack.enter_async_context(forgetting(settings.directory))
     said = said_by(settings, known.alerts.book) if known.alerts else None
     status = status_routes(known.uptime, said) if known.uptime and said else ()
     app = App(desk, pages(settings, status) if store else ())

@@ -19,7 +19,7 @@ import structlog
 from eventsink.browsers.peers import household
 from eventsink.causes import why
 
-__all__ = ["Visitors"]
+__all__ = ["Visitors", "forget"]
 
 _FILE = re.compile(r"visitors-\d{4}-\d\d-\d\d\.salt(-[0-9a-f]+)?")
 SIZE = 32  # bytes
@@ -30,10 +30,11 @@ class Visitors:
     """Gives visitors their ids.
 
     Args:
-        folder: where the salt of the day is kept; several front doors of one data directory share it.
+        folder: where the salt of the day is kept; several front doors of one data directory share it. None keeps it
+            nowhere.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._day = ""
         self._salt = b""
@@ -53,9 +54,11 @@ class Visitors:
         return hmac.new(self._salt, "\0".join(parts).encode(errors="replace"), hashlib.sha256).hexdigest()
 
     def _salt_of(self, day: str) -> bytes:
-        path = self._folder / f"visitors-{day}.salt"
+        if self._folder is None:
+            return secrets.token_bytes(SIZE)
+        path = self._folder / _name(day)
         try:
-            self._forget_others(path)
+            _forget_before(path)
             return _read(path) or _make(path)
         except OSError as error:
             _log.warning(
@@ -65,12 +68,26 @@ class Visitors:
             )
             return secrets.token_bytes(SIZE)
 
-    def _forget_others(self, kept: Path) -> None:
-        """Remove the salts of days before, also of a process that was killed while it made one."""
-        for path in self._folder.iterdir():
-            if _FILE.fullmatch(path.name) and path.name < kept.name:
-                with contextlib.suppress(FileNotFoundError):  # another front door was faster
-                    path.unlink()
+
+def forget(folder: Path, now: datetime) -> None:
+    """Remove the salts of days before, which is else done when somebody comes.
+
+    Raises:
+        OSError: one cannot be removed, or the folder cannot be read.
+    """
+    _forget_before(folder / _name(now.strftime("%Y-%m-%d")))
+
+
+def _name(day: str) -> str:
+    return f"visitors-{day}.salt"
+
+
+def _forget_before(kept: Path) -> None:
+    """Remove the salts of days before one, also of a process that was killed while it made one."""
+    for path in kept.parent.iterdir():
+        if _FILE.fullmatch(path.name) and path.name < kept.name:
+            with contextlib.suppress(FileNotFoundError):  # another front door was faster
+                path.unlink()
 
 
 def _read(path: Path) -> bytes:

@@ -14,6 +14,7 @@ from eventsink.cli.options import Form, Format, configured, new_app
 from eventsink.cli.screen import as_json, print_json, say
 from eventsink.collect.snippet import vendor_tags
 from eventsink.deliver import loading
+from eventsink.look.counter.chosen import check_counter
 from eventsink.settings import Settings, redacted
 from eventsink.watch.alerts.rule import split
 
@@ -55,6 +56,7 @@ def check(settings: Settings) -> None:
     checks = planned(_run_here(settings), keeps=False)
     online(settings)
     check_alerts(settings)
+    check_counter(settings.counter)
     names = ", ".join(settings.workers) or "none but the store"
     say(f"The settings are well. Destinations: {names}. Checks: {', '.join(one.name for one in checks) or 'none'}.")
     elsewhere = settings.checks.keys() - {one.name for one in checks}

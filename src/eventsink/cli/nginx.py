@@ -24,6 +24,7 @@ from eventsink.watch.nginx.blocks import Block, LogFile, Unreadable
 from eventsink.watch.nginx.example import shape
 from eventsink.watch.nginx.log_format import PRESETS, LogFormat, detect, from_conf, given
 from eventsink.watch.nginx.parser import Parsed, Parser
+from eventsink.watch.nginx.people import people
 from eventsink.watch.nginx.summary import Summary
 
 MOST_OPEN = 16  # intervals that wait for lines that come late
@@ -45,7 +46,7 @@ def _every(text: object) -> int:
 @app.command()
 @configured
 def nginx(
-    _settings: Settings,  # every command may be given some
+    settings: Settings,
     files: Annotated[list[str], typer.Argument(help="Access logs, also .gz; - is standard input.", metavar="FILE")],
     log_format: Annotated[
         str | None,
@@ -72,7 +73,9 @@ def nginx(
     events: Annotated[
         bool, typer.Option("--events", help="Print the views and downloads of Clowder's resources, for `send -`.")
     ] = False,
-    robots: Annotated[bool, typer.Option("--robots", help="With --events: those of robots, too.")] = False,
+    robots: Annotated[
+        bool, typer.Option("--robots", help="With --events: those of robots, too, marked as theirs.")
+    ] = False,
     prefix: Annotated[
         str, typer.Option(help="With --events: the path under which Clowder is.", metavar="PATH", show_default=False)
     ] = "",
@@ -101,7 +104,15 @@ def nginx(
         begin, end = _seconds(since, 0.0), _seconds(until, float("inf"))
         if events:
             run.print_events(
-                views.Views(Robots(), with_robots=robots, prefix=prefix, source=source, since=begin, until=end)
+                views.Views(
+                    Robots(),
+                    people(settings),
+                    with_robots=robots,
+                    prefix=prefix,
+                    source=source,
+                    since=begin,
+                    until=end,
+                )
             )
         else:
             summary: Summary[None] = Summary(every, Robots(), since=begin, until=end)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from eventsink.collect.alerting import Alerting
+from eventsink.collect.counting import Counting
 from eventsink.collect.metrics import Metrics
 from eventsink.collect.monitors import Monitors
 from eventsink.collect.numbers import Numbers
@@ -38,6 +39,7 @@ class Desk:
         monitors: those that report here.
         alerts: those of this process; None where it has no store.
         numbers: pages, panels and reports; None where this process has no store.
+        counter: makes COUNTER's reports; None where this process has no store.
         extractors: jobs and who works on them; None where this process has nothing to do with them.
     """
 
@@ -52,6 +54,7 @@ class Desk:
     uptime: UptimeBook | None = None
     alerts: Alerting | None = None
     numbers: Numbers | None = None
+    counter: Counting | None = None
     monitors: Monitors = field(default_factory=Monitors)
     outlook: Outlook = field(init=False)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))

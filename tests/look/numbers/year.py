@@ -104,6 +104,10 @@ def _space(event: Event) -> Any:
     return event.data.get("space_id", own)
 
 
+def _value(name: str) -> Callable[[Event], Any]:
+    return lambda event: event.data.get(name)
+
+
 # By the name of a column: its value of an event.
 VALUE_OF: dict[str, Callable[[Event], Any]] = {
     "dataset": _dataset,
@@ -114,8 +118,5 @@ VALUE_OF: dict[str, Callable[[Event], Any]] = {
     "resource": lambda event: event.data.get("resource_id", event.data.get("file_id")),
     "resource_type": lambda event: event.data.get("resource_type", "file" if "file_" in event.type else None),
     "mime_type": lambda event: event.data["mime_type"][:200] if "mime_type" in event.data else None,
-    **{
-        name: (lambda event, name=name: event.data.get(name))
-        for name in ("extractor", "country", "device", "browser", "method", "route")
-    },
+    **{name: _value(name) for name in ("extractor", "country", "device", "browser", "method", "route")},
 }

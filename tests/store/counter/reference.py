@@ -67,7 +67,8 @@ def judged(  # noqa: C901 - one rule after the other, as they are written
     """The access that an event is, or why it is none."""
     data = event.data
     kind, request = data.get("resource_type"), event.type == "traffic.resource_downloaded"
-    tracked = event.type == "traffic.page_view" or bool(data.get("visitor") and event.source.startswith("http"))
+    of_a_site = bool(data.get("visitor")) and event.source.startswith("http") and data.get("http_status") is None
+    tracked = event.type == "traffic.page_view" or of_a_site
     if kind not in ("dataset", "file", "folder"):
         return "other_resource"
     if request:

@@ -49,6 +49,20 @@ async def test_an_empty_store(store: Store) -> None:
     assert all(counted.datasets == [] and counted.noted.accesses == 0 for counted in usage.months)
 
 
+async def test_events_of_a_log_are_the_servers_also_if_their_source_is_an_address(store: Store) -> None:
+    known = {"visitor": "a" * 32, "http_status": 200}
+    await store.append(
+        [
+            at(0, VIEW, DATASET | known, source=SITE),
+            at(1, DOWNLOAD, FILE | known, source=SITE),
+            at(2, VIEW, DATASET | known | {"http_status": 404}, source=SITE),
+        ]
+    )
+    counted = await month(store)
+    assert totals(counted) == [[2, 1, 1, 1]]
+    assert excluded(counted) == {"unsuccessful": 1}
+
+
 async def test_an_unknown_zone_is_refused(store: Store) -> None:
     with pytest.raises(SettingsError, match="'Mars/Olympus' is no time zone"):
         await store.counter(Period("2026-01", "2026-01"), Rules(zone="Mars/Olympus"))

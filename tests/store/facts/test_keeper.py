@@ -51,15 +51,18 @@ async def test_much_that_is_not_read_yet_is_said_and_read_meanwhile(
     with pytest.raises(NotRead, match=r"events are still to be read before numbers can be given.*Ask again"):
         await count_of(store)
     async with asyncio.timeout(20):
-        while True:
-            try:
-                found = await count_of(store)
-                break
-            except NotRead:
-                await asyncio.sleep(0.01)
+        while (found := await _tried(store)) is None:
+            await asyncio.sleep(0.01)
     assert found == 500
     assert (await store.stats()).trouble is None, "the store itself is well"
     await store.close()
+
+
+async def _tried(store: Store) -> int | None:
+    try:
+        return await count_of(store)
+    except NotRead:
+        return None
 
 
 async def test_events_are_read_before_anybody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

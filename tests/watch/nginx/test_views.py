@@ -1,15 +1,20 @@
 """Views and downloads of Clowder's resources from lines of a log."""
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from eventsink.browsers.countries import Countries
+from eventsink.browsers.peers import Proxies
 from eventsink.browsers.robots import Robots
+from eventsink.browsers.visitors import Visitors
 from eventsink.catalogue import CATALOGUE
 from eventsink.dialects import read
 from eventsink.watch.nginx.log_format import PRESETS, given
 from eventsink.watch.nginx.parser import Parser
+from eventsink.watch.nginx.people import People
 from eventsink.watch.nginx.views import WANTED, Views
 from tests.watch.nginx.lines import combined
 
@@ -77,7 +82,33 @@ def test_what_is_no_use_is_left_out(more: dict[str, Any], counts: bool) -> None:
 
 def test_robots_are_told_when_they_are_asked_for() -> None:
     line = combined(request=f"GET /datasets/{ID} HTTP/1.1", agent=GOOGLEBOT)
-    assert [event["data"]["access_method"] for event in events(line, with_robots=True)] == ["machine"]
+    (event,) = events(line, with_robots=True)
+    assert (event["data"]["access_method"], event["data"]["robot"]) == ("machine", True)
+    (event,) = events(combined(request=f"GET /datasets/{ID} HTTP/1.1", agent="curl/8"), with_robots=True)
+    assert "robot" not in event["data"]
+
+
+def test_the_dataset_of_a_file_is_told_where_the_address_has_it() -> None:
+    dataset = "64C000000000000000000002"
+    lines = [
+        combined(request=f"GET /files/{ID}?x=1&dataset={dataset}&space=z HTTP/1.1"),
+        combined(request=f"GET /files/{ID}?dataset=x HTTP/1.1"),
+        combined(request=f"GET /datasets/{ID}?dataset={dataset} HTTP/1.1"),
+    ]
+    assert [event["data"].get("dataset_id") for event in events(*lines)] == [dataset.lower(), None, None]
+
+
+def test_who_asked_is_told_and_is_no_part_of_the_id(tmp_path: Path) -> None:
+    lines = [combined(request=f"GET /datasets/{ID} HTTP/1.1", address=f"203.0.113.{n // 2}") for n in range(4)]
+    told = [events(*lines, people=People(Visitors(folder), Countries(), Proxies([]))) for folder in (tmp_path, None)]
+    visitors = [[event["data"]["visitor"] for event in found] for found in told]
+    assert visitors[0][0] == visitors[0][1] != visitors[0][2] == visitors[0][3]
+    assert set(visitors[0]).isdisjoint(visitors[1])
+    assert [event["id"] for event in told[0]] == [event["id"] for event in told[1]] == [
+        event["id"] for event in events(*lines)
+    ]  # fmt: skip
+    assert all(event["data"].keys() <= CATALOGUE[VIEWED].fields for event in told[0])
+    assert "203.0.113" not in repr(told)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from eventsink.errors import EventSinkError
+from eventsink.errors import InvalidQuestion
 from eventsink.look.counter.metrics import METRICS, Metric, MetricName
 from eventsink.store.counter import Method
 
@@ -16,7 +16,7 @@ OPTIONAL: tuple[OptionalColumn, ...] = ("Creators", "Publication_Date", "Dataset
 _YEARS = re.compile(r"(\d{4})(?:-(\d{4}))?")
 
 
-class InvalidFilter(EventSinkError):
+class InvalidFilter(InvalidQuestion):
     """A filter has a value that COUNTER does not know (its exception 3060); the message says which are."""
 
 

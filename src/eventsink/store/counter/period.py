@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from eventsink.errors import EventSinkError, SettingsError
+from eventsink.errors import InvalidQuestion, SettingsError
 from eventsink.event import EPOCH
 from eventsink.store.month_names import month_before
 
@@ -20,7 +20,7 @@ _STEP = timedelta(minutes=30)  # no zone changes its clock twice within it
 _SECOND = timedelta(seconds=1)
 
 
-class InvalidPeriod(EventSinkError):
+class InvalidPeriod(InvalidQuestion):
     """A period is none: a month that does not exist, or the last before the first; the message says which."""
 
 
@@ -43,7 +43,7 @@ class Period(msgspec.Struct, frozen=True):
                 raise InvalidPeriod(f"{month[:40]!r} is no month: write it as 2026-01.")
         if self.last < self.first:
             raise InvalidPeriod(f"The period ends ({self.last}) before it begins ({self.first}): exchange the two.")
-        if self.last > month_before(self.first, 1 - MOST_MONTHS):
+        if _number(self.last) - _number(self.first) >= MOST_MONTHS:
             raise InvalidPeriod(f"The period has more than {MOST_MONTHS} months: ask for fewer at once.")
 
     @classmethod
@@ -72,6 +72,11 @@ class Offset(NamedTuple):
     until: datetime
     shift: int
     seconds: int
+
+
+def _number(month: str) -> int:
+    """A month as a number, which the next one is one more than."""
+    return int(month[:4]) * 12 + int(month[5:])
 
 
 def zone_of(name: str) -> ZoneInfo:

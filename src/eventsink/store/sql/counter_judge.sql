@@ -75,6 +75,7 @@ FROM (
                 CASE WHEN type = 'traffic.resource_downloaded' THEN 1 ELSE 0 END AS request,
                 CASE WHEN type = 'traffic.page_view'
                         OR nullif(visitor, '') IS NOT NULL AND (source LIKE 'http://%' OR source LIKE 'https://%')
+                            AND status IS NULL -- which no browser says: with one it is of a log
                     THEN 1 ELSE 0 END AS tracked,
                 time + $shift AS local
             FROM ({accesses}) AS access

@@ -6,8 +6,8 @@ For a Clowder that sends no events itself, also for years gone by. What counts:
 * GET of the content of a file or dataset, answered with 200 or 304, or with 206 if the log tells that the part begins
   at the first byte (`$http_range` or `$sent_http_content_range`): a download. What a program fetches in pieces counts
   once so; where the log does not tell, parts are left out and counted as such.
-* Robots are no use, and left out, as COUNTER has it; so is what asks not to be counted (`tracking=false` of Clowder 1,
-  `increment=false` of Clowder 2).
+* Robots are no use, and left out, as COUNTER has it, or marked as what they are. What asks not to be counted
+  (`tracking=false` of Clowder 1, `increment=false` of Clowder 2) is left out.
 
 An id follows from the line without address, user and query, and from its number among equal ones of its moment. So the
 same log gives the same ids when it is read again, renamed or compressed; and nobody can try out addresses on an id.
@@ -22,14 +22,16 @@ from typing import Any
 
 from eventsink.browsers.robots import Kind, Robots
 from eventsink.event import content_id
+from eventsink.watch.nginx import people
 from eventsink.watch.nginx.parser import Parsed
+from eventsink.watch.nginx.people import People
 from eventsink.watch.nginx.values import text, whole
 
 __all__ = ["WANTED", "Views"]
 
 WANTED = (
     "request", "request_method", "request_uri", "status", "body_bytes_sent", "bytes_sent", "http_user_agent",
-    "http_range", "sent_http_content_range",
+    "http_range", "sent_http_content_range", *people.WANTED,
 )  # fmt: skip
 _ID = r"(?P<id>[0-9a-fA-F]{24}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
 _PAGE = re.compile(rf"/(?P<kind>files|datasets|collections?|spaces)/{_ID}/?")
@@ -48,6 +50,7 @@ _KINDS = {
     "collections": "collection",
     "spaces": "space",
 }
+_DATASET = re.compile(rf"(?:^|&)dataset={_ID}(?:&|$)")  # from which a file was looked at
 _NOT_COUNTED = re.compile(r"(?:^|&)(?:tracking|increment)=false(?:&|$)")
 _BEGINS = re.compile(r"bytes[= ]0-")
 MEMORY = 900  # seconds for which equal lines are known to be equal, by the clock of the log
@@ -59,19 +62,20 @@ class Views:
 
     Args:
         robots: tells robots by their user agents.
-        with_robots: tell also of what robots did, with the access method `machine`.
+        people: tells who asked; None tells of nobody.
+        with_robots: tell also of what robots did, marked as theirs: it is no use.
         prefix: path under which Clowder is, as `/clowder`.
         source: of the events; the sink gives one if it is empty.
         since: earlier lines are passed over, seconds since 1970; `until` likewise.
     """
 
     def __init__(  # noqa: PLR0913 - what a person can choose
-        self, robots: Robots, *, with_robots: bool = False, prefix: str = "", source: str = "",
-        since: float = 0.0, until: float = float("inf"),
+        self, robots: Robots, people: People | None = None, *, with_robots: bool = False, prefix: str = "",
+        source: str = "", since: float = 0.0, until: float = float("inf"),
     ) -> None:  # fmt: skip
         self.left_out: Counter[str] = Counter()
         """Requests for resources that are no events, by the reason."""
-        self._robots, self._with_robots = robots, with_robots
+        self._robots, self._people, self._with_robots = robots, people, with_robots
         self._prefix, self._source = prefix.rstrip("/"), source
         self._since, self._until = since, until
         self._equal: Counter[tuple[Any, ...]] = Counter()
@@ -110,7 +114,13 @@ class Views:
             data["access_method"] = "regular" if method is Kind.regular else "machine"
         if has_bytes and status != 304:
             data["bytes"] = sent
+        if method is Kind.robot:
+            data["robot"] = True
+        if kind == "file" and (within := _DATASET.search(query)):
+            data["dataset_id"] = within["id"].lower()
         time = datetime.fromtimestamp(seconds, UTC)
+        if self._people:
+            data |= self._people.of(line, time)
         content = (seconds, path, status, sent, agent)
         names = ("time", "path", "status", "bytes", "agent", "number")
         number = self._number(content, seconds)
