@@ -125,7 +125,10 @@ def test_a_secret_file_that_cannot_be_read_is_named(content: bytes | None) -> No
         ("[workers]\ninfluxdb = 'http://x'", "workers.influxdb: expected a section, got str."),
         ("[colect]\nport = 1", "There is no setting 'colect' in the settings. Did you mean 'collect'?"),
         ("[collect]\nprot = 1", "There is no setting 'prot' in collect. Did you mean 'port'?"),
-        ("[store]\nzzz = 1", "There is no setting 'zzz' in store. Known are path, memory, keep_months."),
+        (
+            "[store]\nzzz = 1",
+            "There is no setting 'zzz' in store. Known are path, memory, threads, query_seconds, keep_months.",
+        ),
         ("[collect", "some.toml is not TOML"),
         ("a = 1\na = 2", "some.toml is not TOML"),
     ],

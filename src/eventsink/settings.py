@@ -121,7 +121,23 @@ class Store(_Section, frozen=True, kw_only=True):
     """The store: dashboard, reports, status page."""
 
     path: Annotated[str, Meta(description="Its folder; empty for store in the data directory.")] = ""
-    memory: Annotated[str, Meta(description="Memory that queries may use.", pattern=r"^\d+(MB|GB)$")] = "64MB"
+    memory: Annotated[
+        str,
+        Meta(
+            description="Memory that its engine may use, as 512MB; auto is a quarter of what this process may have,"
+            " from 64MB to 4GB.",
+            pattern=r"^(auto|\d+(MB|GB)|)$",
+        ),
+    ] = "auto"
+    threads: Annotated[
+        int,
+        Meta(
+            description="Threads of its engine; 0 for one for each CPU and 125MB that it may use, at most 8.",
+            ge=0,
+            le=256,
+        ),
+    ] = 0
+    query_seconds: Annotated[float, Meta(description="Seconds that a query of `eventsink sql` may take.", gt=0)] = 30.0
     keep_months: Annotated[int, Meta(description="Months of events to keep, 0 for all.", ge=0)] = 0
 
 

@@ -356,7 +356,7 @@ async def test_a_month_is_not_deleted_under_a_question(tmp_path: Path) -> None:
     store = await Store.open(tmp_path)
     await store.append([_months_ago(5), _months_ago(0)])
     store._writer.keep_months = 1
-    with store._months.reading:
+    with store._months.gate.looking():
         assert await store.append([_months_ago(0)]) == 1
         assert len(list(tmp_path.glob("events-*.duckdb"))) == 2
     assert await store.append([_months_ago(0)]) == 1

@@ -43,7 +43,7 @@ async def test_an_empty_store_answers(store: Store) -> None:
     assert await store.count(EventQuery(user="a")) == 0
     nothing = Summary(events=0, users=0, bytes_uploaded=0, bytes_downloaded=0, by_type=[], series=[])
     assert await store.summary(None, None, "day") == nothing
-    assert await store.stats() == Stats(events=0, bytes=0, months=[], first=None, last=None)
+    assert await store.stats() == Stats(events=0, bytes=0, months=[], first=None, last=None, memory="64MB")
 
 
 async def test_every_filter(store: Store) -> None:
@@ -309,7 +309,7 @@ async def test_a_slow_question_does_not_hold_up_appends(store: Store) -> None:
     original = reader.count
 
     def count(query: EventQuery) -> int:
-        with store._months.reading:
+        with store._months.gate.looking():
             slow.set()
             store._months.files.reader.execute(
                 "SELECT count(*) FROM range(60_000) a, range(60_000) b WHERE hash(a, b) = 1"

@@ -41,7 +41,7 @@ from eventsink.look.numbers.desk import NumbersDesk
 from eventsink.look.pages import pages
 from eventsink.look.status.routes import status_routes
 from eventsink.settings import Settings
-from eventsink.store import Store
+from eventsink.store.machine import memory_for_store, threads_for_store
 from eventsink.store.uptime import UptimeBook
 from eventsink.watch.alerts.desk import AlertDesk
 from eventsink.watch.loading import Planned
@@ -317,9 +317,11 @@ def _calm_collector() -> None:
 
 
 async def _open_store(settings: Settings, stack: contextlib.AsyncExitStack) -> StoreWorker:
-    options = StoreOptions(str(settings.store_path), settings.store.memory, settings.store.keep_months)
+    memory = memory_for_store(settings.store.memory)
+    threads = threads_for_store(settings.store.threads, memory)
+    options = StoreOptions(str(settings.store_path), memory, settings.store.keep_months, threads)
     worker = StoreWorker(options)
-    worker.store = await Store.open(settings.store_path, memory=options.memory, keep_months=options.keep_months)
+    await worker.open_store()
     stack.push_async_callback(worker.close)
     return worker
 

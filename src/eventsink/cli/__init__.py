@@ -28,6 +28,8 @@ COMMANDS = {
     "send": ("send", "Send events from files, standard input or the command line."),
     "tail": ("tail", "Show events as they are stored, until Ctrl-C."),
     "events": ("events", "Show stored events, the newest last."),
+    "sql": ("sql", "Ask the store in SQL; nothing can be changed."),
+    "export": ("export", "Write stored events into files, one a month."),
     "types": ("event_types", "Show the catalogue of event types, or the fields of one."),
     "status": ("status", "Show the accounts of each worker, and what needs attention."),
     "nginx": ("nginx", "Show what an access log of NGINX says, or make events of it."),

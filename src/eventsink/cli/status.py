@@ -91,7 +91,7 @@ def _lines(found: dict[str, Any]) -> list[Text]:
     spool, store = found["spool"], found.get("store")
     lines = [f"Spool   {events(spool['events'])}, {size(spool['bytes'])}"]
     if store:
-        lines.append(f"Store   {events(store['events'])}, {size(store['bytes'])}")
+        lines.append(f"Store   {events(store['events'])}, {size(store['bytes'])}{_kept(store)}")
     if (checks := found.get("checks")) and any(checks[state] for state in STATES):
         lines.append("Checks  " + ", ".join(f"{count(checks[state])} {state}" for state in STATES if checks[state]))
     if (alerts := found.get("alerts")) and any(alerts.values()):
@@ -170,3 +170,9 @@ def _concerns_of(name: str, account: Mapping[str, Any]) -> list[str]:
     if account["accepted"] != account["delivered"] + account["waiting"] + account["dead"] + account["missing"]:
         needs.append(f"The account of {name} does not add up: this is a bug, please report it with this output.")
     return needs
+
+
+def _kept(store: dict[str, Any]) -> str:
+    """For how long events are kept, where that is not for ever."""
+    months = store.get("keep_months")
+    return f", kept for {count(months)} month{'' if months == 1 else 's'} and the present one" if months else ""

@@ -3,6 +3,7 @@
 import email.utils
 import http.client
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -130,6 +131,22 @@ class Sink:
             if following is None or following == query.get(cursor):  # or it would be asked for ever
                 return
             query[cursor] = following
+
+    @contextmanager
+    def download(self, path: str, **query: Any) -> Iterator[http.client.HTTPResponse]:
+        """Ask for a file of any size; gives the answer, to be read in parts. Parameters that are None are left out."""
+        headers = self._headers | {"accept": "*/*"} | ({"x-api-key": self.key} if self.key else {})
+        self.close()  # a connection that was kept open may be closed at the other end
+        try:
+            self._connection.request("GET", self._prefix + _address(path, query), None, headers)
+            answer = self._connection.getresponse()
+            if answer.status >= 300:
+                raise self._refusal(answer, answer.read(LONGEST))
+            yield answer
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            self.close()
 
     def _ask(
         self, method: str, path: str, body: bytes | None = None, media: str = "", *, packed: bool = False

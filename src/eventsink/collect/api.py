@@ -23,6 +23,7 @@ from eventsink.collect.outlook import Seen
 from eventsink.collect.problems import Problem
 from eventsink.collect.reports import report_routes
 from eventsink.collect.routing import answers, needs, security
+from eventsink.collect.sql_api import sql_routes
 from eventsink.collect.times import read_time
 from eventsink.collect.tracker_files import tracker_routes
 from eventsink.errors import StoreUnavailable, WorkerInUse
@@ -72,6 +73,7 @@ def routes(desk: Desk) -> list[BaseRouteHandler]:
         *heartbeat_routes(desk),
         *monitor_routes(desk),
         *report_routes(desk),
+        *sql_routes(desk),
         *health_routes(desk),
         *dashboard_routes(desk),
         *alert_routes(desk),

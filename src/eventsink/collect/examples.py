@@ -60,6 +60,7 @@ _BODIES = {
         ],
     },
     "postReplay": {"to": "store", "dry_run": True},
+    "querySql": {"query": "SELECT type, count(*) AS events FROM events GROUP BY type ORDER BY events DESC"},
     "retryDead": {"all": True},
     "dropDead": {"ids": [1]},
     "postJob": {

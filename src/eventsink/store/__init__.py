@@ -17,14 +17,20 @@ from eventsink.store.contract import (
     encode,
     encode_list,
 )
+from eventsink.store.exporter import Export
+from eventsink.store.sandbox import Answer, Query, QueryRefused
 from eventsink.store.store import Store
 
 __all__ = [
     "OTHER_TYPES",
+    "Answer",
     "EventPage",
     "EventQuery",
+    "Export",
     "Interval",
     "Point",
+    "Query",
+    "QueryRefused",
     "Stats",
     "Store",
     "StoredEvent",

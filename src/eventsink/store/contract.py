@@ -152,6 +152,9 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
             future (month_names.py).
         first: time of the earliest event; `last`: of the latest.
         trouble: why a question could not be answered of late, and what to do; None when all could.
+        keep_months: whole months that are kept before the present one; 0: all.
+        memory: what DuckDB may use, as "64MB".
+        threads: that it may use.
     """
 
     events: int
@@ -160,6 +163,9 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     first: datetime | None
     last: datetime | None
     trouble: str | None = None
+    keep_months: int = 0
+    memory: str = ""
+    threads: int = 1
 
 
 _encoder = msgspec.json.Encoder()

@@ -2,14 +2,13 @@
 
 Only those that somebody needs are open; every file is opened once at the start, one after the other, which brings it up
 to date and says how far it reaches. A file that cannot be read is set aside, with nothing of it deleted, and the store
-goes on without it. The writer's thread and the reader's use it; the reader holds `reading` during a question.
+goes on without it. The thread of the writer and those of questions use it; the latter go through `gate` during one.
 """
 
 import fcntl
 import os
 import re
 import shutil
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from eventsink.errors import StoreUnavailable
 from eventsink.store import salvage, schema
 from eventsink.store.batch import Chunk
 from eventsink.store.extent import Extent
+from eventsink.store.gate import Gate
 from eventsink.store.month_names import SHARED, home_of, month_before, month_of, this_month
 from eventsink.store.open_files import OpenFiles, catalog, on_month
 from eventsink.store.remedies import first_line
@@ -39,13 +39,14 @@ class Months:
     Args:
         path: the folder; only one process at a time may have it.
         memory: what DuckDB may use, as "64MB".
+        threads: that it may use.
     """
 
-    def __init__(self, path: Path, memory: str) -> None:
+    def __init__(self, path: Path, memory: str, threads: int = 1) -> None:
         self.path = path
-        self.files = OpenFiles(path, memory)
+        self.files = OpenFiles(path, memory, threads)
         self.set_aside: list[str] = []
-        self.reading = threading.Lock()
+        self.gate = Gate()
         self._extents: dict[str, Extent] = {}  # of every file
         self._lock = -1
 
@@ -91,13 +92,13 @@ class Months:
         Raises:
             StoreUnavailable, OSError, duckdb.Error: as `open`; then call it again later.
         """
-        with self.reading:
+        with self.gate.alone():
             self.files.disconnect()
             self.open()
 
     def close(self) -> None:
         """Close everything and let others have the folder."""
-        with self.reading:
+        with self.gate.alone():
             self.files.disconnect()
             if self._lock >= 0:
                 os.close(self._lock)
@@ -156,7 +157,7 @@ class Months:
 
     def put_aside(self, month: str, error: duckdb.Error) -> None:
         """Go on without a file that turned out to be damaged."""
-        with self.reading:
+        with self.gate.alone():
             self.files.disconnect()
             self._rename(salvage.parts(self.files.file(month)), error)
             self.open()
@@ -167,15 +168,14 @@ class Months:
         A file of many months stays until its latest event is too old: kept longer than asked for, never shorter.
         """
         old = [name for name in self.names if self._latest(name) < month]
-        if old and self.reading.acquire(blocking=False):
-            try:
-                for name in old:
-                    self.files.detach(name)
-                    salvage.delete(self.files.file(name))
-                    del self._extents[name]
-                    _log.info("store.month_removed", month=name)
-            finally:
-                self.reading.release()
+        if not old:
+            return
+        with self.gate.alone_at_once() as alone:
+            for name in old if alone else ():
+                self.files.detach(name)
+                salvage.delete(self.files.file(name))
+                del self._extents[name]
+                _log.info("store.month_removed", month=name)
 
     def size(self) -> int:
         """Bytes of all files and their WALs."""

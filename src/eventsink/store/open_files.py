@@ -38,11 +38,13 @@ class OpenFiles:
     Args:
         path: the folder.
         memory: what DuckDB may use, as "64MB".
+        threads: that it may use.
     """
 
-    def __init__(self, path: Path, memory: str) -> None:
+    def __init__(self, path: Path, memory: str, threads: int = 1) -> None:
         self.path = path
         self.memory = memory
+        self.threads = threads
         self.changing = threading.RLock()  # held while files are opened, closed or replaced
         self.interrupted = False
         self._connections: list[duckdb.DuckDBPyConnection] = []
@@ -63,6 +65,16 @@ class OpenFiles:
         """The connection for whoever is `changing`."""
         return self._connection(2)
 
+    @property
+    def analyst(self) -> duckdb.DuckDBPyConnection:
+        """The connection for queries that others wrote."""
+        return self._connection(3)
+
+    @property
+    def exporter(self) -> duckdb.DuckDBPyConnection:
+        """The connection that exports."""
+        return self._connection(4)
+
     def _connection(self, number: int) -> duckdb.DuckDBPyConnection:
         self.check()
         return self._connections[number]
@@ -79,17 +91,19 @@ class OpenFiles:
     def connect(self) -> None:
         """Make the DuckDB, without any files."""
         settings: dict[str, str | bool | int | float | list[str]] = {
-            "threads": 1,
+            "threads": self.threads,
             "memory_limit": self.memory,
             "temp_directory": str(self.path / "tmp"),
             "storage_compatibility_version": "v1.5.0",
             "wal_autocheckpoint": "1GB",  # the writer does it at better moments
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            "python_enable_replacements": False,  # or a name in a statement may be a variable of this program
         }
         connection = duckdb.connect(":memory:", config=settings)
-        self._connections = [connection, connection.cursor(), connection.cursor()]
+        self._connections = [connection, *(connection.cursor() for _ in range(4))]
         connection.execute(statement("event_key"))
+        connection.execute(statement("fence", folder=self._quoted(self.path.resolve())))
 
     def disconnect(self) -> None:
         """Close everything. Nobody may be using any of it."""
@@ -101,7 +115,7 @@ class OpenFiles:
     def interrupt(self) -> None:
         """Break off the query that is running, if any, and let none begin; called on any thread."""
         self.interrupted = True
-        for reader in self._connections[1:2]:
+        for reader in (*self._connections[1:2], *self._connections[3:]):
             reader.interrupt()
 
     # --- files -------------------------------------------------------------------------------------------------------
@@ -121,7 +135,7 @@ class OpenFiles:
         """Open the file of a month, or make it. Another one is closed for it, if there are too many."""
         with self.changing:
             self._make_room()
-            self.opener.execute(on_month(month, "attach", file=str(self.file(month)).replace("'", "''")))
+            self.opener.execute(on_month(month, "attach", file=self._quoted(self.file(month).resolve())))
             self._uses[month] = 0
 
     def detach(self, month: str) -> None:
@@ -141,6 +155,10 @@ class OpenFiles:
         with self.changing:
             if month in self._uses:
                 self._uses[month] -= 1
+
+    @staticmethod
+    def _quoted(path: Path) -> str:
+        return str(path).replace("'", "''")
 
     def _make_room(self) -> None:
         for month in [month for month, users in self._uses.items() if not users]:

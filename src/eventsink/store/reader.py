@@ -40,12 +40,12 @@ class Reader:
 
     def page(self, query: EventQuery) -> EventPage:
         """The events asked for, in order: as many as a page may have."""
-        with self._months.reading:
+        with self._months.gate.looking():
             return PageFinder(self._span(query), query).page()
 
     def count(self, query: EventQuery) -> int:
         """How many events, whatever the limit."""
-        with self._months.reading:
+        with self._months.gate.looking():
             span = self._span(query)  # a file of which all is asked for need not be opened
             return sum(
                 extent.events if span.has_all(extent) else span.ask(month, "count")[0][0]
@@ -54,18 +54,18 @@ class Reader:
 
     def summary(self, since: datetime | None, until: datetime | None, interval: Interval) -> Summary:
         """Sums and the series of a span of event time."""
-        with self._months.reading:
+        with self._months.gate.looking():
             return sums.summary(self._span(EventQuery(since=since, until=until)), interval)
 
     def counter(self, month: str, rules: Rules, datasets: Mapping[str, str], committed: int) -> MonthUsage:
         """The usage of datasets in a month, of events up to a number."""
-        with self._months.reading:
+        with self._months.gate.looking():
             self._months.files.check()
             return count_month(lambda query: Span(self._months, query, committed), month, rules, datasets)
 
     def read_facts(self, committed: int) -> int:
         """Read some events, up to a number, into the facts. Returns how many are left."""
-        with self._months.reading:
+        with self._months.gate.looking():
             self._months.files.check()
             return self._facts.left() if self._facts.read_on(committed) else 0
 
@@ -84,14 +84,14 @@ class Reader:
         return self._of_facts(statement(name, **parts), values)
 
     def _of_facts(self, text: str, values: Mapping[str, Any]) -> list[Row]:
-        with self._months.reading:
+        with self._months.gate.looking():
             self._months.files.check()
             self._facts.attach()
             return fetched(self._months.files.reader.execute(text, values or None))
 
     def stats(self, trouble: str | None) -> Stats:
         """What the store holds; `trouble` is for the answer."""
-        with self._months.reading:
+        with self._months.gate.looking():
             self._months.files.check()
             extents = self._months.extents
             return Stats(

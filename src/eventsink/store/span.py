@@ -39,7 +39,7 @@ class Span:
     """The files and the conditions of a query.
 
     Args:
-        months: the files, of which the caller holds `reading`.
+        months: the files, through whose `gate` the caller went.
         query: what is asked.
         committed: the number of the last event to be seen.
     """

@@ -1,4 +1,7 @@
-"""The store: one thread that writes and one that reads, so that questions never hold up appends."""
+"""The store: a thread that writes, one that reads, and one each for queries of others and for exports.
+
+So questions never hold up appends, and what may take long holds up no question.
+"""
 
 import asyncio
 import time
@@ -19,11 +22,16 @@ from eventsink.store.contract import EventPage, EventQuery, Interval, Stats, Sto
 from eventsink.store.counter.contract import Usage
 from eventsink.store.counter.period import Period, zone_of
 from eventsink.store.counter.rules import Rules
+from eventsink.store.exporter import Export, Exporter
 from eventsink.store.facts.keeper import NotRead
 from eventsink.store.facts.question import Answer, Question
 from eventsink.store.months import Months
 from eventsink.store.reader import Reader
 from eventsink.store.remedies import first_line, sentence
+from eventsink.store.sandbox.analyst import Analyst
+from eventsink.store.sandbox.contract import Answer as Table
+from eventsink.store.sandbox.contract import Query
+from eventsink.store.sandbox.tables import FACTS
 from eventsink.store.writer import Writer
 
 __all__ = ["Store"]
@@ -40,32 +48,38 @@ _T = TypeVar("_T")
 class Store:
     """Events in DuckDB files of one folder, one a month. Make it with `open`."""
 
-    def __init__(self, path: Path, memory: str, keep_months: int) -> None:
+    def __init__(self, path: Path, memory: str, keep_months: int, threads: int) -> None:
         self.path = path
+        self.threads = threads
         self._memory = memory
-        self._months = Months(path, memory)
+        self._months = Months(path, memory, threads)
         self._writer = Writer(self._months, keep_months)
         self._reader = Reader(self._months, lambda: self._writer.committed)
+        self._analyst = Analyst(self._months, lambda: self._writer.committed)
+        self._exporter = Exporter(self._months, lambda: self._writer.committed)
         self._writing = ThreadPoolExecutor(1, "store-writer")
         self._reading = ThreadPoolExecutor(1, "store-reader")
+        self._asking = ThreadPoolExecutor(1, "store-analyst")
+        self._exporting = ThreadPoolExecutor(1, "store-exporter")
         self._timer: asyncio.TimerHandle | None = None
         self._reading_on: asyncio.TimerHandle | None = None
         self._trouble = ("", 0.0)  # the last one, and the moment until which it is spoken of
         self._closed = False
 
     @classmethod
-    async def open(cls, path: Path, memory: str = "64MB", keep_months: int = 0) -> "Store":
+    async def open(cls, path: Path, memory: str = "64MB", keep_months: int = 0, threads: int = 1) -> "Store":
         """Open the folder, or make it. What is damaged in it is set aside, and named in `set_aside`.
 
         Args:
             path: the folder; only one process at a time may have it.
             memory: what DuckDB may use, as "64MB"; large queries go to the folder beyond it.
             keep_months: whole months to keep before the present one; files of earlier ones are deleted. 0 keeps all.
+            threads: that DuckDB may use.
 
         Raises:
             StoreUnavailable: it cannot be opened, is another process's, or was written by a later version.
         """
-        store = cls(path, memory, keep_months)
+        store = cls(path, memory, keep_months, threads)
         try:
             await store._run(store._writing, "opened", store._writer.open)
         except BaseException:
@@ -181,6 +195,26 @@ class Store:
         await self._read_facts()
         return await self._ask(partial(self._reader.report, name, values, parts))
 
+    async def query(self, query: Query) -> Table:
+        """What a query finds that somebody else wrote. It delays neither appends nor other questions.
+
+        Raises:
+            QueryRefused: it is wrong, or needs more time or memory than it may have.
+            NotRead, StoreUnavailable: it cannot be answered now.
+        """
+        if FACTS in query.text.lower():
+            await self._read_facts()
+        return await self._run(self._asking, "read", lambda: self._analyst.answer(query))
+
+    async def export(self, query: EventQuery) -> Export:
+        """The events of a span of time, and of a type if one is given, as a Parquet file.
+
+        Raises:
+            QueryRefused: they lie in too many files.
+            StoreUnavailable: it cannot be made now.
+        """
+        return await self._run(self._exporting, "exported", lambda: self._exporter.export(query))
+
     async def stats(self) -> Stats:
         """What the store holds, and what trouble it had with questions in the last ten minutes.
 
@@ -189,7 +223,9 @@ class Store:
         """
         trouble, until = self._trouble
         known = trouble if time.monotonic() < until else None
-        return await self._run(self._reading, "read", lambda: self._reader.stats(known))
+        stats = await self._run(self._reading, "read", lambda: self._reader.stats(known))
+        given = {"keep_months": self._writer.keep_months, "memory": self._memory, "threads": self.threads}
+        return msgspec.structs.replace(stats, **given)
 
     async def close(self) -> None:
         """Finish the append that is under way, write all into the files and close them. Safe to call twice."""
@@ -219,17 +255,21 @@ class Store:
         try:
             return await asyncio.get_running_loop().run_in_executor(thread, work)
         except (duckdb.Error, OSError) as error:
+            if isinstance(error, duckdb.FatalException | duckdb.InternalException):
+                self._writer.doubt()  # then nothing is answered any more until the files are opened again
             raise StoreUnavailable(sentence(self.path, verb, error, self._memory)) from error
 
     def _close(self) -> None:
         self._months.files.interrupt()
-        self._reading.shutdown()
+        for thread in (self._asking, self._exporting, self._reading):
+            thread.shutdown()
         self._writing.submit(self._writer.close).result()
         self._writing.shutdown()
 
     def _abandon(self) -> None:
         self._closed = True
-        self._reading.shutdown()
+        for thread in (self._asking, self._exporting, self._reading):
+            thread.shutdown()
         self._writing.submit(self._months.close).result()
         self._writing.shutdown()
 

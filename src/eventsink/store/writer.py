@@ -74,6 +74,10 @@ class Writer:
                 count += len(new)
         return count
 
+    def doubt(self) -> None:
+        """Open the files again before the next append, or checkpoint: DuckDB failed on another thread."""
+        self._sound = False
+
     def checkpoint(self) -> None:
         """Write what only the WAL has into the files themselves. A failure is logged; then it is still to be done."""
         try:

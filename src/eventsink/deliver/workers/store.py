@@ -18,6 +18,7 @@ class Options:
     path: Annotated[str, "Folder of the store."]
     memory: Annotated[str, "Memory that queries may use."] = "64MB"
     keep_months: Annotated[int, "Months of events to keep, 0 for all."] = 0
+    threads: Annotated[int, "Threads that it may use."] = 1
 
 
 class StoreWorker(Worker[Options]):
@@ -31,11 +32,21 @@ class StoreWorker(Worker[Options]):
     async def open(self) -> None:
         """Open the store, unless it is open."""
         if self.store is None:
-            path = Path(self.options.path)
             try:
-                self.store = await Store.open(path, memory=self.options.memory, keep_months=self.options.keep_months)
+                await self.open_store()
             except StoreUnavailable as error:
                 raise TryLater(str(error)) from error
+
+    async def open_store(self) -> None:
+        """Open the store as the options say.
+
+        Raises:
+            StoreUnavailable: it cannot be opened.
+        """
+        given = self.options
+        self.store = await Store.open(
+            Path(given.path), memory=given.memory, keep_months=given.keep_months, threads=given.threads
+        )
 
     async def deliver(self, events: Sequence[Event]) -> None:
         """Append all events in one go."""

@@ -35,7 +35,7 @@ class FactsKeeper:
     """The file of facts of one store.
 
     Args:
-        months: the files of events; the caller of every method holds their `reading`.
+        months: the files of events; the caller of every method looks at them (`gate`).
     """
 
     def __init__(self, months: Months) -> None:

@@ -1,0 +1,204 @@
+"""The routes of queries in SQL, and of exports."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.background_tasks import BackgroundTask
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+from litestar.response import Stream
+from msgspec import Meta
+
+from eventsink.collect.desk import Desk
+from eventsink.collect.problems import Problem
+from eventsink.collect.routing import answers, needs, security
+from eventsink.collect.times import read_time
+from eventsink.store import EventQuery, Export, Query, QueryRefused, Store
+from eventsink.store.sandbox import TABLES
+
+__all__ = ["sql_routes"]
+
+PATIENCE = 10.0  # seconds that an export waits for another one
+MOST_ROWS = 100_000
+SENT_AT_ONCE = 256 << 10  # bytes of an export
+PARQUET = "application/vnd.apache.parquet"
+
+Name = Annotated[str | None, Parameter(max_length=500)]
+
+
+class Question(msgspec.Struct, forbid_unknown_fields=True):
+    """A query in SQL: one SELECT. Times bound the events that it sees."""
+
+    query: Annotated[str, Meta(max_length=20_000)]
+    since: str | None = None
+    until: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=MOST_ROWS)] = 1000
+
+
+def sql_routes(desk: Desk) -> list[BaseRouteHandler]:
+    """All of them."""
+    return [*_queries(desk), _export(desk)]
+
+
+def _queries(desk: Desk) -> list[BaseRouteHandler]:
+    # Not for `read`, which whoever looks at a page has: a query takes time of the machine, and one that is made for it
+    # takes memory beyond the limit of the store for a moment.
+    admin: dict[str, Any] = {"guards": [needs("admin", desk)], "security": security("admin"), "tags": ["look"]}
+    turns = _Turns(desk.settings.store.query_seconds, "Other queries take their time")
+    found = ResponseSpec(dict[str, Any], generate_examples=False, description="Columns, and rows as arrays.")
+
+    @post(
+        "/v1/sql",
+        operation_id="querySql",
+        summary="Ask in SQL",
+        status_code=200,
+        responses={200: found, **answers(503)},
+        **admin,
+    )
+    async def query_sql(data: Question) -> Response[bytes]:
+        """One SELECT over the store, which can change nothing; `cut`: there are more rows."""
+        query = Query(
+            text=data.query,
+            since=read_time(data.since, "since"),
+            until=read_time(data.until, "until"),
+            rows=data.limit,
+            seconds=desk.settings.store.query_seconds,
+        )
+        turn = await turns.take()
+        try:
+            with _in_words():
+                answer = await _store(desk).query(query)
+        finally:
+            turn.give_back()
+        return Response(msgspec.json.encode(answer), media_type="application/json")
+
+    @get("/v1/sql", operation_id="getTables", summary="What can be asked in SQL", responses=answers(), **admin)
+    async def get_tables() -> dict[str, Any]:
+        """The tables that a query may name, with their columns."""
+        tables = [
+            {"name": name, "text": table.text, "columns": [{"name": n, "type": t} for n, t in table.columns.items()]}
+            for name, table in TABLES.items()
+        ]
+        return {"tables": tables}
+
+    return [query_sql, get_tables]
+
+
+def _export(desk: Desk) -> BaseRouteHandler:
+    turns = _Turns(PATIENCE, "Another export runs")
+    file = ResponseSpec(bytes, generate_examples=False, media_type=PARQUET, description="A Parquet file.")
+
+    @get(
+        "/v1/export",
+        operation_id="getExport",
+        summary="Events as Parquet",
+        guards=[needs("read", desk)],
+        security=security("read"),
+        tags=["look"],
+        media_type=PARQUET,
+        responses={200: file, **answers(503)},
+    )
+    async def get_export(since: Name = None, until: Name = None, type: Name = None) -> Stream:  # noqa: A002
+        """All events of a time, of a year at most, and of a type if one is given (`storage.*`: all that begin so)."""
+        query = EventQuery(since=read_time(since, "since"), until=read_time(until, "until"), type=type)
+        turn = await turns.take()
+        try:
+            with _in_words():
+                export = await _store(desk).export(query)
+        except BaseException:
+            turn.give_back()
+            raise
+        headers = {"content-length": str(export.bytes), "x-events": str(export.events)}
+        sending = _Sending(export, turn)
+        return Stream(sending, media_type=PARQUET, headers=headers, background=BackgroundTask(sending.end))
+
+    return get_export
+
+
+class _Turns:
+    """One at a time may do something; the others wait a while.
+
+    Args:
+        patience: seconds that they wait.
+        said: what is done, for who has waited in vain.
+    """
+
+    def __init__(self, patience: float, said: str) -> None:
+        self._free = asyncio.Semaphore(1)
+        self._patience = patience
+        self._said = said
+
+    async def take(self) -> "_Turn":
+        """Have a turn, until it is given back.
+
+        Raises:
+            Problem: others had theirs for too long.
+        """
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._free.acquire()
+        except TimeoutError:
+            raise Problem(503, f"{self._said}: ask again in a moment.", headers={"retry-after": "5"}) from None
+        return _Turn(self._free)
+
+
+class _Turn:
+    """One turn."""
+
+    def __init__(self, free: asyncio.Semaphore) -> None:
+        self._free: asyncio.Semaphore | None = free
+
+    def give_back(self) -> None:
+        """Let somebody else have it. Safe to call twice."""
+        free, self._free = self._free, None
+        if free is not None:
+            free.release()
+
+
+class _Sending:
+    """An export on its way. Its file and its turn are given back before its end is sent, or when the client is gone."""
+
+    def __init__(self, export: Export, turn: _Turn) -> None:
+        self._export = export
+        self._turn = turn
+        self._left = export.bytes
+
+    def __aiter__(self) -> "_Sending":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        part = await asyncio.to_thread(self._export.file.read, SENT_AT_ONCE)
+        self._left -= len(part)
+        if not self._left:
+            self.end()
+        return part
+
+    def __del__(self) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Give all back. Safe to call twice."""
+        self._left = 0
+        self._export.file.close()
+        self._turn.give_back()
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except QueryRefused as error:
+        raise Problem(400, str(error)) from None
+
+
+def _store(desk: Desk) -> Store:
+    if desk.store is None:
+        raise Problem(503, "This process has no store: ask the one that runs `eventsink serve` or `eventsink up`.")
+    return desk.store

@@ -1,0 +1,1 @@
+SELECT 1 FROM {month}.pieces LIMIT 1

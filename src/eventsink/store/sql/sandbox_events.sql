@@ -1,0 +1,1 @@
+SELECT {columns} FROM {month}.events WHERE {condition}

@@ -1,0 +1,1 @@
+SELECT {columns} FROM facts.events WHERE {condition}
