@@ -135,6 +135,7 @@ def test_a_call_from_the_documentation_carries_the_key(shared: SinkProcess, docs
     expect(answer.locator(".response-col_status").last).to_contain_text("200")
 
 
+@pytest.mark.timeout(400)
 def test_execute_works_at_the_first_try(shared: SinkProcess, docs: Page) -> None:
     _, described = shared.request("GET", "/openapi.json")
     docs.locator(".btn.authorize").click()
