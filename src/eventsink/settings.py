@@ -27,6 +27,7 @@ __all__ = [
     "Exchange",
     "Extractors",
     "Monitor",
+    "Reports",
     "Route",
     "Settings",
     "StatusPage",
@@ -293,6 +294,23 @@ class Counter(_Section, frozen=True, kw_only=True):
     ] = 3600.0
 
 
+class Reports(_Section, frozen=True, kw_only=True):
+    """Reports and the pages of numbers."""
+
+    zone: Annotated[str, Meta(description="Time zone of days and months where nobody names one.", min_length=1)] = "UTC"
+    people: Annotated[
+        str, Meta(description="CSV file of users: id, and any of name, email and institution; empty for none.")
+    ] = ""
+    clowder_url: Annotated[
+        str,
+        Meta(
+            description="Clowder that is asked for the names of users, datasets and spaces; empty: none.",
+            max_length=500,
+        ),
+    ] = ""
+    clowder_key: Annotated[str, Meta(description="API key of that Clowder.")] = ""
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """All settings. A section under `workers` or `checks` switches its destination or check on."""
 
@@ -308,6 +326,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     alerts: Alerts = Alerts()
     status_page: StatusPage = StatusPage()
     counter: Counter = Counter()
+    reports: Reports = Reports()
 
     @property
     def extractors_url(self) -> str:
@@ -383,6 +402,11 @@ class Settings(_Section, frozen=True, kw_only=True):
     def store_path(self) -> Path:
         """The folder of the store."""
         return Path(self.store.path) if self.store.path else self.directory / "store"
+
+    @property
+    def names_path(self) -> Path:
+        """The file of names that Clowder was asked for."""
+        return self.directory / "names.json"
 
     @property
     def keys_path(self) -> Path:

@@ -30,9 +30,9 @@ SHOWN = 3  # paths in a line of the log
 # What we make in the data directory and in the folder of the store, also what was set aside as damaged.
 _DATA = re.compile(
     r"(exchange|keys|accounts|alerts|jobs|jobs-spool|monitor-spool|spool-\d+(-\d+)?|aside-.+)\.(db.*|lock)"
-    r"|(running|monitor-states)\.(json|new|lock)|visitors-[0-9-]{10}\.salt(-[0-9a-f]+)?|checks"
+    r"|(running|monitor-states)\.(json|new|lock)|names\.(json|.+\.new)|visitors-[0-9-]{10}\.salt(-[0-9a-f]+)?|checks"
 )
-_STORED = re.compile(r"events-\d{4}-\d{2}\.duckdb.*|uptime\.db.*|lock|tmp")
+_STORED = re.compile(r"events-\d{4}-\d{2}\.duckdb.*|facts\.duckdb.*|uptime\.db.*|lock|tmp")
 _HARMLESS = frozenset({"lost+found"})  # a file system of its own has it
 
 _log = structlog.get_logger(__name__)

@@ -37,7 +37,7 @@ from eventsink.keyring import Keyring
 from eventsink.keys import KeyFile
 from eventsink.look.counter import CounterReports
 from eventsink.look.counter.chosen import check_counter
-from eventsink.look.numbers.desk import NumbersDesk
+from eventsink.look.numbers.configured import numbers_desk
 from eventsink.look.pages import pages
 from eventsink.look.status.routes import status_routes
 from eventsink.settings import Settings
@@ -271,8 +271,8 @@ async def _prepare_door(
         extractors=known.extractors,
         uptime=known.uptime,
         alerts=known.alerts,
-        numbers=NumbersDesk(store) if store else None,
         counter=CounterReports(store, settings.counter) if store else None,
+        numbers=numbers_desk(settings, store) if store else None,
     )
     stack.push_async_callback(desk.outlook.close)
     await stack.enter_async_context(forgetting(settings.directory))

@@ -33,6 +33,7 @@ COMMANDS = {
     "types": ("event_types", "Show the catalogue of event types, or the fields of one."),
     "status": ("status", "Show the accounts of each worker, and what needs attention."),
     "nginx": ("nginx", "Show what an access log of NGINX says, or make events of it."),
+    "report": ("report", "Show a report, or write it to files: usage, storage, extractors …"),
     "uptime": ("uptime", "Show how long checks were up, and the incidents."),
     "alerts": ("alerts", "See what is not well and who was told; send a test; silence."),
     "incident": ("incident", "Tell users of an incident, on the status page."),

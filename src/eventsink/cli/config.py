@@ -15,6 +15,7 @@ from eventsink.cli.screen import as_json, print_json, say
 from eventsink.collect.snippet import vendor_tags
 from eventsink.deliver import loading
 from eventsink.look.counter.chosen import check_counter
+from eventsink.look.numbers.configured import check_reports
 from eventsink.settings import Settings, redacted
 from eventsink.watch.alerts.rule import split
 
@@ -57,6 +58,7 @@ def check(settings: Settings) -> None:
     online(settings)
     check_alerts(settings)
     check_counter(settings.counter)
+    check_reports(settings)
     names = ", ".join(settings.workers) or "none but the store"
     say(f"The settings are well. Destinations: {names}. Checks: {', '.join(one.name for one in checks) or 'none'}.")
     elsewhere = settings.checks.keys() - {one.name for one in checks}

@@ -84,6 +84,7 @@ class Sink:
         self.named_by = named_by
         self._prefix = parts.path.rstrip("/")
         self._connection = kind(parts.hostname, port, timeout=timeout)
+        self._last_headers: dict[str, str] = {}
         self._headers = {"accept": "application/json", "user-agent": f"eventsink/{__version__}"}
 
     def __enter__(self) -> Self:
@@ -109,6 +110,14 @@ class Sink:
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """Ask for something; parameters that are None are left out."""
         return dict(_decode(self, self._ask("GET", _address(path, query))))
+
+    def fetch(self, path: str, **query: Any) -> tuple[bytes, Mapping[str, str]]:
+        """Ask for something that may have any form: it as it comes, and its headers by their names in small letters.
+
+        Parameters that are None are left out; one that is a list is given as often as it has values.
+        """
+        content = self._ask("GET", _address(path, query))
+        return content, self._last_headers
 
     def post(self, path: str, content: object) -> dict[str, Any]:
         """Post a value as JSON."""
@@ -169,6 +178,7 @@ class Sink:
             return self._ask(method, path, body, media, packed=packed)
         if answer.status >= 300:
             raise self._refusal(answer, content)
+        self._last_headers = {name.lower(): value for name, value in answer.getheaders()}
         return content
 
     def _exchange(
@@ -206,7 +216,7 @@ class Sink:
 
 def _address(path: str, query: dict[str, Any]) -> str:
     given = {name: value for name, value in query.items() if value is not None}
-    return path + ("?" + urlencode(given, quote_via=quote) if given else "")
+    return path + ("?" + urlencode(given, doseq=True, quote_via=quote) if given else "")
 
 
 def _decode(sink: Sink, content: bytes, form: Any = dict[str, Any]) -> Any:

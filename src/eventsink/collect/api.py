@@ -13,6 +13,7 @@ from msgspec import Meta
 import eventsink
 from eventsink.catalogue import CATALOGUE, schemas
 from eventsink.collect.alert_api import alert_routes
+from eventsink.collect.counter_api import counter_routes
 from eventsink.collect.dashboard_api import dashboard_routes
 from eventsink.collect.desk import Desk
 from eventsink.collect.extractor_api import extractor_routes
@@ -73,6 +74,7 @@ def routes(desk: Desk) -> list[BaseRouteHandler]:
         *heartbeat_routes(desk),
         *monitor_routes(desk),
         *report_routes(desk),
+        *counter_routes(desk),
         *sql_routes(desk),
         *health_routes(desk),
         *dashboard_routes(desk),

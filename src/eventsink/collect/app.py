@@ -20,6 +20,7 @@ from eventsink.collect.intake_route import IntakeRoute, Receive, Send
 from eventsink.collect.methods import allowed, head_only, not_allowed
 from eventsink.collect.openapi import intake_paths
 from eventsink.collect.problems import MEDIA_TYPE, Problem, encode, safe
+from eventsink.collect.reports import describe_reports
 from eventsink.collect.unread import read_on
 from eventsink.errors import ExchangeUnavailable, InvalidQuestion, StoreUnavailable
 from eventsink.store import TooManyPoints
@@ -104,6 +105,7 @@ class App:
         described["components"].setdefault("schemas", {}).update(schemas)
         described["paths"] = dict(sorted(described["paths"].items()))
         illustrate(described)
+        describe_reports(described)
         return described
 
     def _get_openapi(self) -> BaseRouteHandler:

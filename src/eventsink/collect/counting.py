@@ -4,7 +4,7 @@ from typing import Literal, Protocol
 
 __all__ = ["Counting", "Form", "Made"]
 
-Form = Literal["json", "tsv", "csv", "table"]
+Form = Literal["json", "tsv", "csv", "rows"]
 
 
 class Made(Protocol):

@@ -1,5 +1,6 @@
 """The routes of the dashboard: pages and panels, by period, comparison and filters."""
 
+import json
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -16,6 +17,8 @@ from eventsink.collect.routing import answers, needs, security
 __all__ = ["dashboard_routes", "given", "numbers_of", "sent"]
 
 MOST_GIVEN = 200  # parameters of an address
+MOST_NOTES, LONGEST_NOTE = 20, 500  # of an answer, in a header of it
+PAGES_MAY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 Asks = Request[Any, Any, Any]
 Text = Annotated[str, Parameter(max_length=200)]
@@ -88,6 +91,11 @@ def given(request: Asks) -> dict[str, list[str]]:
 def sent(rendered: Rendered) -> Response[bytes]:
     """The answer."""
     headers = {"cache-control": "no-store"}
+    if rendered.media_type.startswith("text/html"):  # a report: it needs nothing but itself, whatever names say
+        headers["content-security-policy"] = PAGES_MAY
+    if rendered.notes:
+        headers["x-report-notes"] = json.dumps([note[:LONGEST_NOTE] for note in rendered.notes[:MOST_NOTES]])
     if rendered.filename:
         headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(rendered.filename)}"
-    return Response(rendered.body, media_type=rendered.media_type, headers=headers)
+    media_type, _, _ = rendered.media_type.partition(";")  # Litestar says of every text that it is UTF-8
+    return Response(rendered.body, media_type=media_type, headers=headers)

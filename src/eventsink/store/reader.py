@@ -69,9 +69,9 @@ class Reader:
             self._months.files.check()
             return self._facts.left() if self._facts.read_on(committed) else 0
 
-    def ask(self, question: Question) -> Answer:
-        """Numbers of the facts that were read."""
-        text, values = compiled(question, self._committed())
+    def ask(self, question: Question, committed: int | None = None) -> Answer:
+        """Numbers of the facts that were read, or of those up to a number."""
+        text, values = compiled(question, self._committed() if committed is None else committed)
         columns = (
             *(["time"] if question.every else []),
             *question.by,

@@ -174,8 +174,11 @@ class Store:
         ]
         return Usage(period=period, rules=rules, months=months)
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question, committed: int | None = None) -> Answer:
         """Numbers of a span of time, by groups; of all events that were there when it was asked.
+
+        Args:
+            committed: the number of the last event that counts, so that several answers are of one moment.
 
         Raises:
             InvalidQuestion: it names a column or measure that there is not.
@@ -184,7 +187,7 @@ class Store:
             StoreUnavailable: it cannot answer now.
         """
         await self._read_facts()
-        return await self._ask(partial(self._reader.ask, question))
+        return await self._ask(partial(self._reader.ask, question, committed))
 
     async def rows(self, name: str, values: Mapping[str, Any], **parts: str) -> list[tuple[Any, ...]]:
         """The rows of a statement of `sql/` about the facts, of all events that were there when it was asked.

@@ -79,12 +79,14 @@ async def counted(store: Store, *, salts: Path | None, lines: list[bytes], robot
     assert "8.8.8.8" not in repr(events) and "192.0.2" not in repr(events)
     await store.append(events)
     reports = CounterReports(store, Counter(volume=True), now=lambda: datetime(2026, 2, 3, tzinfo=UTC))
-    found: dict[str, Any] = json.loads((await reports.render(form="table")).body)
+    found: dict[str, Any] = json.loads((await reports.render(form="rows")).body)
     return found
 
 
 def numbers(report: dict[str, Any]) -> dict[tuple[str, str], list[int]]:
-    return {(row["dataset"], row["access_method"]): [row[name] for name in report["columns"]] for row in report["rows"]}
+    names = [column["name"] for column in report["columns"]]
+    assert names[:4] == ["month", "dataset", "title", "access_method"]
+    return {(row[1], row[3]): row[4:] for row in report["rows"]}
 
 
 EXPECTED = {(SOIL, "regular"): [8, 4, 3, 1, 2000, 1500], (SOIL, "machine"): [1, 1, 1, 1, 0, 0]}

@@ -107,7 +107,7 @@ async def test_without_usage_a_report_says_so(
     report = await as_json(reports(store, zone=zone), first, last)
     assert report["report-datasets"] == []
     assert exceptions(report) == codes
-    for form in ("tsv", "csv", "table"):
+    for form in ("tsv", "csv", "rows"):
         made = await reports(store, zone=zone).render(first, last, form)
         assert str(codes[0]).encode() in made.body
 
@@ -135,18 +135,19 @@ async def test_rows_for_programs(store: Store) -> None:
             seen(february.replace(minute=9), "downloaded", bytes=7, user=None),
         ]
     )
-    made = await reports(store, volume=True, address="https://c.example.org").render("2026-01", "2026-02", "table")
+    made = await reports(store, volume=True, address="https://c.example.org").render("2026-01", "2026-02", "rows")
     found = json.loads(made.body)
-    assert (found["months"], found["zone"], found["created"]) == (["2026-01", "2026-02"], "UTC", "2026-03-05")
+    assert (found["report"], found["zone"], found["created"]) == ("counter", "UTC", "2026-03-05")
+    assert (found["since"], found["until"]) == ("2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z")
     metrics = ["investigations", "unique_investigations", "requests", "unique_requests"]
-    assert found["columns"] == [*metrics, "volume", "unique_volume"]
-    uri = f"https://c.example.org/datasets/{SOIL}"
-    known = {"month": "2026-02", "dataset": SOIL, "title": "=Soil, 2021", "doi": "", "uri": uri}
+    columns = ["month", "dataset", "title", "access_method", *metrics, "volume", "unique_volume"]
+    assert [column["name"] for column in found["columns"]] == columns
     assert found["rows"] == [
-        known | {"access_method": "regular"} | dict(zip(found["columns"], [2, 2, 1, 1, 7, 7], strict=True)),
-        known | {"access_method": "machine"} | dict(zip(found["columns"], [1, 1, 1, 1, 0, 0], strict=True)),
+        ["2026-02", SOIL, "=Soil, 2021", "regular", 2, 2, 1, 1, 7, 7],
+        ["2026-02", SOIL, "=Soil, 2021", "machine", 1, 1, 1, 1, 0, 0],
     ]
-    assert found["footnotes"][0] == "3 of 4 views and downloads were counted, by months and hours of UTC."
+    said = found["footnotes"][len(found["exceptions"]) :]
+    assert said[0] == "3 of 4 views and downloads were counted, by months and hours of UTC."
     assert "Not counted: 1 of robots." in found["footnotes"]
     assert [note["code"] for note in found["exceptions"]] == [0, 0, 101, 103]
 

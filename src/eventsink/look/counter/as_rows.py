@@ -14,6 +14,8 @@ from eventsink.store.counter import Usage
 
 __all__ = ["render_rows"]
 
+_NAMES = ("month", "dataset", "title", "access_method")
+
 
 def render_rows(
     usage: Usage, platform: Platform, about: About, *, created: date, filters: Filters | None = None
@@ -24,19 +26,28 @@ def render_rows(
         created: the day on which it is made, in the zone of the usage.
     """
     report = compose(usage, platform, about, created=created, filters=filters or Filters())
+    rows = sorted(_rows(report), key=lambda row: row["month"])
+    columns = [*_NAMES, *_columns(report)]
     return msgspec.json.encode(
         {
+            "report": "counter",
+            "title": "Usage of datasets by COUNTER",
             "created": created,
-            "begin": report.begin,
-            "end": report.end,
+            "since": usage.months[0].begin,
+            "until": usage.months[-1].end,
             "zone": usage.rules.zone,
-            "months": report.months,
-            "columns": list(_columns(report)),
-            "rows": sorted(_rows(report), key=lambda row: row["month"]),
+            "columns": [_column(name) for name in columns],
+            "rows": [[row[name] for name in columns] for row in rows],
+            "totals": None,  # of unique counts over datasets there are none
             "exceptions": report.exceptions,
-            "footnotes": list(footnotes(usage)),
+            "footnotes": [*(f"{one.message}: {one.data}" for one in report.exceptions), *footnotes(usage)],
         }
     )
+
+
+def _column(name: str) -> dict[str, str]:
+    unit = "text" if name in _NAMES else "bytes" if name.endswith("volume") else "count"
+    return {"name": name, "title": name.replace("_", " ").capitalize(), "unit": unit}
 
 
 def _columns(report: Report) -> Iterator[str]:

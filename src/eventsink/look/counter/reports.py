@@ -19,7 +19,7 @@ from eventsink.store.counter import Period, Usage, zone_of
 
 __all__ = ["CounterReports", "Form", "Rendered"]
 
-Form = Literal["json", "tsv", "csv", "table"]
+Form = Literal["json", "tsv", "csv", "rows"]
 
 
 class Rendered(NamedTuple):
@@ -52,7 +52,7 @@ _KINDS: dict[Form, _Kind] = {
     "json": _Kind(render_json, "application/json", "json"),
     "tsv": _Kind(render_tsv, "text/tab-separated-values", "tsv"),
     "csv": _Kind(render_csv, "text/csv", "csv"),
-    "table": _Kind(render_rows, "application/json", "rows.json"),
+    "rows": _Kind(render_rows, "application/json", "rows.json"),
 }
 
 
@@ -98,7 +98,7 @@ class CounterReports:
         Args:
             first: as "2026-01", or "2026-01-01".
             last: as "2026-01", "2026-01-31", or the day after.
-            form: `json` as DataCite takes it; `tsv` the Code's table, `csv` the same for spreadsheets; `table` rows as
+            form: `json` as DataCite takes it; `tsv` the Code's table, `csv` the same for spreadsheets; `rows` rows as
                 JSON, with footnotes.
             metric_type: of these metrics alone, with `|` between several; `access_method` likewise.
             yop: of datasets published in this year, or these: 2010-2015.

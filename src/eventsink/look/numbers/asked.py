@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -74,18 +74,21 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, period=period, compare="none") if period else None
 
 
-def read_filters(given: Mapping[str, list[str]]) -> tuple[Filter, ...]:
+def read_filters(given: Mapping[str, list[str]], known: Sequence[str] = FILTERS) -> tuple[Filter, ...]:
     """Filters by column; several values of one are each wanted.
+
+    Args:
+        known: the columns that there are.
 
     Raises:
         InvalidQuestion: there is no such column, or too many values.
     """
     filters = []
     for name, values in given.items():
-        if name not in FILTERS:
-            near = difflib.get_close_matches(name[:60], FILTERS, 1)
+        if name not in known:
+            near = difflib.get_close_matches(name[:60], known, 1)
             hint = f": did you mean {near[0]!r}?" if near else "."
-            raise InvalidQuestion(f"There is no filter {name[:60]!r}{hint} There are {', '.join(FILTERS)}.")
+            raise InvalidQuestion(f"There is no filter {name[:60]!r}{hint} There are {', '.join(known)}.")
         if len(values) > MOST_VALUES:
             raise InvalidQuestion(f"The filter {name!r} has {len(values)} values: give {MOST_VALUES} at most.")
         filters.append(Filter(name, tuple(values)))
@@ -100,8 +103,11 @@ class Named(msgspec.Struct, frozen=True):
     until: str | None = None
 
 
-def read_period(named: Named, zone: ZoneInfo, now: datetime, default: str = "30d") -> Period:
+def read_period(named: Named, zone: ZoneInfo, now: datetime, default: str = "30d", *, whole: bool = False) -> Period:
     """A period by its name, or by its days, months or moments; `until` as a day or month is within it.
+
+    Args:
+        whole: it may be as long as it likes.
 
     Raises:
         InvalidQuestion: there is no such period, or it ends before it begins.
@@ -118,7 +124,7 @@ def read_period(named: Named, zone: ZoneInfo, now: datetime, default: str = "30d
     begin = _moment(since, "since", zone, after=False) if since is not None else end - timedelta(days=30)
     if begin >= end:
         raise InvalidQuestion(f"The period ends ({_said(end, zone)}) before it begins ({_said(begin, zone)}).")
-    if end - begin > LONGEST:
+    if end - begin > LONGEST and not whole:
         raise InvalidQuestion("The period has more than sixty years: ask for a shorter one.")
     return Period(begin, end, _every(end - begin))
 

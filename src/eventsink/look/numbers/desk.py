@@ -9,7 +9,10 @@ import msgspec
 from eventsink.errors import InvalidQuestion, SettingsError
 from eventsink.look.numbers.asked import Asked, Compare, Named, read_filters, read_period
 from eventsink.look.numbers.dashboard import Dashboard
+from eventsink.look.numbers.rendered import Rendered
+from eventsink.look.numbers.report_desk import ReportDesk
 from eventsink.store import Store
+from eventsink.store.uptime import Uptime
 from eventsink.store.zones import zone_of
 
 __all__ = ["NumbersDesk", "Rendered"]
@@ -17,28 +20,18 @@ __all__ = ["NumbersDesk", "Rendered"]
 _ABOUT_TIME = ("period", "since", "until", "zone", "compare")
 
 
-class Rendered(msgspec.Struct, frozen=True):
-    """What is sent.
-
-    Args:
-        filename: under which a browser keeps it; empty: it is shown.
-    """
-
-    body: bytes
-    media_type: str = "application/json"
-    filename: str = ""
-
-
 class NumbersDesk:
-    """Pages and panels by what stands in an address.
+    """Pages, panels and reports by what stands in an address.
 
     Args:
         store: has the events.
         zone: of days and months where nobody names another.
+        reports: those that can be asked for; by default all, of these events.
     """
 
-    def __init__(self, store: Store, zone: str = "UTC") -> None:
+    def __init__(self, store: Store, zone: str = "UTC", reports: ReportDesk | None = None) -> None:
         self._dashboard = Dashboard(store)
+        self._reports = reports or ReportDesk(store, zone)
         self._zone = zone
 
     def pages(self) -> list[dict[str, Any]]:
@@ -69,6 +62,34 @@ class NumbersDesk:
         if form != "json":
             raise InvalidQuestion(f"There is no format {form[:60]!r}: it may be json or csv.")
         return _as_json(await self._dashboard.panel(page, name, asked))
+
+    def reports(self) -> list[dict[str, Any]]:
+        """All reports: their names, what they say, and by what."""
+        return self._reports.index()
+
+    async def report(self, name: str, given: Mapping[str, list[str]]) -> Rendered:
+        """A report as JSON, CSV or HTML.
+
+        Raises:
+            InvalidQuestion, StoreUnavailable: as `page`.
+        """
+        return await self._reports.report(name, given)
+
+    def uptime_span(self, given: Mapping[str, list[str]]) -> tuple[datetime, datetime]:
+        """The period that the report of uptime is asked for.
+
+        Raises:
+            InvalidQuestion: there is no such period, group or filter.
+        """
+        return self._reports.uptime_span(given)
+
+    async def uptime(self, found: Uptime, given: Mapping[str, list[str]]) -> Rendered:
+        """What is known of checks as a report in one of its forms.
+
+        Raises:
+            InvalidQuestion: something is asked for that there is not.
+        """
+        return await self._reports.uptime(found, given)
 
     def read(self, given: Mapping[str, list[str]], default: str = "30d") -> Asked:
         """A period, a comparison and filters.

@@ -13,7 +13,7 @@ from eventsink.errors import InvalidQuestion
 from eventsink.store.facts.question import COLUMNS, MEASURED, Every, Filter, Measure, Question
 from eventsink.store.zones import offsets, zone_of
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "cut", "narrowed"]
 
 _HOW = {
     "count": "count(*)",
@@ -54,6 +54,28 @@ def compiled(question: Question, committed: int) -> tuple[str, dict[str, Any]]:
         text += f" GROUP BY {', '.join(str(place) for place in range(1, len(groups) + 1))}"
         text += f" ORDER BY {_order(question, len(groups))} LIMIT {int(question.limit)}"
     return text, values.named
+
+
+def narrowed(filters: Iterable[Filter], known: Iterable[str] = COLUMNS) -> tuple[str, dict[str, Any]]:
+    """Filters as a part of a statement of `sql/`, to stand behind a condition, and their values.
+
+    Args:
+        known: the columns that the statement has.
+
+    Raises:
+        InvalidQuestion: a filter names another one.
+    """
+    values = _Values()
+    return "".join(f" AND {_condition(chosen, values, known)}" for chosen in filters), values.named
+
+
+def cut(since: datetime, until: datetime, every: Every, zone: str) -> str:
+    """The begin of the interval in which `time` lies, as a part of a statement of `sql/`.
+
+    Raises:
+        SettingsError: the zone is none.
+    """
+    return _interval(Question(measures=(), since=since, until=until, every=every, zone=zone), zone_of(zone))
 
 
 class _Values:
@@ -97,8 +119,8 @@ def _only(text: str, where: Iterable[Filter], values: _Values) -> str:
     return f"{text} FILTER (WHERE {conditions})"
 
 
-def _condition(chosen: Filter, values: _Values) -> str:
-    column = _column(chosen.column)
+def _condition(chosen: Filter, values: _Values, known: Iterable[str] = COLUMNS) -> str:
+    column = _column(chosen.column, known)
     if not chosen.values:
         return f"{column} IS {'NOT ' if chosen.wanted else ''}NULL"
     names = ", ".join(values.add(value) for value in chosen.values)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-__all__ = ["COLUMNS", "MEASURED", "Answer", "Every", "Filter", "Measure", "Question"]
+__all__ = ["COLUMNS", "MEASURED", "RUN_COLUMNS", "Answer", "Every", "Filter", "Measure", "Question"]
 
 Every = Literal["hour", "day", "week", "month"]
 
@@ -16,6 +16,8 @@ COLUMNS = (
     "device", "browser", "access_method", "robot",
 )  # fmt: skip
 MEASURED = ("bytes", "items", "queue_ms", "run_ms", "duration_ms")
+# What runs of extractors may be grouped and chosen by: `report_runs.sql` makes them of their events.
+RUN_COLUMNS = ("user", "source", "resource_type", "resource", "dataset", "space", "extractor", "job", "status")
 
 
 class Filter(msgspec.Struct, frozen=True):

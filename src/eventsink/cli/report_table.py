@@ -1,0 +1,69 @@
+"""A report in a terminal: its rows with their units, and what is to be known of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.text import Text
+
+from eventsink.cli.screen import new_table, note, output, plain, say
+from eventsink.cli.times import clock
+from eventsink.look.numbers.units import NUMBERS, in_words
+
+__all__ = ["print_list", "print_report"]
+
+
+def print_list(reports: Iterable[Mapping[str, Any]]) -> None:
+    """Which reports there are."""
+    table = new_table("Report", "Title", "By")
+    for report in reports:
+        table.add_row(plain(report["name"]), plain(report["title"]), plain(", ".join(report["by"])))
+    output().print(table)
+
+
+def print_report(found: Mapping[str, Any]) -> None:
+    """One report; what is to be known of it goes to standard error."""
+    columns = [column for number, column in enumerate(found["columns"]) if _told(found, number)]
+    places = [number for number in range(len(found["columns"])) if _told(found, number)]
+    if found["rows"]:
+        titles = [plain(column["title"]) for column in columns]
+        right = tuple(title for title, column in zip(titles, columns, strict=True) if column["unit"] in NUMBERS)
+        table = new_table(*titles, right=right)
+        for row in found["rows"]:
+            table.add_row(*_cells(columns, [row[place] for place in places]))
+        if found["totals"] is not None and len(found["rows"]) > 1:
+            table.add_section()
+            cells = _cells(columns, [found["totals"][place] for place in places], empty="")
+            cells[0] = cells[0] if cells[0].plain else Text("Total")
+            table.add_row(*cells, style="bold")
+        output().print(table)
+    else:
+        say("There is nothing in this time.")
+    if found["since"]:
+        begin, end = (_local(found[name], found["zone"]) for name in ("since", "until"))
+        say(f"{found['title']} from {begin} to {end} ({found['zone']}).")
+    for text in found["footnotes"]:
+        note(f"* {plain(text)}")
+
+
+def _local(time: str, zone: str) -> str:
+    """A moment by the clocks of the report's zone: that of its months."""
+    return f"{datetime.fromisoformat(time).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+
+
+def _told(found: Mapping[str, Any], number: int) -> bool:
+    """Whether a column says anything: of many no event carries any, and a terminal is narrow."""
+    return number == 0 or any(row[number] not in (None, "") for row in found["rows"])
+
+
+def _cells(columns: Sequence[Mapping[str, Any]], row: Sequence[Any], empty: str = "-") -> list[Text]:
+    return [Text(_cell(column["unit"], value, empty)) for column, value in zip(columns, row, strict=True)]
+
+
+def _cell(unit: str, value: Any, empty: str) -> str:
+    if value is None or value == "":
+        return empty
+    if unit == "time" and isinstance(value, str):
+        return clock(plain(value))
+    return plain(in_words(value, unit))

@@ -1,0 +1,69 @@
+-- Files, datasets, collections and spaces that events name, one row each. A part of other statements.
+-- Of what changes, the latest event counts; of two at the same time the later in the alphabet, so that it is always one.
+WITH known AS (
+    SELECT
+        resource_type, resource, name, time, type, source, "user", author, bytes, mime_type, dataset, collection, space,
+        robot
+    FROM facts.events
+    WHERE seq <= $committed AND resource IS NOT NULL AND resource_type IN (SELECT unnest($types))
+    -- What something else is in exists as well, also where it was created before there were events.
+    UNION ALL
+    SELECT
+        'dataset', dataset, dataset_name, time, 'named', source, NULL, NULL, NULL, NULL, dataset, NULL, space, false
+    FROM facts.events
+    WHERE seq <= $committed AND dataset IS NOT NULL AND resource_type IS DISTINCT FROM 'dataset'
+        AND 'dataset' IN (SELECT unnest($types))
+    UNION ALL
+    SELECT 'collection', collection, NULL, time, 'named', source, NULL, NULL, NULL, NULL, NULL, collection, NULL, false
+    FROM facts.events
+    WHERE seq <= $committed AND collection IS NOT NULL AND resource_type IS DISTINCT FROM 'collection'
+        AND 'collection' IN (SELECT unnest($types))
+    UNION ALL
+    SELECT 'space', space, NULL, time, 'named', source, NULL, NULL, NULL, NULL, NULL, NULL, space, false
+    FROM facts.events
+    WHERE seq <= $committed AND space IS NOT NULL AND resource_type IS DISTINCT FROM 'space'
+        AND 'space' IN (SELECT unnest($types))
+),
+moments AS (
+    SELECT
+        resource_type, resource,
+        max(time) FILTER (WHERE name IS NOT NULL) AS named,
+        max(time) FILTER (WHERE author IS NOT NULL) AS authored,
+        max(time) FILTER (WHERE bytes IS NOT NULL AND type <> 'storage.file_deleted') AS sized,
+        max(time) FILTER (WHERE mime_type IS NOT NULL) AS typed,
+        min(time) FILTER (WHERE type IN ('storage.file_uploaded', 'storage.resource_created')) AS created,
+        max(time) FILTER (WHERE type IN ('storage.file_deleted', 'storage.resource_deleted')) AS deleted,
+        max(time) FILTER (WHERE type = 'storage.resource_archived') AS archived,
+        max(time) FILTER (WHERE type = 'storage.resource_unarchived') AS unarchived,
+        max(time) FILTER (WHERE type = 'traffic.resource_viewed' AND NOT robot) AS viewed,
+        max(time) FILTER (WHERE type = 'traffic.resource_downloaded' AND NOT robot) AS downloaded,
+        count(*) FILTER (WHERE type = 'traffic.resource_viewed' AND NOT robot) AS views,
+        count(*) FILTER (WHERE type = 'traffic.resource_downloaded' AND NOT robot) AS downloads
+    FROM known
+    GROUP BY resource_type, resource
+    HAVING max(CASE WHEN true{where} THEN 1 ELSE 0 END) = 1
+)
+SELECT
+    known.resource_type, known.resource,
+    max(known.name) FILTER (WHERE known.time = moments.named) AS name,
+    coalesce(
+        max(known.author) FILTER (WHERE known.time = moments.authored),
+        max(known."user") FILTER (
+            WHERE known.time = moments.created AND known.type IN ('storage.file_uploaded', 'storage.resource_created')
+        )
+    ) AS owner,
+    max(known.bytes) FILTER (WHERE known.time = moments.sized AND known.type <> 'storage.file_deleted') AS bytes,
+    max(known.mime_type) FILTER (WHERE known.time = moments.typed) AS mime_type,
+    string_agg(DISTINCT known.dataset, ', ' ORDER BY known.dataset) FILTER (WHERE known.dataset <> known.resource)
+        AS datasets,
+    string_agg(DISTINCT known.collection, ', ' ORDER BY known.collection)
+        FILTER (WHERE known.collection <> known.resource) AS collections,
+    string_agg(DISTINCT known.space, ', ' ORDER BY known.space) FILTER (WHERE known.space <> known.resource) AS spaces,
+    moments.created, moments.viewed, moments.downloaded, moments.views, moments.downloads,
+    coalesce(moments.deleted >= coalesce(moments.created, moments.deleted), false) AS gone,
+    coalesce(moments.archived > coalesce(moments.unarchived, TIMESTAMP '0001-01-01 00:00:00'), false) AS archived
+FROM known
+JOIN moments ON moments.resource_type = known.resource_type AND moments.resource = known.resource
+GROUP BY
+    known.resource_type, known.resource, moments.created, moments.viewed, moments.downloaded, moments.views,
+    moments.downloads, moments.deleted, moments.archived, moments.unarchived
