@@ -14,6 +14,7 @@ from benchmarks import (
     extractors,
     monitor,
     nginx,
+    numbers,
     production,
     sdk,
     status_page,
@@ -36,6 +37,7 @@ for benchmark in (
     + browser.BENCHMARKS
     + analytics.BENCHMARKS
     + counter.BENCHMARKS
+    + numbers.BENCHMARKS
 ):
     if sys.argv[1:] and not any(benchmark.__name__.startswith(word) for word in sys.argv[1:]):
         continue
