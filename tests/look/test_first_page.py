@@ -1,4 +1,4 @@
-"""The first page in a real browser, on a real sink."""
+"""The page of the sink itself, and signing in, in a real browser on a real sink."""
 
 import json
 import re
@@ -29,9 +29,9 @@ def event(kind: str, *, ago: timedelta = timedelta(), user: str | None = None, *
 
 
 def open_board(sink: SinkProcess, page: Page) -> Page:
-    """The first page, once its chart is there, with a clock that `later` puts forward."""
+    """The page of the sink itself, once its chart is there, with a clock that `later` puts forward."""
     page.clock.install()
-    page.goto(f"{sink.url}/#key={sink.key}")
+    page.goto(f"{sink.url}/?page=sink#key={sink.key}")
     page.wait_for_selector(".js-plotly-plot")
     return page
 
@@ -55,7 +55,7 @@ def traces(page: Page) -> dict[str, list[int]]:
 
 
 def choose(page: Page, span: str, bars: int) -> dict[str, list[int]]:
-    page.get_by_text(span, exact=True).click()
+    page.locator("#range").get_by_text(span, exact=True).click()
     until(page, f"document.querySelector('#plot').data[0].y.length === {bars}")
     return traces(page)
 
@@ -68,7 +68,7 @@ def where_it_is_noon(now: datetime) -> str:
 
 def test_what_is_sent_appears_by_itself(sink: SinkProcess, new_page: NewPage) -> None:
     page = new_page(timezone_id=where_it_is_noon(datetime.now(UTC)))
-    page.goto(f"{sink.url}/#key={sink.key}")
+    page.goto(f"{sink.url}/?page=sink#key={sink.key}")
     expect(page.get_by_text("No event yet.")).to_be_visible()
     expect(page.locator("#none-yet pre")).to_contain_text(f"curl {sink.url}/v1/events")
     expect(page.locator("#chart-caption")).to_have_text("No events in the last 24 hours.")
@@ -191,7 +191,7 @@ def test_an_open_event_stays_until_it_is_closed(shared: SinkProcess, new_page: N
 
 def test_the_key_leaves_the_address_and_stays_in_the_tab(shared: SinkProcess, new_page: NewPage) -> None:
     page = open_board(shared, new_page())
-    assert page.url == f"{shared.url}/"
+    assert page.url == f"{shared.url}/?page=sink"
     assert page.evaluate("[sessionStorage.getItem('eventsink.key'), localStorage.length]") == [shared.key, 0]
     page.reload()
     expect(page.locator("#state")).to_have_text("Live")
@@ -201,7 +201,7 @@ def test_the_key_leaves_the_address_and_stays_in_the_tab(shared: SinkProcess, ne
     assert page.evaluate("sessionStorage.length") == 0
     page.evaluate("(key) => { location.hash = `key=${key}` }", shared.key)
     expect(page.locator("#board")).to_be_visible()
-    assert page.url == f"{shared.url}/"
+    assert page.url == f"{shared.url}/?page=sink"
 
 
 def new_key(sink: SinkProcess, scope: str) -> str:
@@ -385,7 +385,7 @@ def test_the_totals_do_not_wait_for_plotly(shared: SinkProcess, new_page: NewPag
         route.fulfill(status=404)
 
     page.route("**/static/plotly.js", fail_slowly)
-    page.goto(f"{shared.url}/#key={shared.key}")
+    page.goto(f"{shared.url}/?page=sink#key={shared.key}")
     expect(page.locator("[data-total=events]")).to_have_text(re.compile(r"\d+"))
     expect(page.locator("#plot")).to_have_text("Loading the chart …")
     expect(page.locator("#plot")).to_have_text("The chart could not be loaded.")

@@ -1,4 +1,4 @@
-"""The health part of the first page in a real browser, on a real sink with checks that are up and down."""
+"""The page of health in a real browser, on a real sink with checks that are up and down."""
 
 import json
 import random
@@ -103,7 +103,7 @@ def make_key(sink: SinkProcess, scope: str) -> str:
 
 
 def open_page(sink: SinkProcess, page: Page, key: str = "") -> Page:
-    page.goto(f"{sink.url}/#key={key or sink.key}")
+    page.goto(f"{sink.url}/?page=health#key={key or sink.key}")
     expect(page.locator("#checks tbody tr").nth(5)).to_be_visible()
     expect(alert(page, "down")).to_be_visible(timeout=15_000)
     return page
@@ -248,9 +248,9 @@ def test_what_cannot_be_told_of_checks_leaves_the_rest_as_it_is(watched: SinkPro
     expect(page.locator("#checks tbody tr").first).to_be_visible()
 
 
-def test_without_checks_nothing_is_shown_of_them(sink: SinkProcess, new_page: NewPage) -> None:
+def test_without_checks_it_says_how_to_get_some(sink: SinkProcess, new_page: NewPage) -> None:
     page = new_page()
     with page.expect_response("**/v1/health?"):
-        page.goto(f"{sink.url}/#key={sink.key}")
-    expect(page.locator("#accounts")).to_be_visible()
+        page.goto(f"{sink.url}/?page=health#key={sink.key}")
+    expect(page.locator("#unchecked")).to_contain_text("eventsink init-checks URL")
     expect(page.locator("#health")).to_be_hidden()

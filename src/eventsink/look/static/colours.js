@@ -37,6 +37,15 @@ const LINES = [250, 40, 165, 345, 95, 300, 200, 10]; // hues, so that those besi
 /** The colour of one of the eight lines of a chart. */
 export const lineColour = (place, dark) => rgb(dark ? 0.78 : 0.52, 0.135, LINES[place % LINES.length]);
 
+// What means good or bad looks so, wherever it stands; all else is told apart alone.
+const MEANT = new Map([["done", 160], ["failed", 25], ["errors", 25], ["skipped", 95], ["removed", 40]]);
+
+/** The colour of a series of a panel; `apart` is false for what is all the rest. */
+export function seriesColour(name, place, dark, apart = true) {
+  if (!apart) return rgb(dark ? 0.6 : 0.68, 0.02, 260);
+  return rgb(dark ? 0.76 : 0.56, 0.125, MEANT.get(name) ?? LINES[place % LINES.length]);
+}
+
 /** OKLCH, in which equal steps look equal, as the RGB that Plotly reads. */
 function rgb(lightness, chroma, hue) {
   const [a, b] = [Math.cos, Math.sin].map((part) => chroma * part((hue * Math.PI) / 180));

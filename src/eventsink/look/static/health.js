@@ -11,6 +11,7 @@ export class Health {
   #alerts = new Alerts(one("#alerts"));
   #checks = new Checks();
   #known = { alerts: false, checks: false }; // whether there is anything to show
+  #asked = false; // whether there are checks is known
   #troubles = new Map();
 
   /** Looks at a sink: gives the work that is to be done again and again, soon and later. */
@@ -42,6 +43,7 @@ export class Health {
     const answer = await sink.ask("/v1/health");
     if (sink.signal.aborted) return;
     this.#known.checks = answer.checks.length > 0;
+    this.#asked = true;
     this.#checks.show(answer);
     this.#show();
     await this.#checks.draw();
@@ -74,6 +76,8 @@ export class Health {
       list.dataset.said = sentences.join();
       list.replaceChildren(...sentences.map((sentence) => element("li", { class: "notice warn" }, sentence)));
     }
-    one("#health").hidden = !(this.#known.alerts || this.#known.checks || sentences.length);
+    const anything = this.#known.alerts || this.#known.checks || sentences.length;
+    one("#health").hidden = !anything;
+    one("#unchecked").hidden = Boolean(anything) || !this.#asked;
   }
 }

@@ -1,30 +1,33 @@
-// The first page: signs in, then asks the sink again and again and shows what it says.
+// The page: signs in, then shows the part of it that the address names.
 
-import { showAccounts } from "./accounts.js";
-import { Chart } from "./chart.js";
-import { one, write } from "./elements.js";
-import { bytes, count, day, time, zone } from "./format.js";
+import { PAGES, follow, linkTo, read } from "./address.js";
+import { Dashboard } from "./dashboard.js";
+import { element, one, write } from "./elements.js";
+import { time } from "./format.js";
+import { glanceAt } from "./glance.js";
 import { Health } from "./health.js";
 import { forgetKey, keepKey, takeKey } from "./key.js";
-import { exactly, showLatest } from "./latest.js";
-import { Away, Refused, Sink } from "./sink.js";
-import { Series, intervals, today } from "./spans.js";
+import { Sink } from "./sink.js";
+import { SinkPage } from "./sinkpage.js";
+import { Watching } from "./watching.js";
 
 const SOON = 2; // seconds between two looks at the latest events, the accounts and the alerts
-const LATER = 5; // at totals, chart and checks
-const AGAIN = 1; // at all of them while the sink is away
+const LATER = 5; // at totals, chart, checks and dead letters
+const CALM = 10; // at numbers
 
-const chart = new Chart();
+const dashboard = new Dashboard();
 const health = new Health();
+const sinkPage = new SinkPage();
+const watching = new Watching({ paused, changed: showBoard, refused: signOut });
 
-let watch = new AbortController();
-let lastAnswer = null;
-const troubles = new Map(); // what went wrong at the last look, by the work that did it
+let key = null;
 
+newLinks();
 start(takeKey());
 addEventListener("hashchange", () => {
   if (location.hash.startsWith("#key=")) start(takeKey());
 });
+for (const event of ["address", "popstate"]) addEventListener(event, show);
 one("#sign-in").onsubmit = (event) => {
   event.preventDefault();
   keepKey(one("#key").value.trim());
@@ -37,143 +40,95 @@ one("#pause").onclick = ({ target }) => {
   showState();
 };
 
+function newLinks() {
+  for (const [page, title] of PAGES) {
+    const link = element("a", { "data-to": page }, title);
+    link.onclick = follow;
+    one("#pages").append(link);
+  }
+  one("#unanswered a").onclick = follow;
+}
+
 /** Looks at the sink with a key, from now on. */
-function start(key) {
-  watch.abort();
-  watch = new AbortController();
-  lastAnswer = null;
-  troubles.clear();
+function start(wanted) {
+  key = wanted;
+  watching.lastAnswer = null;
   one("#sign-in-error").hidden = true;
+  show();
+}
+
+/** Shows what the address names, from now on. */
+function show() {
+  const signal = watching.anew();
+  const view = read();
+  showPage(view);
   if (!key) {
     signOut();
     return;
   }
-  const sink = new Sink(key, watch.signal);
-  repeat(SOON, watch.signal, latestAndAccounts(sink));
-  repeat(LATER, watch.signal, totalsAndChart(sink, watch.signal));
-  const { soon, later } = health.begin(sink);
-  repeat(SOON, watch.signal, soon);
-  repeat(LATER, watch.signal, later);
+  for (const [seconds, work] of worksOf(view, new Sink(key, signal))) watching.repeat(seconds, work);
 }
 
-function latestAndAccounts(sink) {
-  return async () => {
-    const questions = [sink.ask("/v1/status"), sink.ask("/v1/events", { limit: 20 }, exactly)];
-    const [status, latest] = await Promise.all(questions);
-    showAccounts(status);
-    showLatest(latest.events);
-  };
-}
-
-/** The totals come first: the chart has to load Plotly. */
-function totalsAndChart(sink, signal) {
-  const series = new Series();
-  let types = null;
-  const drawChart = async () => {
-    types ??= (await sink.ask("/v1/types")).types.map(({ type }) => type);
-    const range = chosen();
-    const spans = intervals(range);
-    const points = await series.get(sink, range, spans);
-    if (range !== chosen() || signal.aborted) return; // it has been drawn meanwhile, or nobody waits for it
-    chart.know(types);
-    await chart.show(points, spans, range);
-  };
-  one("#range").onchange = () => drawChart().catch((error) => failed(drawChart, error, signal));
-  return async () => {
-    showTotals(await sink.ask("/v1/summary", { ...iso(today()), interval: "hour" }));
-    showBoard();
-    await drawChart();
-    answered(drawChart);
-  };
-}
-
-function chosen() {
-  return one("#range :checked").value;
-}
-
-function iso(span) {
-  return Object.fromEntries(Object.entries(span).map(([name, date]) => [name, date.toISOString()]));
-}
-
-function showTotals(summary) {
-  const now = new Date();
-  write(one("#day"), `${day(now)} (${zone(now)})`);
-  for (const target of document.querySelectorAll("[data-total]")) {
-    const { total } = target.dataset;
-    const human = total.startsWith("bytes") ? bytes : count;
-    write(target, human(summary[total]));
-    target.title = count(summary[total]) + (human === bytes ? " bytes" : "");
+/** What is to be done again and again for a page, and how often. */
+function worksOf(view, sink) {
+  if (view.page === "sink") {
+    const { soon, later, dead } = sinkPage.begin(sink, (work, error) => watching.failed(work, error, sink.signal));
+    return [[SOON, soon], [LATER, later], [LATER, dead]];
   }
+  if (view.page === "health") {
+    const { soon, later } = health.begin(sink);
+    return [[SOON, soon], [LATER, later]];
+  }
+  const numbers = [CALM, dashboard.begin(sink, view)];
+  return view.page === "overview" ? [numbers, [CALM, glanceAt(sink)]] : [numbers];
 }
 
-/** Does work again and again, but not while nobody looks. */
-async function repeat(seconds, signal, work) {
-  while (!signal.aborted) {
-    try {
-      await work();
-      if (!signal.aborted) answered(work);
-    } catch (error) {
-      failed(work, error, signal);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1000 * (troubles.size ? AGAIN : seconds)));
-    await wanted();
+/** The parts of a page, and links that keep what is chosen. */
+function showPage(view) {
+  document.title = `${PAGES.get(view.page)} · Clowder event sink`;
+  const part = ["health", "sink"].includes(view.page) ? view.page : "numbers";
+  for (const section of document.querySelectorAll("#board > [data-part]")) {
+    section.hidden = section.dataset.part !== part;
   }
-}
-
-/** Until the tab is visible and not paused. */
-async function wanted() {
-  while (document.hidden || paused()) {
-    await new Promise((resolve) => {
-      document.addEventListener("visibilitychange", resolve, { once: true });
-      one("#pause").addEventListener("click", resolve, { once: true });
-    });
+  one("#glance").hidden = view.page !== "overview";
+  for (const link of one("#pages").children) {
+    link.href = linkTo({ ...view, page: link.dataset.to });
+    if (link.dataset.to === view.page) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
+  one("#unanswered").hidden = true;
+  one("#unanswered a").href = linkTo(read(`?page=${view.page}`));
 }
 
 function paused() {
   return one("#pause").getAttribute("aria-pressed") === "true";
 }
 
-function answered(work) {
-  troubles.delete(work);
-  lastAnswer = new Date();
-  showBoard();
-}
-
-function failed(work, error, signal) {
-  if (signal.aborted) return;
-  if (error instanceof Refused) {
-    signOut(error.message);
-    return;
-  }
-  if (!(error instanceof Away)) console.error(error);
-  troubles.set(work, error instanceof Away ? error.message : "This page has failed; the browser's console says where.");
-  showBoard();
-}
-
 function showBoard() {
-  for (const name of ["#board", "#pause", "#sign-out"]) one(name).hidden = false;
+  for (const name of ["#board", "#pages", "#pause", "#sign-out"]) one(name).hidden = false;
   one("#sign-in").hidden = true;
-  one("#board").classList.toggle("stale", troubles.size > 0);
-  one("#away").hidden = troubles.size === 0;
-  if (troubles.size) {
+  const { trouble, lastAnswer } = watching;
+  one("#board").classList.toggle("stale", Boolean(trouble));
+  one("#away").hidden = !trouble;
+  if (trouble) {
     const since = lastAnswer ? ` Its last answer came at ${time(lastAnswer)}.` : "";
-    write(one("#away"), `${[...troubles.values()].at(-1)}${since} This page goes on by itself as soon as it can.`);
+    write(one("#away"), `${trouble}${since} This page goes on by itself as soon as it can.`);
   }
   showState();
 }
 
 function showState() {
-  const state = troubles.size ? "Away" : paused() ? "Paused" : "Live";
+  const state = watching.trouble ? "Away" : paused() ? "Paused" : "Live";
   one("#state").dataset.state = state;
   write(one("#state"), state);
 }
 
 /** Back to the form, with a sentence when the key was refused. */
 function signOut(reason = "") {
-  watch.abort();
+  watching.anew();
+  key = null;
   forgetKey();
-  for (const name of ["#board", "#pause", "#sign-out"]) one(name).hidden = true;
+  for (const name of ["#board", "#pages", "#pause", "#sign-out"]) one(name).hidden = true;
   write(one("#state"), "");
   delete one("#state").dataset.state;
   write(one("#sign-in-error"), reason);

@@ -8,7 +8,7 @@ const UNKNOWN =
 /** The key is not good enough. */
 export class Refused extends Error {}
 
-/** What was told is not done: it is wrong, or the key may not. */
+/** What was asked or told is not done: it is wrong, or the key may not. */
 export class Declined extends Error {}
 
 /** The sink gave no answer, or could not. */
@@ -21,13 +21,19 @@ export class Sink {
     this.signal = signal;
   }
 
-  /** The answer to GET, read with a reviver of JSON.parse if one is given; throws Refused or Away. */
+  /** The answer to GET, read with a reviver of JSON.parse if one is given; throws Refused, Declined or Away. */
   async ask(path, parameters = {}, reviver = undefined) {
+    return JSON.parse(await this.read(path, parameters), reviver);
+  }
+
+  /** The text of the answer to GET; throws as `ask`. */
+  async read(path, parameters = {}) {
     if (!PRINTABLE.test(this.key)) throw new Refused(UNKNOWN);
     const [answer, text] = await this.#fetch(`${path}?${new URLSearchParams(parameters)}`);
-    if (answer.ok) return JSON.parse(text, reviver);
+    if (answer.ok) return text;
     const reason = detail(text) || `It answered ${answer.status}.`;
     if (answer.status === 403) throw new Refused(reason);
+    if (answer.status === 400) throw new Declined(reason);
     throw new Away(`The event sink cannot answer: ${reason}`);
   }
 

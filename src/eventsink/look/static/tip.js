@@ -10,14 +10,22 @@ export class Tip {
   #plot;
   #write;
   #none;
+  #choose;
   #about = () => null;
   #last = 0;
   #place = null;
 
-  /** `say` writes a number, `none` says that there is nothing in an interval. */
-  constructor(plot, { say = count, none = "No events" } = {}) {
+  /**
+   * `say` writes a number, `none` says that there is nothing in an interval, `choose` is told of one that was clicked
+   * on, or on which Enter was pressed. A finger only looks: it has no other way to.
+   */
+  constructor(plot, { say = count, none = "No events", choose = () => {} } = {}) {
     this.#plot = plot;
-    [this.#write, this.#none] = [say, none];
+    [this.#write, this.#none, this.#choose] = [say, none, choose];
+    plot.onclick = ({ clientX, pointerType }) => {
+      const place = this.#under(clientX);
+      if (place !== null && pointerType !== "touch") this.#choose(place);
+    };
     plot.onpointermove = (event) => this.#show(this.#under(event.clientX));
     plot.onpointerdown = plot.onpointermove;
     plot.onpointerleave = () => this.#show(null);
@@ -25,7 +33,10 @@ export class Tip {
     plot.onkeydown = (event) => this.#walk(event);
   }
 
-  /** From now on the chart has so many intervals; `about` gives `{name, rows: [{type, number, colour}]}` of one. */
+  /**
+   * From now on the chart has so many intervals; `about` gives `{name, rows: [{type, number, colour}]}` of one, with
+   * `said` in a row where its number is not like the others.
+   */
   tell(length, about) {
     [this.#about, this.#last] = [about, length - 1];
     this.#plot.setAttribute("aria-valuemax", this.#last);
@@ -46,6 +57,7 @@ export class Tip {
 
   #walk(event) {
     if (event.key === "Escape") this.#show(null);
+    if (event.key === "Enter" && this.#place !== null) this.#choose(this.#place);
     if (!(event.key in MOVES)) return;
     event.preventDefault();
     const from = this.#place ?? this.#last + (MOVES[event.key] < 0 ? 1 : 0);
@@ -71,14 +83,14 @@ export class Tip {
   /** For those who cannot see it. */
   #say(place) {
     const { name, rows } = this.#about(place);
-    const text = rows.map(({ type, number }) => `${type} ${this.#write(number)}`).join(", ");
+    const text = rows.map(({ type, number, said }) => `${type} ${said ?? this.#write(number)}`).join(", ");
     this.#plot.setAttribute("aria-valuenow", place);
     this.#plot.setAttribute("aria-valuetext", visible(`${name}: ${text || this.#none.toLowerCase()}`));
     return { name, rows };
   }
 
-  #line({ type, number, colour }) {
+  #line({ type, number, colour, said }) {
     const swatch = element("i", { style: `background:${colour}` });
-    return element("p", {}, swatch, element("span", {}, type), element("b", {}, this.#write(number)));
+    return element("p", {}, swatch, element("span", {}, type), element("b", {}, said ?? this.#write(number)));
   }
 }
