@@ -43,6 +43,10 @@ def _person(event: Event) -> bool:
     return not (event.data.get("robot") or event.data.get("device") == "robot")
 
 
+def _went_well(event: Event) -> bool:
+    return event.data.get("http_status", 200) < 400  # type: ignore[no-any-return]
+
+
 def _dataset(event: Event) -> str | None:
     if event.data.get("resource_type") == "dataset":
         return event.data.get("dataset_id") or event.data["resource_id"]  # type: ignore[no-any-return]
@@ -82,10 +86,10 @@ def _usage(events: list[Event], by: list[str]) -> dict[tuple[Any, ...], list[int
             mine[1] += size
         elif event.type == "storage.file_deleted":
             mine[2] += size
-        elif event.type == "traffic.resource_downloaded" and _person(event):
+        elif event.type == "traffic.resource_downloaded" and _person(event) and _went_well(event):
             mine[3] += 1
             mine[4] += size
-        elif event.type == "traffic.resource_viewed" and _person(event):
+        elif event.type == "traffic.resource_viewed" and _person(event) and _went_well(event):
             mine[5] += 1
     for event in filter(None, _ends(events)):
         sums[tuple(GROUPS[name](event) for name in by)][6] += 1

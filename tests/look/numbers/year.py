@@ -50,6 +50,10 @@ def _human(event: Event) -> bool:
     return event.data.get("robot") is not True and event.data.get("device") != "robot"
 
 
+def _went_well(event: Event) -> bool:
+    return event.data.get("http_status", 200) < 400  # type: ignore[no-any-return]
+
+
 _JOB = "extractions.extraction_event"
 
 # By the name of a measure: which events are counted, or have a part in a sum, median or number of different values.
@@ -61,9 +65,9 @@ COUNTED: dict[str, Callable[[Event], bool]] = {
     "removed": _is("storage.file_deleted"),
     "created": _is("storage.resource_created", resource_type=["dataset"]),
     "users": _human,
-    "views": lambda event: event.type == "traffic.resource_viewed" and _human(event),
-    "downloads": lambda event: event.type == "traffic.resource_downloaded" and _human(event),
-    "downloaded": lambda event: event.type == "traffic.resource_downloaded" and _human(event),
+    "views": lambda event: event.type == "traffic.resource_viewed" and _human(event) and _went_well(event),
+    "downloads": lambda event: event.type == "traffic.resource_downloaded" and _human(event) and _went_well(event),
+    "downloaded": lambda event: event.type == "traffic.resource_downloaded" and _human(event) and _went_well(event),
     "page_views": lambda event: event.type == "traffic.page_view" and _human(event),
     "visits": lambda event: event.type == "traffic.page_view" and _human(event),
     "visitors": lambda event: event.type == "traffic.page_view" and _human(event),

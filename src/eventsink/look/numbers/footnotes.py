@@ -71,6 +71,8 @@ _NOTES = {
     "uploads_without_size": "Uploads that say no size: {}. Their bytes are missing from what was added.",
     "deletions_without_size": "Deletions that say no size: {}. Their bytes are missing from what was removed.",
     "downloads_without_size": "Downloads that say no size, as those of whole datasets: {}. They count, without bytes.",
+    "failed_views": "Left out, as they were answered with an error: {} views.",
+    "failed_downloads": "Left out, as they were answered with an error: {} downloads.",
 }
 
 

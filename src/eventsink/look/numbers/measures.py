@@ -1,7 +1,7 @@
 """What is counted in more than one place, so that it is the same number everywhere."""
 
 from eventsink.look.numbers.panel import of, of_type, people
-from eventsink.store.facts import Measure
+from eventsink.store.facts import Filter, Measure
 
 __all__ = [
     "ADDED", "API_REQUESTS", "CREATED", "DELETED", "DOWNLOADED", "DOWNLOADS", "ENDED", "FAILED", "NET", "PAGE_VIEWS",
@@ -11,8 +11,9 @@ __all__ = [
 
 _UPLOADED = of_type("storage.file_uploaded")
 _DELETED = of_type("storage.file_deleted")
-_VIEWED = (*of_type("traffic.resource_viewed"), *people())
-_FETCHED = (*of_type("traffic.resource_downloaded"), *people())
+_SUCCEEDED = (*people(), Filter("succeeded", (True,)))
+_VIEWED = (*of_type("traffic.resource_viewed"), *_SUCCEEDED)
+_FETCHED = (*of_type("traffic.resource_downloaded"), *_SUCCEEDED)
 _SHOWN = (*of_type("traffic.page_view"), *people())
 _JOBS = of_type("extractions.extraction_event")
 

@@ -36,7 +36,7 @@ OVERVIEW = Page(
                 "failed": "Runs that failed",
             },
             units={"added": "bytes", "removed": "bytes"},
-            about="Robots are left out. An active user did something with a login.",
+            about="Robots and failed requests are left out. An active user did something with a login.",
         ),
         Panel(
             name="activity",

@@ -87,12 +87,13 @@ class Sources(msgspec.Struct, frozen=True):
         store: has the events.
         committed: the number of the last event that counts: the parts of a report are all of one moment.
         known: what ids are called.
-        newest: the time of the newest event; None where there is none.
+        first: the time of the first event; `newest`: of the newest. None where there is none.
     """
 
     store: Store
     committed: int
     known: Known
+    first: datetime | None
     newest: datetime | None
 
 

@@ -68,7 +68,7 @@ class ReportDesk:
         extent = await self._extent(wanted.asked.period, committed)
         wanted = _clipped(wanted, extent)
         known = Known(self._store, people, self._clowder)
-        sources = Sources(self._store, committed, known, extent.newest)
+        sources = Sources(self._store, committed, known, extent.first, extent.newest)
         table = await report.make(sources, wanted)
         notes = (*await about_period(sources, wanted, extent.first), *table.footnotes, *known.notes)
         return await self._rendered(report, msgspec.structs.replace(table, footnotes=notes), wanted, extent, form)

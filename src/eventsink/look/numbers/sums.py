@@ -70,7 +70,7 @@ async def by_groups(
         merged, unknown = _of_institutions(sources, wanted.by, merged)
     rows = {group: numbers for group, numbers in merged.items() if any(numbers)}
     if wanted.by == ("month",) and not (wanted.whole and sources.newest is None):
-        rows = _every_month(wanted, rows, width + bool(runs))
+        rows = _every_month(sources, wanted, rows, width + bool(runs))
     ordered = sorted(rows.items(), key=lambda row: _order(row[0]))
     kept = ordered[: wanted.limit]
     names = await named_groups(sources, wanted.by, (group for group, _ in kept))
@@ -159,11 +159,15 @@ def _of_institutions(
     return sums, len(unknown)
 
 
-def _every_month(wanted: Wanted, rows: Mapping[Group, list[Any]], width: int) -> dict[Group, list[Any]]:
-    """A row for each month of the period, also where nothing was."""
+def _every_month(
+    sources: Sources, wanted: Wanted, rows: Mapping[Group, list[Any]], width: int
+) -> dict[Group, list[Any]]:
+    """A row for each month of the period, also where nothing was; of months before the first event nothing is known."""
     period = msgspec.structs.replace(wanted.asked.period, every="month")
     months = [(months_of(begin),) for begin in begins(period, zone_of(wanted.asked.zone))]
-    return {month: rows.get(month, [0] * width) for month in months}
+    zone = zone_of(wanted.asked.zone)
+    first = f"{sources.first.astimezone(zone):%Y-%m}" if sources.first else ""
+    return {month: rows.get(month, [0] * width) for month in months if month[0] >= first}
 
 
 def _shown(by: Sequence[str], group: Group, names: Mapping[str, Mapping[str, str]]) -> Iterable[Any]:

@@ -29,7 +29,7 @@ _TITLES = {
     "median": "Median",
     "p95": "95 %",
 }
-_ERRORS = Measure("errors", where=(*_API, *of("http_status", *range(500, 600))))
+_ERRORS = Measure("errors", where=(*_API, *of("status_class", 5)))
 _MEDIAN = Measure("median", "median", "duration_ms", where=_API)
 _P95 = Measure("p95", "p95", "duration_ms", where=_API)
 
@@ -60,7 +60,7 @@ TRAFFIC = Page(
             measures=(PAGE_VIEWS, VISITS, VISITORS, VIEWS, DOWNLOADS, DOWNLOADED, API_REQUESTS, _ERRORS),
             titles=_TITLES,
             units={"downloaded": "bytes"},
-            about="Robots are left out. A visitor is known for a day: who comes on two days counts twice.",
+            about="Robots and failed requests are left out. Who comes on two days is two visitors.",
         ),
         Panel(
             name="pages_over_time",

@@ -20,7 +20,7 @@ from eventsink.store.sql import statement
 
 __all__ = ["FactsKeeper", "NotRead"]
 
-VERSION = 1  # of the columns: another one in the file means that it is made again
+VERSION = 2  # of the columns: another one in the file means that it is made again
 PIECE = 122_880  # events read at once, a group of rows of DuckDB: a third of a second
 LONG = 16  # events of which each may have a quarter of a megabyte
 

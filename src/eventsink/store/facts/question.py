@@ -12,7 +12,8 @@ Every = Literal["hour", "day", "week", "month"]
 # What facts may be grouped and chosen by, and what may be measured: `facts_tables.sql` has them all.
 COLUMNS = (
     "source", "type", "user", "resource_type", "resource", "dataset", "collection", "space", "mime_type", "extractor",
-    "job", "status", "method", "route", "http_status", "identity", "page", "referrer", "session", "visitor", "country",
+    "job", "status", "method", "route", "http_status", "status_class", "succeeded",
+    "identity", "page", "referrer", "session", "visitor", "country",
     "device", "browser", "access_method", "robot",
 )  # fmt: skip
 MEASURED = ("bytes", "items", "queue_ms", "run_ms", "duration_ms")

@@ -23,7 +23,9 @@ SELECT
     try_cast(field[19] AS DOUBLE) AS run_ms,
     left(field[20], 50) AS method,
     left(field[21], 500) AS route,
-    try_cast(CASE WHEN type = 'traffic.api_request' THEN field[17] ELSE field[22] END AS INTEGER) AS http_status,
+    http_status,
+    http_status // 100 AS status_class,
+    coalesce(http_status < 400, true) AS succeeded,
     try_cast(field[23] AS DOUBLE) AS duration_ms,
     left(field[24], 50) AS identity,
     CASE WHEN field[25] IS NOT NULL
@@ -39,14 +41,19 @@ SELECT
     coalesce(field[33] = 'true' OR field[30] = 'robot', false) AS robot
 FROM (
     SELECT
-        seq, time, source, type, "user", bytes,
-        list_transform(json_extract_string(
-            data,
-            ['$.user_name', '$.author_id', '$.author_name', '$.resource_type', '$.resource_id', '$.file_id',
-             '$.resource_name', '$.file_name', '$.dataset_id', '$.dataset_name', '$.collection_id', '$.space_id',
-             '$.mime_type', '$.items', '$.extractor', '$.job_id', '$.status', '$.queue_ms', '$.run_ms', '$.method',
-             '$.route', '$.http_status', '$.duration_ms', '$.identity', '$.url', '$.referrer', '$.session', '$.visitor',
-             '$.country', '$.device', '$.browser', '$.access_method', '$.robot']
-        ), lambda text: nullif(text, '')) AS field
-    FROM ({rows}) AS event
-) AS read
+        *,
+        try_cast(CASE WHEN type = 'traffic.api_request' THEN field[17] ELSE field[22] END AS INTEGER) AS http_status
+    FROM (
+        SELECT
+            seq, time, source, type, "user", bytes,
+            list_transform(json_extract_string(
+                data,
+                ['$.user_name', '$.author_id', '$.author_name', '$.resource_type', '$.resource_id', '$.file_id',
+                 '$.resource_name', '$.file_name', '$.dataset_id', '$.dataset_name', '$.collection_id', '$.space_id',
+                 '$.mime_type', '$.items', '$.extractor', '$.job_id', '$.status', '$.queue_ms', '$.run_ms', '$.method',
+                 '$.route', '$.http_status', '$.duration_ms', '$.identity', '$.url', '$.referrer', '$.session', '$.visitor',
+                 '$.country', '$.device', '$.browser', '$.access_method', '$.robot']
+            ), lambda text: nullif(text, '')) AS field
+        FROM ({rows}) AS event
+    ) AS read
+) AS answered

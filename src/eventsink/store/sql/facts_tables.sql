@@ -27,6 +27,8 @@ CREATE TABLE facts.events (
     method VARCHAR,
     route VARCHAR,
     http_status INTEGER,
+    status_class INTEGER,
+    succeeded BOOLEAN,
     duration_ms DOUBLE,
     identity VARCHAR,
     page VARCHAR,

@@ -3,23 +3,23 @@
 WITH known AS (
     SELECT
         resource_type, resource, name, time, type, source, "user", author, bytes, mime_type, dataset, collection, space,
-        robot
+        robot, succeeded
     FROM facts.events
     WHERE seq <= $committed AND resource IS NOT NULL AND resource_type IN (SELECT unnest($types))
     -- What something else is in exists as well, also where it was created before there were events.
     UNION ALL
     SELECT
-        'dataset', dataset, dataset_name, time, 'named', source, NULL, NULL, NULL, NULL, dataset, NULL, space, false
+        'dataset', dataset, dataset_name, time, 'named', source, NULL, NULL, NULL, NULL, dataset, NULL, space, false, true
     FROM facts.events
     WHERE seq <= $committed AND dataset IS NOT NULL AND resource_type IS DISTINCT FROM 'dataset'
         AND 'dataset' IN (SELECT unnest($types))
     UNION ALL
-    SELECT 'collection', collection, NULL, time, 'named', source, NULL, NULL, NULL, NULL, NULL, collection, NULL, false
+    SELECT 'collection', collection, NULL, time, 'named', source, NULL, NULL, NULL, NULL, NULL, collection, NULL, false, true
     FROM facts.events
     WHERE seq <= $committed AND collection IS NOT NULL AND resource_type IS DISTINCT FROM 'collection'
         AND 'collection' IN (SELECT unnest($types))
     UNION ALL
-    SELECT 'space', space, NULL, time, 'named', source, NULL, NULL, NULL, NULL, NULL, NULL, space, false
+    SELECT 'space', space, NULL, time, 'named', source, NULL, NULL, NULL, NULL, NULL, NULL, space, false, true
     FROM facts.events
     WHERE seq <= $committed AND space IS NOT NULL AND resource_type IS DISTINCT FROM 'space'
         AND 'space' IN (SELECT unnest($types))
@@ -35,10 +35,10 @@ moments AS (
         max(time) FILTER (WHERE type IN ('storage.file_deleted', 'storage.resource_deleted')) AS deleted,
         max(time) FILTER (WHERE type = 'storage.resource_archived') AS archived,
         max(time) FILTER (WHERE type = 'storage.resource_unarchived') AS unarchived,
-        max(time) FILTER (WHERE type = 'traffic.resource_viewed' AND NOT robot) AS viewed,
-        max(time) FILTER (WHERE type = 'traffic.resource_downloaded' AND NOT robot) AS downloaded,
-        count(*) FILTER (WHERE type = 'traffic.resource_viewed' AND NOT robot) AS views,
-        count(*) FILTER (WHERE type = 'traffic.resource_downloaded' AND NOT robot) AS downloads
+        max(time) FILTER (WHERE type = 'traffic.resource_viewed' AND succeeded AND NOT robot) AS viewed,
+        max(time) FILTER (WHERE type = 'traffic.resource_downloaded' AND succeeded AND NOT robot) AS downloaded,
+        count(*) FILTER (WHERE type = 'traffic.resource_viewed' AND succeeded AND NOT robot) AS views,
+        count(*) FILTER (WHERE type = 'traffic.resource_downloaded' AND succeeded AND NOT robot) AS downloads
     FROM known
     GROUP BY resource_type, resource
     HAVING max(CASE WHEN true{where} THEN 1 ELSE 0 END) = 1

@@ -13,10 +13,10 @@ _API = of_type("traffic.api_request")
 _COLUMNS = (
     (API_REQUESTS, Column("requests", "Requests", "count")),
     (
-        Measure("refused", where=(*_API, *of("http_status", *range(400, 500)))),
+        Measure("refused", where=(*_API, *of("status_class", 4))),
         Column("refused", "Refused (4xx)", "count"),
     ),
-    (Measure("errors", where=(*_API, *of("http_status", *range(500, 600)))), Column("errors", "Errors (5xx)", "count")),
+    (Measure("errors", where=(*_API, *of("status_class", 5))), Column("errors", "Errors (5xx)", "count")),
     (Measure("sent", "sum", "bytes", where=_API), Column("bytes_sent", "Bytes sent", "bytes")),
     (Measure("median", "median", "duration_ms", where=_API), Column("median_ms", "Median", "ms")),
     (Measure("p95", "p95", "duration_ms", where=_API), Column("p95_ms", "95 %", "ms")),

@@ -25,7 +25,15 @@ async def _make(sources: Sources, wanted: Wanted) -> Table:
     notes = await about_sums(
         sources,
         wanted,
-        ("robot_views", "robot_downloads", "uploads_without_size", "deletions_without_size", "downloads_without_size"),
+        (
+            "robot_views",
+            "robot_downloads",
+            "failed_views",
+            "failed_downloads",
+            "uploads_without_size",
+            "deletions_without_size",
+            "downloads_without_size",
+        ),
     )
     label = wanted.by[0]
     return Table(
