@@ -34,6 +34,19 @@ RUNS = 3
 MEMORY, THREADS = "256MB", 2  # what the store takes by itself of 1 GB and two processors
 MONTH = {"since": ["2025-10"], "until": ["2025-10"]}
 YEAR = {"since": ["2025-01"], "until": ["2025-12"]}
+REPORTS: tuple[tuple[str, dict[str, list[str]]], ...] = (
+    ("usage", MONTH),
+    ("usage", YEAR),
+    ("usage", MONTH | {"by": ["dataset"]}),
+    ("usage", YEAR | {"by": ["user"]}),
+    ("storage", YEAR | {"by": ["month,space"]}),
+    ("extractors", MONTH),
+    ("extractors", YEAR | {"by": ["extractor"]}),
+    ("api", YEAR),
+    ("datasets", {"limit": ["1000"]}),
+    ("files", {"limit": ["1000"]}),
+    ("users", {}),
+)
 
 
 def numbers() -> list[Result]:
@@ -49,6 +62,7 @@ async def _measure(folder: Path) -> list[Result]:
     results = [
         *await _load(store, folder),
         *await _pages(store),
+        *await _reports(store),
         *await _counter(store, folder),
     ]
     peak = int(next(line for line in _status() if line.startswith("VmHWM")).split()[1]) / 1024
@@ -101,6 +115,16 @@ async def _pages(store: Store) -> list[Result]:
             taken = await _timed(functools.partial(desk.page, page["name"], asked))
             name = f"10 M events: page {page['name']}, {span}"
             results.append(Result(name=name, value=1000 * taken, unit="ms", aim="< 500" if span == "a month" else ""))
+    return results
+
+
+async def _reports(store: Store) -> list[Result]:
+    desk, results = NumbersDesk(store), []
+    for name, asked in REPORTS:
+        taken = await _timed(functools.partial(desk.report, name, asked))
+        said = ", ".join(f"{option} {values[0]}" for option, values in asked.items() if option != "until")
+        aim = "< 1" if (name, asked) == REPORTS[0] else ""
+        results.append(Result(name=f"10 M events: report {name}, {said}", value=taken, unit="s", aim=aim))
     return results
 
 

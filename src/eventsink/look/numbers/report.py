@@ -1,5 +1,6 @@
 """What a report is: a name, columns, and how its rows are made out of the events of a period."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Literal
@@ -88,6 +89,7 @@ class Sources(msgspec.Struct, frozen=True):
         committed: the number of the last event that counts: the parts of a report are all of one moment.
         known: what ids are called.
         first: the time of the first event; `newest`: of the newest. None where there is none.
+        runs: held while runs of extractors are kept for one report: there is one table of them.
     """
 
     store: Store
@@ -95,6 +97,7 @@ class Sources(msgspec.Struct, frozen=True):
     known: Known
     first: datetime | None
     newest: datetime | None
+    runs: asyncio.Lock
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,6 +48,7 @@ class ReportDesk:
         self._clowder = clowder
         self._zone = zone
         self._people = people
+        self._runs = asyncio.Lock()
 
     def index(self) -> list[dict[str, Any]]:
         """All reports: their names, what they say, and by what."""
@@ -68,7 +69,7 @@ class ReportDesk:
         extent = await self._extent(wanted.asked.period, committed)
         wanted = _clipped(wanted, extent)
         known = Known(self._store, people, self._clowder)
-        sources = Sources(self._store, committed, known, extent.first, extent.newest)
+        sources = Sources(self._store, committed, known, extent.first, extent.newest, self._runs)
         table = await report.make(sources, wanted)
         notes = (*await about_period(sources, wanted, extent.first), *table.footnotes, *known.notes)
         return await self._rendered(report, msgspec.structs.replace(table, footnotes=notes), wanted, extent, form)

@@ -7,12 +7,19 @@ import msgspec
 
 from eventsink.errors import InvalidQuestion
 from eventsink.look.numbers.answers import begins
-from eventsink.look.numbers.grouping import UNKNOWN, group_columns, in_sql, months_of, named_groups, span_values
+from eventsink.look.numbers.grouping import (
+    UNKNOWN,
+    group_columns,
+    in_sql,
+    months_of,
+    named_groups,
+    span_values,
+)
 from eventsink.look.numbers.names import NAMED
 from eventsink.look.numbers.report import Column, Sources, Wanted
+from eventsink.look.numbers.runs import kept_runs
 from eventsink.store.facts import Filter, Measure, Question
 from eventsink.store.facts.question import RUN_COLUMNS
-from eventsink.store.sql import statement
 from eventsink.store.zones import zone_of
 
 __all__ = ["Sums", "by_groups"]
@@ -59,7 +66,7 @@ async def by_groups(
     asked = [measure for measure, _ in measures]
     inner = tuple("user" if name == "institution" else name for name in wanted.by)
     found = await _asked(sources, wanted, asked, inner, where)
-    ended, without = (await _ended(sources, wanted, inner)) if runs else ({}, ())
+    ended, all_ended, without = (await _ended(sources, wanted, inner)) if runs else ({}, 0, ())
     width = len(asked)
     merged = {group: [*numbers, *([ended.get(group, 0)] if runs else [])] for group, numbers in found.items()}
     for group, number in ended.items():
@@ -75,7 +82,7 @@ async def by_groups(
     kept = ordered[: wanted.limit]
     names = await named_groups(sources, wanted.by, (group for group, _ in kept))
     whole = (await _asked(sources, wanted, asked, (), where)).get((), [0] * width)
-    total = [*whole, *([(await _ended(sources, wanted, ()))[0].get((), 0)] if runs else [])]
+    total = [*whole, *([all_ended] if runs else [])]
     columns = (*group_columns(wanted.by), *(column for _, column in measures), *([runs] if runs else []))
     return Sums(
         columns=columns,
@@ -123,19 +130,20 @@ def _alone(measure: Measure) -> Measure:
     return Measure(measure.name, where=measure.where)
 
 
-async def _ended(sources: Sources, wanted: Wanted, by: Sequence[str]) -> tuple[dict[Group, int], tuple[str, ...]]:
-    """How many runs ended, by groups. A run has but some of the columns: by others none can be chosen."""
+async def _ended(sources: Sources, wanted: Wanted, by: Sequence[str]) -> tuple[dict[Group, int], int, tuple[str, ...]]:
+    """How many runs ended, by groups and in all. A run has but some of the columns: by others none can be chosen."""
     foreign = tuple(chosen.column for chosen in wanted.asked.filters if chosen.column not in RUN_COLUMNS)
     if foreign:
-        return {}, foreign
+        return {}, 0, foreign
     parts, values = in_sql(wanted, by, RUN_COLUMNS)
-    rows = await sources.store.rows(
-        "report_run_ends", span_values(sources, wanted) | values, runs=statement("report_runs"), **parts
-    )
-    return {
+    async with kept_runs(sources, wanted, "ended"):
+        values |= {name: value for name, value in span_values(sources, wanted).items() if name != "committed"}
+        rows = await sources.store.rows("report_run_ends", values, **parts)
+    found = {
         tuple(months_of(value) if name == "month" else value for name, value in zip(by, row, strict=False)): row[-1]
         for row in rows
-    }, ()
+    }
+    return found, sum(found.values()), ()
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------

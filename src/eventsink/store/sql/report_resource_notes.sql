@@ -2,4 +2,4 @@ SELECT
     count(*) FILTER (WHERE NOT gone AND {created}) AS kept,
     count(*) FILTER (WHERE gone AND {created}) AS deleted,
     count(*) FILTER (WHERE NOT gone AND created IS NULL) AS undated
-FROM ({resources}) AS found
+FROM ({things}) AS things

@@ -1,28 +1,7 @@
--- Files, datasets, collections and spaces that events name, one row each. A part of other statements.
+-- Some files, datasets, collections and spaces, one row each, with all that is known of them.
 -- Of what changes, the latest event counts; of two at the same time the later in the alphabet, so that it is always one.
 WITH known AS (
-    SELECT
-        resource_type, resource, name, time, type, source, "user", author, bytes, mime_type, dataset, collection, space,
-        robot, succeeded
-    FROM facts.events
-    WHERE seq <= $committed AND resource IS NOT NULL AND resource_type IN (SELECT unnest($types))
-    -- What something else is in exists as well, also where it was created before there were events.
-    UNION ALL
-    SELECT
-        'dataset', dataset, dataset_name, time, 'named', source, NULL, NULL, NULL, NULL, dataset, NULL, space, false, true
-    FROM facts.events
-    WHERE seq <= $committed AND dataset IS NOT NULL AND resource_type IS DISTINCT FROM 'dataset'
-        AND 'dataset' IN (SELECT unnest($types))
-    UNION ALL
-    SELECT 'collection', collection, NULL, time, 'named', source, NULL, NULL, NULL, NULL, NULL, collection, NULL, false, true
-    FROM facts.events
-    WHERE seq <= $committed AND collection IS NOT NULL AND resource_type IS DISTINCT FROM 'collection'
-        AND 'collection' IN (SELECT unnest($types))
-    UNION ALL
-    SELECT 'space', space, NULL, time, 'named', source, NULL, NULL, NULL, NULL, NULL, NULL, space, false, true
-    FROM facts.events
-    WHERE seq <= $committed AND space IS NOT NULL AND resource_type IS DISTINCT FROM 'space'
-        AND 'space' IN (SELECT unnest($types))
+    {known}
 ),
 moments AS (
     SELECT
@@ -32,7 +11,6 @@ moments AS (
         max(time) FILTER (WHERE bytes IS NOT NULL AND type <> 'storage.file_deleted') AS sized,
         max(time) FILTER (WHERE mime_type IS NOT NULL) AS typed,
         min(time) FILTER (WHERE type IN ('storage.file_uploaded', 'storage.resource_created')) AS created,
-        max(time) FILTER (WHERE type IN ('storage.file_deleted', 'storage.resource_deleted')) AS deleted,
         max(time) FILTER (WHERE type = 'storage.resource_archived') AS archived,
         max(time) FILTER (WHERE type = 'storage.resource_unarchived') AS unarchived,
         max(time) FILTER (WHERE type = 'traffic.resource_viewed' AND succeeded AND NOT robot) AS viewed,
@@ -41,7 +19,6 @@ moments AS (
         count(*) FILTER (WHERE type = 'traffic.resource_downloaded' AND succeeded AND NOT robot) AS downloads
     FROM known
     GROUP BY resource_type, resource
-    HAVING max(CASE WHEN true{where} THEN 1 ELSE 0 END) = 1
 )
 SELECT
     known.resource_type, known.resource,
@@ -60,10 +37,9 @@ SELECT
         FILTER (WHERE known.collection <> known.resource) AS collections,
     string_agg(DISTINCT known.space, ', ' ORDER BY known.space) FILTER (WHERE known.space <> known.resource) AS spaces,
     moments.created, moments.viewed, moments.downloaded, moments.views, moments.downloads,
-    coalesce(moments.deleted >= coalesce(moments.created, moments.deleted), false) AS gone,
     coalesce(moments.archived > coalesce(moments.unarchived, TIMESTAMP '0001-01-01 00:00:00'), false) AS archived
 FROM known
 JOIN moments ON moments.resource_type = known.resource_type AND moments.resource = known.resource
 GROUP BY
     known.resource_type, known.resource, moments.created, moments.viewed, moments.downloaded, moments.views,
-    moments.downloads, moments.deleted, moments.archived, moments.unarchived
+    moments.downloads, moments.archived, moments.unarchived

@@ -5,5 +5,5 @@ SELECT
     count(*) FILTER (WHERE "user" IS NULL) AS without_user,
     count(*) FILTER (WHERE ended IS NULL) AS open,
     count(*) FILTER (WHERE queued IS NULL) AS without_submission
-FROM ({runs}) AS run
+FROM kept_runs AS run
 WHERE begun >= $since AND begun < $until{where}

@@ -17,7 +17,7 @@ FROM (
         coalesce(queue_ms, CASE WHEN started < queued THEN 0 ELSE date_diff('microsecond', queued, started) / 1000 END)
             AS waited_ms,
         coalesce(run_ms, date_diff('microsecond', started, ended) / 1000) AS ran_ms
-    FROM ({runs}) AS run
+    FROM kept_runs AS run
 ) AS timed
 WHERE time >= $since AND time < $until{where}
 {grouped}

@@ -11,8 +11,8 @@ from eventsink.look.numbers.footnotes import counted
 from eventsink.look.numbers.grouping import group_columns, in_sql, months_of, named_groups, span_values
 from eventsink.look.numbers.names import NAMED
 from eventsink.look.numbers.report import Column, Plot, Report, Sources, Table, Wanted
+from eventsink.look.numbers.runs import kept_runs
 from eventsink.store.facts.question import RUN_COLUMNS
-from eventsink.store.sql import statement
 
 __all__ = ["EXTRACTORS"]
 
@@ -62,11 +62,14 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
 
 
 async def _make(sources: Sources, wanted: Wanted) -> Table:
-    if "job" in wanted.by:
-        if wanted.by != ("job",):
-            raise InvalidQuestion("By job is by nothing else: leave the others out.")
-        return await _by_job(sources, wanted)
-    return await _by_groups(sources, wanted)
+    if "job" in wanted.by and wanted.by != ("job",):
+        raise InvalidQuestion("By job is by nothing else: leave the others out.")
+    async with kept_runs(sources, wanted, "begun"):
+        return await (_by_job(sources, wanted) if "job" in wanted.by else _by_groups(sources, wanted))
+
+
+def _span(sources: Sources, wanted: Wanted) -> dict[str, Any]:
+    return {name: value for name, value in span_values(sources, wanted).items() if name != "committed"}
 
 
 # --- job by job ------------------------------------------------------------------------------------------------------
@@ -74,8 +77,8 @@ async def _make(sources: Sources, wanted: Wanted) -> Table:
 
 async def _by_job(sources: Sources, wanted: Wanted) -> Table:
     parts, values = in_sql(wanted, (), RUN_COLUMNS)
-    values |= span_values(sources, wanted) | {"limit": wanted.limit}
-    found = await sources.store.rows("report_run_rows", values, runs=statement("report_runs"), where=parts["where"])
+    values |= _span(sources, wanted) | {"limit": wanted.limit}
+    found = await sources.store.rows("report_run_rows", values, where=parts["where"])
     runs = [Run(*row) for row in found]
     await sources.known.meet(run.user for run in runs)
     names = await sources.known.names("user", (run.user for run in runs))
@@ -141,8 +144,8 @@ async def _by_groups(sources: Sources, wanted: Wanted) -> Table:
 
 async def _sums(sources: Sources, wanted: Wanted, by: tuple[str, ...], limit: int) -> list[tuple[Any, ...]]:
     parts, values = in_sql(wanted, by, RUN_COLUMNS)
-    values |= span_values(sources, wanted) | {"limit": limit}
-    return await sources.store.rows("report_run_sums", values, runs=statement("report_runs"), **parts)
+    values |= _span(sources, wanted) | {"limit": limit}
+    return await sources.store.rows("report_run_sums", values, **parts)
 
 
 def _value(name: str, value: Any) -> Any:
@@ -167,8 +170,7 @@ async def _notes(sources: Sources, wanted: Wanted, *, cut: bool) -> tuple[str, .
     parts, values = in_sql(wanted, (), RUN_COLUMNS)
     ((runs, without_job, without_user, still, unsubmitted),) = await sources.store.rows(
         "report_run_notes",
-        values | span_values(sources, wanted),
-        runs=statement("report_runs"),
+        values | _span(sources, wanted),
         where=parts["where"],
     )
     notes = []

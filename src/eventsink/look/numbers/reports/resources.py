@@ -1,6 +1,6 @@
 """What exists, with Clowder's columns in its order: files, datasets, collections, all of them, and storage by file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from eventsink.store.sql import statement
 
 __all__ = ["COLLECTIONS", "DATASETS", "FILES", "RESOURCES", "Found", "find_resources", "storage_by_file"]
 
+AT_ONCE = 20_000  # of which all is looked up
 FILTERS = ("space", "dataset", "collection", "resource", "source", "mime_type")
 _ABOUT = (
     "Columns and their order are those of Clowder's report of the same name. A row is what events name; what is deleted"
@@ -22,7 +23,7 @@ _ABOUT = (
 
 
 class Found(msgspec.Struct, frozen=True, array_like=True):
-    """A row of `report_resource_rows.sql`."""
+    """A row of `report_resources.sql`."""
 
     kind: str
     id: str
@@ -49,14 +50,33 @@ async def find_resources(sources: Sources, wanted: Wanted, *kinds: str) -> tuple
     """
     where, values = narrowed(wanted.asked.filters)
     values |= {"committed": sources.committed, "types": list(kinds)}
-    parts = {"resources": statement("report_resources", where=where), "created": "true"}
+    parts = {"things": statement("report_things", where=where, known=_known()), "created": "true"}
     if not wanted.whole:
         parts["created"] = "created >= $since AND created < $until"
         period = wanted.asked.period
         values |= {"since": naive(period.since), "until": naive(period.until)}
-    rows = await sources.store.rows("report_resource_rows", values | {"limit": wanted.limit}, **parts)
+    ids = await sources.store.rows("report_resource_ids", values | {"limit": wanted.limit}, **parts)
     ((kept, deleted, undated),) = await sources.store.rows("report_resource_notes", values, **parts)
-    return [Found(*row) for row in rows], {"kept": kept, "deleted": deleted, "undated": undated}
+    found: dict[tuple[str, str], Found] = {}
+    for start in range(0, len(ids), AT_ONCE):
+        found |= await _details(sources, kinds, ids[start : start + AT_ONCE])
+    return [found[kind, resource] for kind, resource in ids], {"kept": kept, "deleted": deleted, "undated": undated}
+
+
+async def _details(
+    sources: Sources, kinds: Sequence[str], ids: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Found]:
+    """All that is known of some of them."""
+    values = {"committed": sources.committed, "types": list(kinds), "ids": sorted({resource for _, resource in ids})}
+    rows = await sources.store.rows("report_resources", values, known=_known(chosen=True))
+    return {(row[0], row[1]): Found(*row) for row in rows}
+
+
+def _known(*, chosen: bool = False) -> str:
+    """The statement of what is said of all, or of those with some ids."""
+    columns = {"chosen": "resource", **{f"chosen_{name}s": name for name in ("dataset", "collection", "space")}}
+    narrow = " AND {} IN (SELECT unnest($ids))" if chosen else ""
+    return statement("report_known", **{part: narrow.format(column) for part, column in columns.items()})
 
 
 Cell = Callable[[Found], Any]

@@ -1,9 +1,0 @@
-SELECT
-    resource_type, resource, name, owner, bytes, mime_type, datasets, collections, spaces, created, viewed, downloaded,
-    views, downloads, archived
-FROM ({resources}) AS found
-WHERE NOT gone AND {created}
-ORDER BY
-    CASE resource_type WHEN 'collection' THEN 1 WHEN 'dataset' THEN 2 WHEN 'file' THEN 3 ELSE 4 END,
-    created NULLS LAST, resource
-LIMIT $limit
