@@ -183,7 +183,7 @@ def test_the_last_month_is_written_at_once_and_each_when_it_is_over(clock, tmp_p
     schedule.step()
     files = tmp_path / "out"
     assert sorted(path.name for path in files.iterdir()) == [
-        f"usage-2026-10.{form}" for form in ("csv", "html", "json")
+        f"usage-2026-10-by-space.{form}" for form in ("csv", "html", "json")
     ]
     assert sink.asked[1]["since"] == "2026-10-01T00:00:00+00:00" and sink.asked[1]["by"] == "space"
     asked = len(sink.asked)
@@ -193,16 +193,16 @@ def test_the_last_month_is_written_at_once_and_each_when_it_is_over(clock, tmp_p
     assert max(slept) <= 3600
     schedule.step()
     schedule.step()
-    assert (files / "usage-2026-11.csv").read_text() == "csv"
+    assert (files / "usage-2026-11-by-space.csv").read_text() == "csv"
 
 
 def test_what_is_there_is_not_written_again_and_what_is_missing_is(clock, tmp_path):
     _, _, _, schedule = clock
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "usage-2026-10.csv").write_text("mine")
+    (tmp_path / "out" / "usage-2026-10-by-space.csv").write_text("mine")
     schedule.step()
-    assert (tmp_path / "out" / "usage-2026-10.csv").read_text() == "mine"
-    assert (tmp_path / "out" / "usage-2026-10.html").read_text() == "html"
+    assert (tmp_path / "out" / "usage-2026-10-by-space.csv").read_text() == "mine"
+    assert (tmp_path / "out" / "usage-2026-10-by-space.html").read_text() == "html"
 
 
 def test_a_sink_that_is_away_is_asked_again_and_spoken_of_once(clock, tmp_path, capsys):
@@ -216,7 +216,7 @@ def test_a_sink_that_is_away_is_asked_again_and_spoken_of_once(clock, tmp_path, 
     told = capsys.readouterr()
     assert told.err.count("No event sink answers.") == 1
     assert "The sink answers again." in told.err
-    assert (tmp_path / "out" / "usage-2026-10.csv").exists()
+    assert (tmp_path / "out" / "usage-2026-10-by-space.csv").exists()
     assert now[0].month == 11
 
 
@@ -235,3 +235,23 @@ def test_a_folder_that_cannot_be_made_does_not_end_the_schedule(clock, tmp_path,
     assert slept == [60.0]
     with pytest.raises(EventSinkError, match="cannot be written"):
         schedule._write()
+
+
+def test_a_clock_before_that_of_the_sink_makes_no_haste(tmp_path: Path) -> None:
+    sink, slept = _Sink([datetime(2026, 11, 29, 12, tzinfo=UTC)]), list[float]()
+    ahead = datetime(2026, 12, 2, tzinfo=UTC)
+    schedule = Schedule(sink, "usage", {}, tmp_path, Every.month, now=lambda: ahead, sleep=slept.append)
+    for _ in range(3):
+        schedule.step()
+    assert slept == [60.0, 60.0, 60.0]
+
+
+def test_two_schedules_of_one_folder_are_two(tmp_path: Path) -> None:
+    now = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    for space in ("a", "b/../c"):
+        query = {"space": [space], "by": None}
+        Schedule(_Sink([now]), "usage", query, tmp_path, Every.month, now=lambda: now, sleep=lambda _: None).step()
+    assert {path.name for path in tmp_path.glob("*.csv")} == {
+        "usage-2026-10-space-a.csv",
+        "usage-2026-10-space-b____c.csv",
+    }

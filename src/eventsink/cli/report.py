@@ -96,6 +96,8 @@ def report(
     if name is None:
         _list(sink, format)
         return
+    if out is not None and (format is None or every is not None):
+        _check_name(out, every)
     query: dict[str, Any] = {"period": period, "since": since, "until": until, "zone": zone, "by": by, "limit": limit}
     for text in filter or ():
         column, _, value = text.partition("=")
@@ -115,6 +117,17 @@ def report(
     for text in notes_of(headers):
         note(plain(text))
     say(f"Written to {target}.")
+
+
+def _check_name(out: Path, every: Every | None) -> None:
+    """Refuse a file of a kind that no report is."""
+    ending = out.suffix.removeprefix(".")
+    if every is not None and ending in ("csv", "json", "html", "tsv"):
+        raise typer.BadParameter(f"--out {out} is to be a folder: one file is written for each {every}.")
+    if every is None and ending and not out.is_dir() and ending not in ("csv", "json", "html", "tsv"):
+        raise typer.BadParameter(
+            f"No report is written as .{ending}: it may be .html, .csv or .json, or give --format."
+        )
 
 
 def _list(sink: Sink, form: ReportForm | None) -> None:
@@ -144,11 +157,15 @@ def _print(sink: Sink, name: str, form: ReportForm, query: dict[str, Any]) -> No
         for text in notes_of(headers):
             note(plain(text))
         return
-    found = decoded(sink, ask(sink, name, ReportForm.table, {"limit": SHOWN, **_given(query)})[0])
+    found = decoded(sink, ask(sink, name, ReportForm.table, _with_limit(name, query))[0])
     if isinstance(found, dict) and {"columns", "rows"} <= set(found):
         print_report(found)
     else:  # a report of another form has no table
         print_json(found)
+
+
+def _with_limit(name: str, query: dict[str, Any]) -> dict[str, Any]:
+    return _given(query) if name == "counter" else {"limit": SHOWN, **_given(query)}  # which has no limit of rows
 
 
 def _given(query: dict[str, Any]) -> dict[str, Any]:

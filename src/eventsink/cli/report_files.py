@@ -93,7 +93,7 @@ class Schedule:
         if trouble != self._told:
             note(trouble or "The sink answers again.", "red" if trouble else "")
             self._told = trouble
-        if trouble:
+        if trouble or (self._due is not None and self._due <= self._now()):  # the clock of the sink is behind
             self._sleep(AGAIN)
 
     def _try(self) -> str:
@@ -111,6 +111,8 @@ class Schedule:
         period = {"period": self._every.value, "since": None, "until": None}
         if self._name == COUNTER and self._every is not Every.month:
             raise EventSinkError("COUNTER's report is of whole months: give --every month.")
+        if self._name == COUNTER:
+            period = {}
         content, _ = ask(self._sink, self._name, "table", {**self._query, **period})
         found = decoded(self._sink, content)
         if not isinstance(found, dict) or not found.get("since") or "zone" not in found:
@@ -122,12 +124,20 @@ class Schedule:
             span = {"since": label, "until": label}
         written = []
         for form in FORMS_OF_COUNTER if self._name == COUNTER else FORMS:
-            target = self._out / f"{_safe(self._name)}-{label}.{form}"
+            target = self._out / f"{_safe(self._name)}-{label}{self._marks()}.{form}"
             if not target.exists():
                 _put(target, ask(self._sink, self._name, form, {**self._query, **span})[0])
                 written.append(str(target))
         self._due = _next(end.astimezone(ZoneInfo(found["zone"])), self._every) + LATE
         return written
+
+    def _marks(self) -> str:
+        """What else was asked for, in the name: two schedules may share a folder."""
+        asked = {name: value for name, value in self._query.items() if value is not None}
+        texts = [
+            f"{name}-{value if isinstance(value, str | int) else '-'.join(value)}" for name, value in asked.items()
+        ]
+        return "".join(f"-{_safe(text)}" for text in texts)
 
 
 def _label(begin: datetime, every: Every) -> str:

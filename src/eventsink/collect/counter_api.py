@@ -8,11 +8,14 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 
 from eventsink.collect.counting import Form
+from eventsink.collect.dashboard_api import Asks, given
 from eventsink.collect.desk import Desk
 from eventsink.collect.problems import Problem
 from eventsink.collect.routing import answers, needs, security
 
 __all__ = ["counter_routes"]
+
+_KNOWN = ("since", "until", "format", "metric_type", "access_method", "yop")
 
 Text = Annotated[str | None, Parameter(max_length=200)]
 
@@ -35,6 +38,7 @@ def counter_routes(desk: Desk) -> list[BaseRouteHandler]:
         tags=["reports"],
     )
     async def get_counter(  # noqa: PLR0913, PLR0917 - each is a parameter of the query
+        request: Asks,
         since: Text = None,
         until: Text = None,
         format: Form = "json",  # noqa: A002 - the name of the parameter
@@ -53,6 +57,8 @@ def counter_routes(desk: Desk) -> list[BaseRouteHandler]:
         """
         if desk.counter is None:
             raise Problem(503, "This process has no store: ask the one that runs `eventsink serve` or `eventsink up`.")
+        if unknown := [name for name in given(request) if name not in _KNOWN]:
+            raise Problem(400, f"COUNTER's report knows no {unknown[0][:60]!r}: it has {', '.join(_KNOWN)}.")
         made = await desk.counter.render(
             since, until, format, metric_type=metric_type, access_method=access_method, yop=yop
         )

@@ -13,9 +13,11 @@ from eventsink.collect.desk import Desk
 from eventsink.collect.numbers import Numbers, Rendered
 from eventsink.collect.problems import Problem
 from eventsink.collect.routing import answers, needs, security
+from eventsink.collect.turns import Turns
 
 __all__ = ["dashboard_routes", "given", "numbers_of", "sent"]
 
+PATIENCE = 30.0  # seconds that a page waits for others
 MOST_GIVEN = 200  # parameters of an address
 MOST_NOTES, LONGEST_NOTE = 20, 500  # of an answer, in a header of it
 PAGES_MAY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -28,6 +30,8 @@ def dashboard_routes(desk: Desk) -> list[BaseRouteHandler]:
     """Pages and panels."""
     found = ResponseSpec(dict[str, Any], generate_examples=False, description="Panels with their rows.")
     reading: dict[str, Any] = {"guards": [needs("read", desk)], "security": security("read"), "tags": ["look"]}
+
+    turns = Turns(PATIENCE, "Many look at pages", at_once=4)
 
     @get("/v1/pages", operation_id="getPages", summary="The pages of the dashboard", responses=answers(503), **reading)
     async def get_pages() -> list[dict[str, Any]]:
@@ -47,7 +51,8 @@ def dashboard_routes(desk: Desk) -> list[BaseRouteHandler]:
         In the address: `period` (24h, 7d, 30d, 90d, 365d) or `since` and `until` (2026-01-31, 2026-01 or a moment),
         `zone`, `compare` (before, year, none), and filters by column, as `space=…`, as often as wanted.
         """
-        return sent(await numbers_of(desk).page(page, given(request)))
+        with await turns.take():
+            return sent(await numbers_of(desk).page(page, given(request)))
 
     @get(
         "/v1/pages/{page:str}/{panel:str}",
@@ -58,7 +63,8 @@ def dashboard_routes(desk: Desk) -> list[BaseRouteHandler]:
     )
     async def get_panel(request: Asks, page: Text, panel: Text) -> Response[bytes]:
         """One panel with the query behind it, or with `format=csv` as CSV. The address is that of its page."""
-        return sent(await numbers_of(desk).panel(page, panel, given(request)))
+        with await turns.take():
+            return sent(await numbers_of(desk).panel(page, panel, given(request)))
 
     return [get_pages, get_page, get_panel]
 

@@ -13,11 +13,13 @@ from eventsink.collect.desk import Desk
 from eventsink.collect.problems import Problem
 from eventsink.collect.routing import answers, needs, security
 from eventsink.collect.times import read_time
+from eventsink.collect.turns import Turns
 from eventsink.store.uptime import By, Question, TooManyRows, Uptime, UptimeBook
 
 __all__ = ["describe_reports", "report_routes"]
 
 SPAN = timedelta(days=30)
+PATIENCE = 60.0  # seconds that a report waits for others
 
 Name = Annotated[str | None, Parameter(max_length=500)]
 _COUNTER = {
@@ -35,6 +37,8 @@ def report_routes(desk: Desk) -> list[BaseRouteHandler]:
     found = ResponseSpec(dict[str, Any], generate_examples=False, description="Rows, and incidents.")
     made = ResponseSpec(dict[str, Any], generate_examples=False, description="Columns, rows, totals and footnotes.")
     reading: dict[str, Any] = {"guards": [needs("read", desk)], "security": security("read"), "tags": ["reports"]}
+
+    turns = Turns(PATIENCE, "Other reports take their time", at_once=2)
 
     @get(
         "/v1/reports",
@@ -91,7 +95,8 @@ def report_routes(desk: Desk) -> list[BaseRouteHandler]:
         (2026-01-31, 2026-01 or a moment), `zone`, `by` (groups with commas between them), `limit` (rows), and filters
         by column, as `space=…`, as often as wanted. What a report knows of these `/v1/reports` says.
         """
-        return sent(await numbers_of(desk).report(report, given(request)))
+        with await turns.take():
+            return sent(await numbers_of(desk).report(report, given(request)))
 
     return [get_reports, get_uptime, get_report]
 

@@ -18,6 +18,7 @@ from eventsink.collect.desk import Desk
 from eventsink.collect.problems import Problem
 from eventsink.collect.routing import answers, needs, security
 from eventsink.collect.times import read_time
+from eventsink.collect.turns import Turn, Turns
 from eventsink.store import EventQuery, Export, Query, QueryRefused, Store
 from eventsink.store.sandbox import TABLES
 
@@ -49,7 +50,7 @@ def _queries(desk: Desk) -> list[BaseRouteHandler]:
     # Not for `read`, which whoever looks at a page has: a query takes time of the machine, and one that is made for it
     # takes memory beyond the limit of the store for a moment.
     admin: dict[str, Any] = {"guards": [needs("admin", desk)], "security": security("admin"), "tags": ["look"]}
-    turns = _Turns(desk.settings.store.query_seconds, "Other queries take their time")
+    turns = Turns(desk.settings.store.query_seconds, "Other queries take their time")
     found = ResponseSpec(dict[str, Any], generate_examples=False, description="Columns, and rows as arrays.")
 
     @post(
@@ -90,7 +91,7 @@ def _queries(desk: Desk) -> list[BaseRouteHandler]:
 
 
 def _export(desk: Desk) -> BaseRouteHandler:
-    turns = _Turns(PATIENCE, "Another export runs")
+    turns = Turns(PATIENCE, "Another export runs")
     file = ResponseSpec(bytes, generate_examples=False, media_type=PARQUET, description="A Parquet file.")
 
     @get(
@@ -120,50 +121,10 @@ def _export(desk: Desk) -> BaseRouteHandler:
     return get_export
 
 
-class _Turns:
-    """One at a time may do something; the others wait a while.
-
-    Args:
-        patience: seconds that they wait.
-        said: what is done, for who has waited in vain.
-    """
-
-    def __init__(self, patience: float, said: str) -> None:
-        self._free = asyncio.Semaphore(1)
-        self._patience = patience
-        self._said = said
-
-    async def take(self) -> "_Turn":
-        """Have a turn, until it is given back.
-
-        Raises:
-            Problem: others had theirs for too long.
-        """
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._free.acquire()
-        except TimeoutError:
-            raise Problem(503, f"{self._said}: ask again in a moment.", headers={"retry-after": "5"}) from None
-        return _Turn(self._free)
-
-
-class _Turn:
-    """One turn."""
-
-    def __init__(self, free: asyncio.Semaphore) -> None:
-        self._free: asyncio.Semaphore | None = free
-
-    def give_back(self) -> None:
-        """Let somebody else have it. Safe to call twice."""
-        free, self._free = self._free, None
-        if free is not None:
-            free.release()
-
-
 class _Sending:
     """An export on its way. Its file and its turn are given back before its end is sent, or when the client is gone."""
 
-    def __init__(self, export: Export, turn: _Turn) -> None:
+    def __init__(self, export: Export, turn: Turn) -> None:
         self._export = export
         self._turn = turn
         self._left = export.bytes

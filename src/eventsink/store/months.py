@@ -178,10 +178,10 @@ class Months:
                 _log.info("store.month_removed", month=name)
 
     def size(self) -> int:
-        """Bytes of all files and their WALs."""
+        """Bytes of all files and their WALs, with what is made of them."""
         total = 0
-        for month in self.names:
-            for part in salvage.parts(self.files.file(month)):
+        for file in (*map(self.files.file, self.names), self.path / "facts.duckdb"):
+            for part in salvage.parts(file):
                 with suppress(FileNotFoundError):  # a WAL goes when it has been written into its file
                     total += part.stat().st_size
         return total

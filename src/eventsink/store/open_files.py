@@ -75,6 +75,11 @@ class OpenFiles:
         """The connection that exports."""
         return self._connection(4)
 
+    @property
+    def counter(self) -> duckdb.DuckDBPyConnection:
+        """The connection that reads facts and answers questions about numbers."""
+        return self._connection(5)
+
     def _connection(self, number: int) -> duckdb.DuckDBPyConnection:
         self.check()
         return self._connections[number]
@@ -101,7 +106,7 @@ class OpenFiles:
             "python_enable_replacements": False,  # or a name in a statement may be a variable of this program
         }
         connection = duckdb.connect(":memory:", config=settings)
-        self._connections = [connection, *(connection.cursor() for _ in range(4))]
+        self._connections = [connection, *(connection.cursor() for _ in range(5))]
         connection.execute(statement("event_key"))
         connection.execute(statement("fence", folder=self._quoted(self.path.resolve())))
 

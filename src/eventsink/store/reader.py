@@ -8,16 +8,19 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+import duckdb
+
 from eventsink.store import sums
 from eventsink.store.contract import EventPage, EventQuery, Interval, Stats, Summary
 from eventsink.store.counter.contract import MonthUsage
 from eventsink.store.counter.counting import count_month
 from eventsink.store.counter.rules import Rules
 from eventsink.store.facts.compile import compiled
-from eventsink.store.facts.keeper import FactsKeeper
+from eventsink.store.facts.keeper import FactsKeeper, NotRead
 from eventsink.store.facts.question import Answer, Question
 from eventsink.store.months import Months
 from eventsink.store.pages import PageFinder
+from eventsink.store.salvage import is_damage
 from eventsink.store.span import Row, Span, fetched
 from eventsink.store.sql import statement
 
@@ -67,7 +70,13 @@ class Reader:
         """Read some events, up to a number, into the facts. Returns how many are left."""
         with self._months.gate.looking():
             self._months.files.check()
-            return self._facts.left() if self._facts.read_on(committed) else 0
+            try:
+                return self._facts.left() if self._facts.read_on(committed) else 0
+            except (duckdb.Error, ValueError) as error:
+                if not _is_of_facts(error):
+                    raise
+                self._facts.make_again(error)
+                return self._facts.left()
 
     def ask(self, question: Question, committed: int | None = None) -> Answer:
         """Numbers of the facts that were read, or of those up to a number."""
@@ -87,7 +96,15 @@ class Reader:
         with self._months.gate.looking():
             self._months.files.check()
             self._facts.attach()
-            return fetched(self._months.files.reader.execute(text, values or None))
+            try:
+                return fetched(self._months.files.counter.execute(text, values or None))
+            except duckdb.Error as error:
+                if not _is_of_facts(error):
+                    raise
+                self._facts.make_again(error)
+                raise NotRead(
+                    "What numbers are made of was damaged, and is made again from the events. Ask again."
+                ) from error
 
     def stats(self, trouble: str | None) -> Stats:
         """What the store holds; `trouble` is for the answer."""
@@ -106,3 +123,14 @@ class Reader:
     def _span(self, query: EventQuery) -> Span:
         self._months.files.check()
         return Span(self._months, query, self._committed())
+
+
+def _is_of_facts(error: Exception) -> bool:
+    """Whether it says that the file of facts is no use: it is damaged, or has not what it should have."""
+    if isinstance(error, ValueError):
+        return True
+    if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
+        return True
+    return (
+        isinstance(error, duckdb.Error) and is_damage(error) and "events-" not in str(error)
+    )  # a month's file is set aside when it is opened next

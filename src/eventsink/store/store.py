@@ -1,4 +1,4 @@
-"""The store: a thread that writes, one that reads, and one each for queries of others and for exports.
+"""The store: a thread that writes, one that reads, and one each for numbers, for queries of others and for exports.
 
 So questions never hold up appends, and what may take long holds up no question.
 """
@@ -37,7 +37,7 @@ from eventsink.store.writer import Writer
 __all__ = ["Store"]
 
 READ_AFTER = 5.0  # seconds after an append that its events are read into the facts, asked for or not
-MOST_WAITED_FOR = 1_000_000  # events that whoever asks for numbers waits for: some three seconds
+MOST_WAITED_FOR = 1_000_000  # events that whoever asks for numbers waits for: three to fifteen seconds
 CHECKPOINT_AFTER = 30.0  # seconds after the first append that waits for one
 TROUBLE_FOR = 600.0  # seconds that a question which could not be answered is spoken of
 
@@ -59,6 +59,7 @@ class Store:
         self._exporter = Exporter(self._months, lambda: self._writer.committed)
         self._writing = ThreadPoolExecutor(1, "store-writer")
         self._reading = ThreadPoolExecutor(1, "store-reader")
+        self._counting = ThreadPoolExecutor(1, "store-counter")
         self._asking = ThreadPoolExecutor(1, "store-analyst")
         self._exporting = ThreadPoolExecutor(1, "store-exporter")
         self._timer: asyncio.TimerHandle | None = None
@@ -187,7 +188,7 @@ class Store:
             StoreUnavailable: it cannot answer now.
         """
         await self._read_facts()
-        return await self._ask(partial(self._reader.ask, question, committed))
+        return await self._ask(partial(self._reader.ask, question, committed), self._counting)
 
     async def rows(self, name: str, values: Mapping[str, Any], **parts: str) -> list[tuple[Any, ...]]:
         """The rows of a statement of `sql/` about the facts, of all events that were there when it was asked.
@@ -196,7 +197,7 @@ class Store:
             NotRead, StoreUnavailable: as `ask`.
         """
         await self._read_facts()
-        return await self._ask(partial(self._reader.report, name, values, parts))
+        return await self._ask(partial(self._reader.report, name, values, parts), self._counting)
 
     async def query(self, query: Query) -> Table:
         """What a query finds that somebody else wrote. It delays neither appends nor other questions.
@@ -243,9 +244,9 @@ class Store:
 
     # --- how ---------------------------------------------------------------------------------------------------------
 
-    async def _ask(self, work: Callable[[], _T]) -> _T:
+    async def _ask(self, work: Callable[[], _T], thread: ThreadPoolExecutor | None = None) -> _T:
         try:
-            return await self._run(self._reading, "read", work)
+            return await self._run(thread or self._reading, "read", work)
         except (TooManyPoints, InvalidQuestion, NotRead):  # of this question, not of the store
             raise
         except StoreUnavailable as error:
@@ -264,14 +265,14 @@ class Store:
 
     def _close(self) -> None:
         self._months.files.interrupt()
-        for thread in (self._asking, self._exporting, self._reading):
+        for thread in (self._asking, self._exporting, self._counting, self._reading):
             thread.shutdown()
         self._writing.submit(self._writer.close).result()
         self._writing.shutdown()
 
     def _abandon(self) -> None:
         self._closed = True
-        for thread in (self._asking, self._exporting, self._reading):
+        for thread in (self._asking, self._exporting, self._counting, self._reading):
             thread.shutdown()
         self._writing.submit(self._months.close).result()
         self._writing.shutdown()
@@ -279,11 +280,11 @@ class Store:
     async def _read_facts(self) -> None:
         """Read into the facts what is not there yet; what comes meanwhile is not waited for."""
         committed = self._writer.committed
-        while left := await self._ask(partial(self._reader.read_facts, committed)):
+        while left := await self._ask(partial(self._reader.read_facts, committed), self._counting):
             if left > MOST_WAITED_FOR:
                 self._read_later(0.0)
                 raise NotRead(
-                    f"{left:,} events are still to be read before numbers can be given: this is done now, some 200,000"
+                    f"{left:,} events are still to be read before numbers can be given: this is done now, some 100,000"
                     " a second. Ask again."
                 )
 
@@ -295,7 +296,7 @@ class Store:
         """Read a piece, and let questions have their turn before the next one."""
         self._reading_on = None
         done = asyncio.get_running_loop().run_in_executor(
-            self._reading, self._reader.read_facts, self._writer.committed
+            self._counting, self._reader.read_facts, self._writer.committed
         )
         done.add_done_callback(self._read_more)
 

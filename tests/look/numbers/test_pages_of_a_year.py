@@ -114,7 +114,7 @@ def _check_groups(panel: Panel, rows: list[tuple[Any, ...]], within: Sequence[Ev
             assert number == _numbers(panel, part)[0], (panel.name, begin, value)
     assert rows == [] or sums == whole
     values = {VALUE_OF[column](event) for event in within if COUNTED[measure.name](event)} - {None}
-    assert len(highest) <= min(panel.limit, len(values))
+    assert len(highest) <= min(panel.limit + 1, len(values))
 
 
 def _concerns(panel: Panel, event: Event) -> bool:

@@ -80,10 +80,10 @@ COUNTED: dict[str, Callable[[Event], bool]] = {
     "done": _is(_JOB, status=["done"]),
     "failed": _is(_JOB, status=["failed"]),
     "skipped": _is(_JOB, status=["skipped"]),
-    "queue_median": _is(_JOB, status=["done", "failed"]),
-    "queue_p95": _is(_JOB, status=["done", "failed"]),
-    "run_median": _is(_JOB, status=["done", "failed"]),
-    "run_p95": _is(_JOB, status=["done", "failed"]),
+    "queue_median": _is(_JOB, status=["done", "failed", "skipped", "cancelled"]),
+    "queue_p95": _is(_JOB, status=["done", "failed", "skipped", "cancelled"]),
+    "run_median": _is(_JOB, status=["done", "failed", "skipped", "cancelled"]),
+    "run_p95": _is(_JOB, status=["done", "failed", "skipped", "cancelled"]),
 }
 TAKEN_OFF: dict[str, Callable[[Event], bool]] = {"net": _is("storage.file_deleted")}
 NUMBER_OF = {

@@ -195,3 +195,39 @@ async def test_it_cannot_be_written_and_the_store_goes_on(tmp_path: Path) -> Non
     (tmp_path / "facts.duckdb").rmdir()
     assert await count_of(store) == 3, "it needs no new start"
     await store.close()
+
+
+@pytest.mark.parametrize("damage", ["a block", "no table", "a column", "no version", "two versions"])
+async def test_what_is_damaged_within_is_made_again_too(tmp_path: Path, damage: str) -> None:
+    store = await Store.open(tmp_path)
+    for number in range(6):
+        await store.append(some_events(5_000, NOVEMBER - timedelta(days=number), user=f"user{number}"))
+    assert await count_of(store) == 30_000
+    await store.close()
+    file = tmp_path / "facts.duckdb"
+    if damage == "a block":
+        content = bytearray(file.read_bytes())
+        middle = len(content) // 2
+        content[middle : middle + 3000] = bytes(byte ^ 0xFF for byte in content[middle : middle + 3000])
+        file.write_bytes(content)
+    else:
+        change = {
+            "no table": "DROP TABLE events",
+            "a column": "ALTER TABLE events DROP COLUMN country",
+            "no version": "DELETE FROM version",
+            "two versions": "INSERT INTO version VALUES (2)",
+        }[damage]
+        with duckdb.connect(str(file)) as connection:
+            connection.execute(change)
+    again = await Store.open(tmp_path)
+    expected = {f"user{number}": 5_000 for number in range(6)}
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                assert await counts_by(again, "user") == expected
+                break
+            except NotRead as error:
+                assert "is made again" in str(error) or "still to be read" in str(error)
+    await again.append(some_events(1))
+    assert await count_of(again) == 30_001
+    await again.close()

@@ -1,5 +1,6 @@
 """Questions: groups, intervals, zones, and what there is not."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -12,9 +13,9 @@ import sqlglot
 
 from eventsink.errors import InvalidQuestion, SettingsError
 from eventsink.look.numbers.pages import PAGES
-from eventsink.store import Store
+from eventsink.store import Query, Store
 from eventsink.store.facts import Filter, Measure, Question
-from eventsink.store.facts.compile import compiled
+from eventsink.store.facts.compile import compiled, readable
 from eventsink.store.facts.question import COLUMNS
 from tests.store.events import an_event
 from tests.store.facts.asking import ALWAYS
@@ -165,3 +166,18 @@ def test_every_column_of_a_question_is_one_of_the_table() -> None:
     text = (Path(__file__).parents[3] / "src/eventsink/store/sql/facts_tables.sql").read_text()
     declared = {line.split()[0].strip('"') for line in text.splitlines() if line.startswith("    ")}
     assert set(COLUMNS) <= declared
+
+
+async def test_the_query_that_is_shown_can_be_asked(store: Store) -> None:
+    await store.append([an_event(type="storage.file_uploaded", data={"bytes": 7, "space_id": "O'Hara; --"})])
+    panel = next(panel for panel in PAGES["storage"].panels if panel.name == "spaces")
+    for every in (None, "week"):
+        question = Question(
+            measures=panel.measures, where=(*panel.where, Filter("space", ("O'Hara; --",))), by=panel.by, every=every,
+            zone="America/Chicago", since=at("2026-01-01"), until=at("2027-01-01"), order=panel.order,
+        )  # fmt: skip
+        text = readable(question)
+        assert "$" not in text and "seq" not in text
+        answer = await store.query(Query(text=text))
+        (row,) = [json.loads(bytes(row)) for row in answer.rows]
+        assert row[-2:] == ["O'Hara; --", 7]

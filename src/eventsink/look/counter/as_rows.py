@@ -40,7 +40,10 @@ def render_rows(
             "rows": [[row[name] for name in columns] for row in rows],
             "totals": None,  # of unique counts over datasets there are none
             "exceptions": report.exceptions,
-            "footnotes": [*(f"{one.message}: {one.data}" for one in report.exceptions), *footnotes(usage)],
+            "footnotes": [
+                *(f"{one.message}: {one.data}".rstrip(": ") for one in report.exceptions if one.code >= 1000),
+                *footnotes(usage),
+            ],
         }
     )
 

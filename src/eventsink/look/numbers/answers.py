@@ -60,8 +60,8 @@ def question(panel: Panel, asked: Asked, *more: Filter, every: bool = False, by:
     )
 
 
-async def _over_time(store: Store, panel: Panel, asked: Asked, *more: Filter) -> Numbers:
-    answer = await store.ask(question(panel, asked, *more, every=True))
+async def _over_time(store: Store, panel: Panel, asked: Asked, committed: int | None = None) -> Numbers:
+    answer = await store.ask(question(panel, asked, every=True), committed)
     known = {row[0]: row[1:] for row in answer.rows}
     empty = tuple(0 if measure.how in ("count", "distinct", "sum") else None for measure in panel.measures)
     rows = [
@@ -74,13 +74,19 @@ async def _over_time(store: Store, panel: Panel, asked: Asked, *more: Filter) ->
 async def _of_groups(store: Store, panel: Panel, asked: Asked) -> Numbers:
     """A line for each of the highest groups, and one for all others together."""
     (column,), (measure,) = panel.by, panel.measures
-    highest = (await store.ask(question(panel, asked))).rows
+    ranked = msgspec.structs.replace(question(panel, asked), limit=panel.limit + 2)
+    committed = store.committed  # or what comes meanwhile would be in one of them alone
+    highest = (await store.ask(ranked, committed)).rows
     groups = [value for value, number in highest if value is not None and number]
-    whole = await _over_time(store, panel, asked)
+    if len(groups) > panel.limit + 1:  # one more has a line of its own, which "others" would be
+        groups = groups[: panel.limit]
+    whole = await _over_time(store, panel, asked, committed=committed)
     rest = {row[0]: row[1] for row in whole.rows}
     rows: list[tuple[Any, ...]] = []
     if groups:
-        answer = await store.ask(question(panel, asked, Filter(column, tuple(groups)), every=True, by=(column,)))
+        answer = await store.ask(
+            question(panel, asked, Filter(column, tuple(groups)), every=True, by=(column,)), committed
+        )
         known = {(begin, value): number for begin, value, number in answer.rows}
         for value in groups:
             for begin in begins(asked.period, zone_of(asked.zone)):

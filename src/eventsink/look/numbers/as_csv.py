@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
+from unicodedata import category
 
 __all__ = ["defused", "stamped", "to_csv"]
 
-# What spreadsheets take for the begin of a formula, also after space (OWASP: CSV injection).
+# What spreadsheets take for the begin of a formula, also after what is not seen (OWASP: CSV injection).
 _FORMULA = (
     "=",
     "+",
@@ -35,7 +36,10 @@ def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, quoted: boo
 
 def defused(text: str) -> str:
     """A text that no spreadsheet runs: an apostrophe stands before what would begin a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+    seen = text
+    while seen and seen[0] not in _FORMULA and (seen[0].isspace() or category(seen[0]) in ("Cf", "Cc")):
+        seen = seen[1:]
+    return f"'{text}" if seen.startswith(_FORMULA) else text
 
 
 def stamped(time: datetime) -> str:

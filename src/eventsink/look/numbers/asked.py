@@ -123,7 +123,12 @@ def read_period(named: Named, zone: ZoneInfo, now: datetime, default: str = "30d
     end = _moment(until, "until", zone, after=True) if until is not None else now
     begin = _moment(since, "since", zone, after=False) if since is not None else end - timedelta(days=30)
     if begin >= end:
-        raise InvalidQuestion(f"The period ends ({_said(end, zone)}) before it begins ({_said(begin, zone)}).")
+        if until is None:
+            raise InvalidQuestion(
+                f"The period begins ({since or ''}) after now, and nothing says when it ends: give until."
+            )
+        said = since or _said(begin, zone)
+        raise InvalidQuestion(f"The period ends ({until[:40]}) before it begins ({said[:40]}): exchange the two.")
     if end - begin > LONGEST and not whole:
         raise InvalidQuestion("The period has more than sixty years: ask for a shorter one.")
     return Period(begin, end, _every(end - begin))

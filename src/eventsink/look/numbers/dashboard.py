@@ -2,7 +2,6 @@
 
 import difflib
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from eventsink.errors import InvalidQuestion
@@ -13,7 +12,7 @@ from eventsink.look.numbers.names import find_names
 from eventsink.look.numbers.pages import PAGES
 from eventsink.look.numbers.panel import Page, Panel
 from eventsink.store import Store
-from eventsink.store.facts.compile import compiled
+from eventsink.store.facts.compile import readable
 
 __all__ = ["Dashboard"]
 
@@ -48,7 +47,8 @@ class Dashboard:
         """
         page = _page(name)
         panels = [await self._panel(panel, asked) for panel in page.panels]
-        return {"name": page.name, "title": page.title, **_said(asked), "panels": panels}
+        first = (await self._store.stats()).first
+        return {"name": page.name, "title": page.title, **_said(asked), "first": first, "panels": panels}
 
     async def panel(self, page: str, name: str, asked: Asked) -> dict[str, Any]:
         """One panel, with the query behind it.
@@ -57,9 +57,8 @@ class Dashboard:
             InvalidQuestion, StoreUnavailable: as `page`.
         """
         panel = _panel(_page(page), name)
-        text, values = compiled(question(panel, asked, every=panel.over_time, by=panel.by), 2**62)
-        shown = {"text": text, "values": {place: _shown(value) for place, value in values.items()}}
-        return {**await self._panel(panel, asked), **_said(asked), "query": shown}
+        query = readable(question(panel, asked, every=panel.over_time, by=panel.by))
+        return {**_said(asked), **await self._panel(panel, asked), "query": query}
 
     async def panel_csv(self, page: str, name: str, asked: Asked) -> bytes:
         """The rows of a panel as CSV, with names beside ids.
@@ -123,7 +122,7 @@ def _said(asked: Asked) -> dict[str, Any]:
         "until": asked.period.until.isoformat(),
         "every": asked.period.every,
         "zone": asked.zone,
-        "before": {"since": previous.period.since.isoformat(), "until": previous.period.until.isoformat()}
+        "compared_with": {"since": previous.period.since.isoformat(), "until": previous.period.until.isoformat()}
         if previous
         else None,
         "filters": {chosen.column: chosen.values for chosen in asked.filters},
@@ -148,7 +147,3 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name[:60], names, 1)
     hint = f": did you mean {near[0]!r}?" if near else "."
     return f"There is no {what} {name[:60]!r}{hint} There are {', '.join(names)}."
-
-
-def _shown(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value

@@ -39,7 +39,7 @@ ENDED = Measure("ended", where=(*_JOBS, *of("status", "done", "failed", "skipped
 SUCCEEDED = Measure("done", where=(*_JOBS, *of("status", "done")))
 FAILED = Measure("failed", where=(*_JOBS, *of("status", "failed")))
 SKIPPED = Measure("skipped", where=(*_JOBS, *of("status", "skipped")))
-_RAN = (*_JOBS, *of("status", "done", "failed"))
+_RAN = (*_JOBS, *of("status", "done", "failed", "skipped", "cancelled"))
 QUEUE_MEDIAN = Measure("queue_median", "median", "queue_ms", where=_RAN)
 QUEUE_P95 = Measure("queue_p95", "p95", "queue_ms", where=_RAN)
 RUN_MEDIAN = Measure("run_median", "median", "run_ms", where=_RAN)

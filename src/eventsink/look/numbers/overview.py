@@ -13,6 +13,7 @@ from eventsink.look.numbers.measures import (
     VIEWS,
 )
 from eventsink.look.numbers.panel import Page, Panel, of_type, people
+from eventsink.store.facts import Filter
 
 __all__ = ["OVERVIEW"]
 
@@ -69,7 +70,7 @@ OVERVIEW = Page(
             measures=(VIEWS, DOWNLOADS),
             titles={"views": "Views", "downloads": "Downloads"},
             by=("dataset",),
-            where=(*people(), *of_type("traffic.resource_viewed", "traffic.resource_downloaded")),
+            where=(*people(), *of_type("traffic.resource_viewed", "traffic.resource_downloaded"), Filter("dataset")),
             order="views",
             about="With the views and downloads of their files.",
         ),
@@ -81,6 +82,7 @@ OVERVIEW = Page(
             titles={"added": "Bytes added", "uploads": "Files", "deleted": "Deleted"},
             units={"added": "bytes"},
             by=("space",),
+            where=of_type("storage.file_uploaded", "storage.file_deleted"),
             order="added",
         ),
     ),

@@ -199,9 +199,9 @@ def _limit(given: Mapping[str, list[str]], form: Form) -> int:
     text = _one(given, "limit")
     if text is None:
         return ROWS[form]
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MOST_ROWS:
+    if not (text.isascii() and text.isdigit() and len(text) < 20) or not 1 <= int(text) <= MOST_ROWS:
         raise InvalidQuestion(f"limit may be 1 to {MOST_ROWS:,} rows, not {text[:60]!r}.")
-    return int(text[:9])
+    return int(text)
 
 
 def _one(given: Mapping[str, list[str]], name: str) -> str | None:

@@ -27,6 +27,8 @@ def read_report_period(named: Named, zone: ZoneInfo, now: datetime, default: str
         InvalidQuestion: there is no such period, or it ends before it begins.
     """
     today = now.astimezone(zone).date()
+    if named.period is not None and (named.since is not None or named.until is not None):
+        raise InvalidQuestion("Give a period by its name, or since and until, not both.")
     if named.since is not None or named.until is not None:
         return _between(named, zone, now)
     name = named.period or default

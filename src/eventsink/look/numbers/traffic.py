@@ -65,7 +65,7 @@ TRAFFIC = Page(
         Panel(
             name="pages_over_time",
             title="Page views, views and downloads",
-            chart="bars",
+            chart="lines",
             measures=(PAGE_VIEWS, VIEWS, DOWNLOADS),
             titles=_TITLES,
         ),

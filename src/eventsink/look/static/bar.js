@@ -39,9 +39,11 @@ export class Bar {
   }
 
   /** Says what an answer is of; the fields of dates follow, but not while somebody writes in them. */
-  answered({ since, until, zone, every, before }) {
+  answered({ since, until, zone, every, compared_with: before, first }) {
     const compared = before ? `, compared with ${inWords(before.since, before.until, { zone, every })}` : "";
-    write(one("#spoken"), `${inWords(since, until, { zone, every })}${compared}`);
+    const early = first && Date.parse(first) > Date.parse((before ?? { since }).since);
+    const begin = early ? `. The first event is of ${dayOf(new Date(first), zone)}.` : "";
+    write(one("#spoken"), `${inWords(since, until, { zone, every })}${compared}${begin}`);
     if (this.#dates.contains(document.activeElement)) return;
     this.#dates.elements.since.value = dayOf(new Date(since), zone);
     this.#dates.elements.until.value = dayOf(new Date(Date.parse(until) - 1), zone);

@@ -108,9 +108,8 @@ export class Panel {
 
   async #fillQuery() {
     const { query } = await this.#ask.whole();
-    const values = Object.entries(query.values).map(([name, value]) => `$${name} = ${JSON.stringify(value)}`);
     const about = { tabindex: "0", role: "region", "aria-label": `The query behind it: ${this.#panel.title}` };
-    one(".query", this.card).replaceChildren(element("pre", about, `${query.text}\n\n${values.join("\n")}`));
+    one(".query", this.card).replaceChildren(element("pre", about, query));
     one(".query", this.card).hidden = false;
   }
 

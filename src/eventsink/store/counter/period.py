@@ -16,7 +16,7 @@ __all__ = ["InvalidPeriod", "Offset", "Period", "bounds", "microseconds", "offse
 
 MOST_MONTHS = 120
 _MONTH = re.compile(r"(?:19[7-9]\d|[2-9]\d{3})-(?:0[1-9]|1[0-2])")
-_STEP = timedelta(minutes=30)  # no zone changes its clock twice within it
+_STEP = timedelta(hours=12)  # no zone changes its clock twice within it
 _SECOND = timedelta(seconds=1)
 
 
@@ -117,9 +117,13 @@ def _next_change(begin: datetime, until: datetime, zone: ZoneInfo) -> datetime:
     offset, last = _offset(begin, zone), begin
     while last + _STEP < until and _offset(last + _STEP, zone) == offset:
         last += _STEP
-    while last < until and _offset(last, zone) == offset:
-        last += _SECOND
-    return min(last, until)
+    after = min(last + _STEP, until)
+    if _offset(after, zone) == offset:
+        return until
+    while after - last > _SECOND:  # between the two it changes once
+        middle = last + (after - last) // _SECOND // 2 * _SECOND
+        last, after = (middle, after) if _offset(middle, zone) == offset else (last, middle)
+    return after
 
 
 def _offset(time: datetime, zone: ZoneInfo) -> timedelta:

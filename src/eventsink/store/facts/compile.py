@@ -13,7 +13,7 @@ from eventsink.errors import InvalidQuestion
 from eventsink.store.facts.question import COLUMNS, MEASURED, Every, Filter, Measure, Question
 from eventsink.store.zones import offsets, zone_of
 
-__all__ = ["compiled", "cut", "narrowed"]
+__all__ = ["compiled", "cut", "narrowed", "readable"]
 
 _HOW = {
     "count": "count(*)",
@@ -76,6 +76,30 @@ def cut(since: datetime, until: datetime, every: Every, zone: str) -> str:
         SettingsError: the zone is none.
     """
     return _interval(Question(measures=(), since=since, until=until, every=every, zone=zone), zone_of(zone))
+
+
+def readable(question: Question) -> str:
+    """The statement of a question for people, to be asked with `eventsink sql`: its values stand in it.
+
+    Raises:
+        InvalidQuestion, SettingsError: as `compiled`.
+    """
+    text, values = compiled(question, 0)
+    text = text.replace("seq <= $v0 AND ", "").replace("facts.events", "facts")
+    for name in sorted(values, key=len, reverse=True):
+        text = text.replace(f"${name}", _literal(values[name]))
+    for word in (" FROM ", " WHERE ", " GROUP BY ", " ORDER BY "):
+        text = text.replace(word, f"\n{word[1:]}", 1)
+    return text
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool | int | float):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return f"TIMESTAMP '{value.isoformat(' ')}'"
+    doubled = str(value).replace("'", "''")
+    return f"'{doubled}'"
 
 
 class _Values:

@@ -1,10 +1,11 @@
 """Keeps the file of facts in step with the events: what is new is added, what does not fit them is made again.
 
-All of it runs on the reader's thread, in pieces, so that other questions have their turn between them.
+All of it runs on the thread of numbers, in pieces, so that other questions have their turn between them.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 
 import duckdb
 import structlog
@@ -22,6 +23,7 @@ __all__ = ["FactsKeeper", "NotRead"]
 
 VERSION = 2  # of the columns: another one in the file means that it is made again
 PIECE = 122_880  # events read at once, a group of rows of DuckDB: a third of a second
+SAVE_EVERY = 60.0  # seconds: before, the file would be smaller than its WAL for long
 LONG = 16  # events of which each may have a quarter of a megabyte
 
 _log = structlog.get_logger(__name__)
@@ -43,6 +45,7 @@ class FactsKeeper:
         self._file = months.path / "facts.duckdb"
         self._read: dict[str, tuple[int, int]] = {}  # by file: the last number that was read, and how many events
         self._unsaved = 0  # rows in the WAL
+        self._save_at = monotonic() + SAVE_EVERY
 
     def left(self) -> int:
         """How many events are not read yet."""
@@ -93,7 +96,7 @@ class FactsKeeper:
         return True
 
     def _add(self, home: str, rows: str, **values: object) -> None:
-        self._months.files.reader.execute(statement("facts_add", rows=rows), {"home": home, **values})
+        self._months.files.counter.execute(statement("facts_add", rows=rows), {"home": home, **values})
 
     def _forget(self, home: str) -> None:
         """Its events are gone, or others are there: somebody deleted, restored or replaced the file."""
@@ -105,14 +108,14 @@ class FactsKeeper:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        reader = self._months.files.reader
-        reader.execute("BEGIN")
+        counter = self._months.files.counter
+        counter.execute("BEGIN")
         try:
             yield
-            reader.execute("COMMIT")
+            counter.execute("COMMIT")
         except BaseException:
             with suppress(duckdb.Error):  # a commit that failed has rolled back by itself
-                reader.rollback()
+                counter.rollback()
             raise
 
     # --- the file ----------------------------------------------------------------------------------------------------
@@ -124,9 +127,17 @@ class FactsKeeper:
             return
         try:
             self._open()
-        except duckdb.Error as error:
-            _log.warning("store.facts_made_again", reason=first_line(error))
-            self._make()
+        except (duckdb.Error, ValueError) as error:
+            self.make_again(error)
+
+    def make_again(self, error: Exception) -> None:
+        """Throw the file away, which is no use, and begin again with none of the events read.
+
+        Raises:
+            StoreUnavailable, OSError, duckdb.Error: that fails.
+        """
+        _log.warning("store.facts_made_again", reason=first_line(error))
+        self._make()
 
     def _open(self) -> None:
         if not self._file.exists():
@@ -141,6 +152,7 @@ class FactsKeeper:
         if version != VERSION:
             self._make()
             return
+        self._execute("facts_columns")
         self._read = {home: (seq, events) for home, seq, events in self._execute("facts_read")}
         self._unsaved = 0
 
@@ -151,13 +163,14 @@ class FactsKeeper:
         salvage.delete(self._file)
         self._execute("facts_attach", file=self._quoted())
         for part in statement("facts_tables", version=str(VERSION)).split(";"):
-            self._months.files.reader.execute(part)
+            self._months.files.counter.execute(part)
         self._read = {}
         self._unsaved = 0
 
     def _save(self) -> None:
         """Write into the file itself what only its WAL has, if it is much."""
-        if self._unsaved >= PIECE:
+        if self._unsaved >= PIECE or (self._unsaved and monotonic() >= self._save_at):
+            self._save_at = monotonic() + SAVE_EVERY
             with suppress(duckdb.TransactionException):  # something else is being written: then the next time
                 self._execute("facts_checkpoint")
                 self._unsaved = 0
@@ -171,10 +184,10 @@ class FactsKeeper:
         if self._months.files.interrupted:
             raise StoreUnavailable("The store is being closed.")
         text = statement(name, file=file) if file else statement(name)
-        return self._months.files.reader.execute(text, values or None).fetchall()
+        return self._months.files.counter.execute(text, values or None).fetchall()
 
     def _fetch(self, home: str, name: str, **values: object) -> list[tuple[int, ...]]:
-        return self._months.files.reader.execute(on_month(home, name), values).fetchall()
+        return self._months.files.counter.execute(on_month(home, name), values).fetchall()
 
     def _fetch_one(self, home: str, name: str, **values: object) -> tuple[int, ...]:
         return self._fetch(home, name, **values)[0]

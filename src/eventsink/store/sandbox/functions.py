@@ -1,7 +1,8 @@
 """The functions that a query may use: all others are refused, so a later DuckDB adds nothing by itself.
 
 Not among them: what reads the machine, its files and settings, or other tables; what changes anything; what runs text
-as a query; and what makes much of little, as `repeat` does: a single value lies outside of DuckDB's limit of memory.
+as a query; what takes the square of a text's length, as `levenshtein` does; and what makes much of little, as `repeat`
+and `replace` do: a single value lies outside of DuckDB's limit of memory.
 """
 
 __all__ = ["FUNCTIONS", "TABLE_FUNCTIONS"]
@@ -30,14 +31,14 @@ nextafter pi pow power radians random round round_even setseed sign signbit sin 
 from_hex unhex to_hex bit_count hash md5 sha1 sha256 equi_width_bins
 """
 _TEXTS = """
-ascii array_to_string bit_length char_length character_length chr concat concat_ws contains damerau_levenshtein
-editdist3 ends_with format_bytes formatReadableSize formatReadableDecimalSize from_base64 hamming ilike_escape instr
-jaccard jaro_similarity jaro_winkler_similarity lcase left left_grapheme length length_grapheme len levenshtein
-like_escape lower ltrim mismatches nfc_normalize not_ilike_escape not_like_escape octet_length ord parse_dirname
+ascii bit_length char_length character_length chr concat concat_ws contains
+ends_with format_bytes formatReadableSize formatReadableDecimalSize from_base64 ilike_escape instr
+lcase left left_grapheme length length_grapheme len
+like_escape lower ltrim nfc_normalize not_ilike_escape not_like_escape octet_length ord parse_dirname
 parse_dirpath parse_filename parse_path position prefix pg_size_pretty regexp_escape regexp_extract regexp_extract_all
-regexp_full_match regexp_matches regexp_replace regexp_split_to_array replace reverse right right_grapheme rtrim split
+regexp_full_match regexp_matches regexp_split_to_array reverse right right_grapheme rtrim split
 split_part starts_with str_split str_split_regex string_split string_split_regex string_to_array strip_accents strlen
-strpos substr substring substring_grapheme suffix to_base64 base64 translate trim ucase unicode upper url_decode
+strpos substr substring substring_grapheme suffix to_base64 base64 trim ucase unicode upper url_decode
 url_encode
 """
 _TIMES = """
@@ -57,15 +58,15 @@ json_quote json_structure json_transform json_transform_strict json_type json_va
 _LISTS = """
 apply array_aggr array_aggregate array_append array_apply array_cat array_concat array_contains array_distinct
 array_extract array_filter array_has array_has_all array_has_any array_indexof array_intersect array_length
-array_position array_prepend array_reduce array_reverse array_reverse_sort array_select array_slice array_sort
+array_position array_prepend array_reverse array_reverse_sort array_select array_slice array_sort
 array_transform array_unique array_value array_where array_zip cardinality element_at filter flatten list_aggr
 list_aggregate list_any_value list_append list_apply list_avg list_bool_and list_bool_or list_cat list_concat
 list_contains list_count list_distinct list_element list_extract list_filter list_first list_grade_up list_has
 list_has_all list_has_any list_histogram list_indexof list_intersect list_last list_max list_median list_min list_mode
-list_pack list_position list_prepend list_product list_reduce list_reverse list_reverse_sort list_select list_slice
+list_pack list_position list_prepend list_product list_reverse list_reverse_sort list_select list_slice
 list_sort list_stddev_pop list_stddev_samp list_string_agg list_sum list_transform list_unique list_value list_var_pop
 list_var_samp list_where list_zip map map_concat map_contains map_entries map_extract map_extract_value map_from_entries
-map_keys map_values reduce row struct_concat struct_extract struct_extract_at struct_insert struct_keys struct_pack
+map_keys map_values row struct_concat struct_extract struct_extract_at struct_insert struct_keys struct_pack
 struct_values unnest unpivot_list
 """
 _OTHERS = """

@@ -2,7 +2,7 @@
 -- A part of other statements. Nothing here depends on the order of arrival.
 SELECT
     "user", user_name, source, resource_type, resource, dataset, space, extractor, job, status, queued, queuings,
-    coalesce(worked, CASE WHEN run_ms IS NOT NULL THEN ended - to_microseconds(cast(run_ms * 1000 AS BIGINT)) END) AS started,
+    coalesce(worked, CASE WHEN run_ms < 1e11 THEN ended - to_microseconds(cast(run_ms * 1000 AS BIGINT)) END) AS started,
     CASE WHEN ended IS NOT NULL AND (worked IS NULL OR ended >= worked) THEN ended END AS ended,
     statuses, retries, queue_ms, run_ms, begun
 FROM (

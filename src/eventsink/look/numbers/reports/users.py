@@ -33,7 +33,8 @@ async def _make(sources: Sources, wanted: Wanted) -> Table:
     rows = found[: wanted.limit]
     await sources.known.meet(user for user, _, _ in rows)
     names = await sources.known.names("user", (user for user, _, _ in rows))
-    end = naive(period.until)
+    last_known = min(period.until, sources.newest or period.until)
+    end = naive(last_known)
     listed: list[tuple[object, ...]] = [_ANONYMOUS]
     for user, last, provider in rows:
         person = sources.known.person(user)
@@ -43,7 +44,7 @@ async def _make(sources: Sources, wanted: Wanted) -> Table:
     notes = ["Events do not carry active, admin, admin_spaces and member_spaces: empty."]
     if not sources.known.of_people:
         notes.append("Events carry no addresses: email is empty unless reports.people has it.")
-    notes.append(f"Days since the last login are counted to {period.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC.")
+    notes.append(f"Days since the last login are counted to {last_known.astimezone(UTC):%Y-%m-%d %H:%M} UTC.")
     if len(found) > len(rows):
         notes.append(f"These are the first {counted(wanted.limit)} users; there are more.")
     return Table(columns=_COLUMNS, rows=listed, footnotes=tuple(notes))
