@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import gc
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -223,7 +224,15 @@ async def _run(settings: Settings, parts: _Parts) -> None:
         _calm_collector()
         await stop.wait()
         _log.info("process.stopping")
+    _leave(store)
     gc.unfreeze()  # so that libraries find their objects gone when the interpreter ends
+
+
+def _leave(store: StoreWorker | None) -> None:
+    """End at once where a query of somebody does not: all is written, and its thread would be waited for for ever."""
+    if store and store.stuck:
+        logging.shutdown()
+        os._exit(0)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import typer
 
 from eventsink.cli.options import new_app, talks
 from eventsink.cli.report_asking import ask, decoded, notes_of
-from eventsink.cli.report_files import Every, go_on, write
+from eventsink.cli.report_files import COUNTER, Every, go_on, write
 from eventsink.cli.report_table import print_list, print_report
 from eventsink.cli.screen import note, plain, print_json, say
 from eventsink.cli.times import moment
@@ -58,11 +58,11 @@ def report(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="From this time on: 2026-10, 2026-10-05, 7d or a moment.", parser=_time, metavar="TIME"),
+        typer.Option(help="From this time on: 2026-10, 2026-10-05, 7d or a moment.", metavar="TIME"),
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option(help="Before this moment, or to the end of this day or month.", parser=_time, metavar="TIME"),
+        typer.Option(help="Before this moment, or to the end of this day or month.", metavar="TIME"),
     ] = None,
     period: Annotated[
         str | None,
@@ -80,7 +80,10 @@ def report(
     limit: Annotated[int | None, typer.Option(min=1, help="Rows at most.", metavar="NUMBER")] = None,
     format: Annotated[  # noqa: A002
         ReportForm | None,
-        typer.Option("--format", help="How it is printed.  [default: table, or what --out ends with]"),
+        typer.Option(
+            "--format",
+            help="How it is printed; tsv is of counter alone.  [default: table, or what --out ends with]",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write it there: a file, or a folder.", metavar="PATH")
@@ -98,6 +101,8 @@ def report(
         return
     if out is not None and (format is None or every is not None):
         _check_name(out, every)
+    if name != COUNTER:  # whose periods are months
+        since, until = (_time(text) if text is not None else None for text in (since, until))
     query: dict[str, Any] = {"period": period, "since": since, "until": until, "zone": zone, "by": by, "limit": limit}
     for text in filter or ():
         column, _, value = text.partition("=")
@@ -165,7 +170,7 @@ def _print(sink: Sink, name: str, form: ReportForm, query: dict[str, Any]) -> No
 
 
 def _with_limit(name: str, query: dict[str, Any]) -> dict[str, Any]:
-    return _given(query) if name == "counter" else {"limit": SHOWN, **_given(query)}  # which has no limit of rows
+    return _given(query) if name == COUNTER else {"limit": SHOWN, **_given(query)}  # which has no limit of rows
 
 
 def _given(query: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A report in a terminal: its rows with their units, and what is to be known of them."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,9 @@ from rich.text import Text
 from eventsink.cli.screen import new_table, note, output, plain, say
 from eventsink.cli.times import clock
 from eventsink.look.numbers.units import NUMBERS, in_words
+
+_ID = re.compile(r"[0-9a-f-]{24,64}")
+WIDE = 180  # columns of a terminal in which whole ids have room
 
 __all__ = ["print_list", "print_report"]
 
@@ -58,7 +62,14 @@ def _told(found: Mapping[str, Any], number: int) -> bool:
 
 
 def _cells(columns: Sequence[Mapping[str, Any]], row: Sequence[Any], empty: str = "-") -> list[Text]:
-    return [Text(_cell(column["unit"], value, empty)) for column, value in zip(columns, row, strict=True)]
+    brief = output().width < WIDE
+    cells = [_cell(column["unit"], value, empty) for column, value in zip(columns, row, strict=True)]
+    return [Text(_brief(cell) if brief else cell) for cell in cells]
+
+
+def _brief(text: str) -> str:
+    """Ids of 24 digits and more differ at their end: they lose their middle. CSV has all of them."""
+    return f"{text[:7]}…{text[-6:]}" if _ID.fullmatch(text) else text
 
 
 def _cell(unit: str, value: Any, empty: str) -> str:

@@ -39,6 +39,7 @@ __all__ = ["Store"]
 READ_AFTER = 5.0  # seconds after an append that its events are read into the facts, asked for or not
 MOST_WAITED_FOR = 1_000_000  # events that whoever asks for numbers waits for: three to fifteen seconds
 CHECKPOINT_AFTER = 30.0  # seconds after the first append that waits for one
+QUERY_ENDS = 10.0  # seconds after which a query is not waited for when the store is closed
 TROUBLE_FOR = 600.0  # seconds that a question which could not be answered is spoken of
 
 _log = structlog.get_logger(__name__)
@@ -66,6 +67,8 @@ class Store:
         self._reading_on: asyncio.TimerHandle | None = None
         self._trouble = ("", 0.0)  # the last one, and the moment until which it is spoken of
         self._closed = False
+        self.stuck = False
+        """Whether a query did not end when the store was closed: its thread would keep the process from ending."""
 
     @classmethod
     async def open(cls, path: Path, memory: str = "64MB", keep_months: int = 0, threads: int = 1) -> "Store":
@@ -250,6 +253,8 @@ class Store:
         except (TooManyPoints, InvalidQuestion, NotRead):  # of this question, not of the store
             raise
         except StoreUnavailable as error:
+            if isinstance(error.__cause__, duckdb.OutOfMemoryException) and thread is self._counting:
+                raise  # the report was too large: the store is well
             self._trouble = (str(error), time.monotonic() + TROUBLE_FOR)
             raise
 
@@ -265,10 +270,23 @@ class Store:
 
     def _close(self) -> None:
         self._months.files.interrupt()
-        for thread in (self._asking, self._exporting, self._counting, self._reading):
+        for thread in (self._exporting, self._counting, self._reading):
             thread.shutdown()
-        self._writing.submit(self._writer.close).result()
+        self.stuck = not self._analyst_ends()
+        # Whoever looks at the files keeps them open: then the writer only leaves nothing in its WALs.
+        self._writing.submit(self._writer.checkpoint if self.stuck else self._writer.close).result()
         self._writing.shutdown()
+
+    def _analyst_ends(self) -> bool:
+        """Wait for a query to be broken off. DuckDB does not look up within one function, however long that takes."""
+        last = self._asking.submit(lambda: None)
+        self._asking.shutdown(wait=False)
+        try:
+            last.result(timeout=QUERY_ENDS)
+        except TimeoutError:
+            _log.error("store.query_does_not_end", seconds=QUERY_ENDS)
+            return False
+        return True
 
     def _abandon(self) -> None:
         self._closed = True

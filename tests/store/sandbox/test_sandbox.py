@@ -429,3 +429,28 @@ async def test_a_store_that_closes_breaks_off_what_runs(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 5
     with pytest.raises(StoreUnavailable):
         await running
+
+
+async def test_a_query_that_does_not_end_keeps_the_store_from_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventsink.store.store.QUERY_ENDS", 0.2)
+    store = await Store.open(tmp_path)
+    await store.append(some_events(5))
+
+    def go_on(query: Query) -> None:
+        with store._months.gate.looking():
+            time.sleep(3)  # as a function of DuckDB that does not look up
+
+    monkeypatch.setattr(store._analyst, "answer", go_on)
+    endless = asyncio.create_task(store.query(Query(text="SELECT 1")))
+    await asyncio.sleep(0.2)
+    begun = time.monotonic()
+    await store.close()
+    assert store.stuck and time.monotonic() - begun < 2
+    assert not list(tmp_path.glob("events-*.wal")), "all is in the files"
+    await endless
+    store._months.close()  # which the end of the process does
+    again = await Store.open(tmp_path)
+    assert (await again.stats()).events == 5
+    await again.close()

@@ -28,6 +28,7 @@ class StoreWorker(Worker[Options]):
     batch_wait = 0.2
 
     store: Store | None = None
+    stuck = False  # whether a query did not end when it was closed
 
     async def open(self) -> None:
         """Open the store, unless it is open."""
@@ -61,4 +62,5 @@ class StoreWorker(Worker[Options]):
         """Close the store, so that another process may open it."""
         if self.store is not None:
             await self.store.close()
+            self.stuck = self.store.stuck
             self.store = None
