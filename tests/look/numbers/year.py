@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from eventsink.demo.cast import Scene
 from eventsink.demo.life import Life
 from eventsink.event import Event
 
@@ -15,25 +16,26 @@ __all__ = ["COUNTED", "DISTINCT", "END", "NUMBER_OF", "TAKEN_OFF", "VALUE_OF", "
 
 END = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 BEGIN = datetime(2025, 11, 20, tzinfo=UTC)
+SHARE = 0.15
 ODD = ('O\'Brien, "Bo"', "=cmd|' /C calc'!A0", "<b>x</b>", "\u202eevil", "line\nbreak", "a" * 300, "日本語")
 
 
 def year() -> list[Event]:
-    """A quarter of what people and programs did, and a few checks; some of it with odd names."""
+    """A part of what people and programs did; some of it with odd names."""
     chance = random.Random(5)
-    return [_odd(event, chance) for event in _life() if chance.random() < (0.01 if _check(event) else 0.25)]
+    life = _WithoutChecks(11).events(BEGIN.date(), END)
+    return [_odd(event, chance) for event in life if chance.random() < SHARE]
 
 
-def _life() -> Iterator[Event]:
-    return Life(11).events(BEGIN.date(), END)
+class _WithoutChecks(Life):
+    """Checks are most of the events, and no panel counts them."""
 
-
-def _check(event: Event) -> bool:
-    return event.type.startswith("health.")
+    def _day(self, day: date) -> Iterator[Scene]:
+        yield from (*self._work(day), *self._visits(day), *self._upkeep(day))
 
 
 def _odd(event: Event, chance: random.Random) -> Event:
-    if chance.random() > 0.02 or _check(event):
+    if chance.random() > 0.02:
         return event
     data = dict(event.data)
     for name in ("space_id", "dataset_name", "resource_name", "extractor", "mime_type"):
