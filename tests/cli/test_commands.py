@@ -406,7 +406,7 @@ def test_settings_are_checked_down_to_the_options_of_workers(run):
     Path("eventsink.toml").write_text("[collect]\nprot = 1\n")
     assert "Did you mean 'port'?" in run("config", "check").stderr
     Path("eventsink.toml").write_text("[counter]\nzone = 'Mars/Olympus'\n")
-    assert "counter.zone is wrong. 'Mars/Olympus' is no time zone" in run("config", "check").stderr
+    assert "counter.zone is no time zone" in run("config", "check").stderr
 
 
 def findings(answer) -> dict[str, dict]:

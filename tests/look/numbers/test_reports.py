@@ -450,7 +450,7 @@ async def test_a_list_of_reports_says_what_they_know(ask: Opening) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"zone": "Mars/Olympus"}, r"reports\.zone: "),
+        ({"zone": "Mars/Olympus"}, r"reports\.zone is no time zone"),
         ({"clowder_url": "clowder.example.org"}, r"reports\.clowder_url is no address"),
         ({"people": "/nowhere/people.csv"}, r"reports\.people"),
     ],

@@ -28,8 +28,8 @@ def rules_of(chosen: Counter) -> Rules:
     """
     try:
         zone_of(chosen.zone)
-    except SettingsError as error:
-        raise SettingsError(f"counter.zone is wrong. {error}") from None
+    except SettingsError:  # which repeats the value, and people put keys into wrong places
+        raise SettingsError("counter.zone is no time zone: write one as UTC or America/Chicago.") from None
     return Rules(
         zone=chosen.zone,
         sources=tuple(chosen.sources),

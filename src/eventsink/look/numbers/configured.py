@@ -38,8 +38,8 @@ def check_reports(settings: Settings) -> None:
 def _zone(settings: Settings) -> str:
     try:
         return zone_of(settings.reports.zone).key
-    except SettingsError as error:
-        raise SettingsError(f"reports.zone: {error}") from None
+    except SettingsError:  # which repeats the value, and people put keys into wrong places
+        raise SettingsError("reports.zone is no time zone: write one as UTC or America/Chicago.") from None
 
 
 def _clowder(settings: Settings) -> ClowderNames | None:
