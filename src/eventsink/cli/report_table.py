@@ -13,6 +13,9 @@ from eventsink.cli.times import clock
 from eventsink.look.numbers.units import NUMBERS, in_words
 
 _ID = re.compile(r"[0-9a-f-]{24,64}")
+BETWEEN = 3  # letters between two columns
+LONGEST = 22  # letters of a column: what is longer is folded
+FEWEST = 3  # columns that are always shown
 WIDE = 180  # columns of a terminal in which whole ids have room
 
 __all__ = ["print_list", "print_report"]
@@ -28,8 +31,9 @@ def print_list(reports: Iterable[Mapping[str, Any]]) -> None:
 
 def print_report(found: Mapping[str, Any]) -> None:
     """One report; what is to be known of it goes to standard error."""
-    columns = [column for number, column in enumerate(found["columns"]) if _told(found, number)]
-    places = [number for number in range(len(found["columns"])) if _told(found, number)]
+    told = [number for number in range(len(found["columns"])) if _told(found, number)]
+    places = _fitting(found, told)
+    columns = [found["columns"][number] for number in places]
     if found["rows"]:
         titles = [plain(column["title"]) for column in columns]
         right = tuple(title for title, column in zip(titles, columns, strict=True) if column["unit"] in NUMBERS)
@@ -42,6 +46,8 @@ def print_report(found: Mapping[str, Any]) -> None:
             cells[0] = cells[0] if cells[0].plain else Text("Total")
             table.add_row(*cells, style="bold")
         output().print(table)
+        if missing := [plain(found["columns"][number]["title"]) for number in told[len(places) :]]:
+            note(f"* Not shown, for this terminal is too narrow: {', '.join(missing)}. --format csv has all.")
     else:
         say("There is nothing in this time.")
     if found["since"]:
@@ -59,6 +65,19 @@ def _local(time: str, zone: str) -> str:
 def _told(found: Mapping[str, Any], number: int) -> bool:
     """Whether a column says anything: of many no event carries any, and a terminal is narrow."""
     return number == 0 or any(row[number] not in (None, "") for row in found["rows"])
+
+
+def _fitting(found: Mapping[str, Any], told: Sequence[int]) -> list[int]:
+    """The first columns that have room beside one another: what is folded to a few letters nobody can read."""
+    room, fitting = output().width, list[int]()
+    for number in told:
+        cells = (_cells([found["columns"][number]], [row[number]])[0].cell_len for row in found["rows"])
+        title = max(map(len, found["columns"][number]["title"].split()), default=0)
+        room -= max(title, min(max(cells, default=0), LONGEST)) + BETWEEN
+        if room < 0 and len(fitting) >= FEWEST:
+            break
+        fitting.append(number)
+    return fitting
 
 
 def _cells(columns: Sequence[Mapping[str, Any]], row: Sequence[Any], empty: str = "-") -> list[Text]:
