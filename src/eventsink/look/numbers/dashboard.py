@@ -68,7 +68,7 @@ class Dashboard:
         """
         panel = _panel(_page(page), name)
         numbers = await ask(self._store, panel, asked)
-        names = await find_names(self._store, numbers.columns, numbers.rows)
+        names = await find_names(self._store, numbers.columns, numbers.rows, asked.period)
         columns = [
             part for column in numbers.columns for part in (column, *([f"{column}_name"] if column in names else []))
         ]
@@ -88,7 +88,7 @@ class Dashboard:
         numbers = await ask(self._store, panel, asked)
         previous = asked.previous if panel.chart == "figures" else None
         before = await ask(self._store, panel, previous) if previous else None
-        names = await find_names(self._store, numbers.columns, numbers.rows)
+        names = await find_names(self._store, numbers.columns, numbers.rows, asked.period)
         return {
             "name": panel.name,
             "title": panel.title,
