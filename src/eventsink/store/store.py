@@ -20,7 +20,7 @@ from eventsink.errors import InvalidQuestion, StoreUnavailable
 from eventsink.event import Event
 from eventsink.store.contract import EventPage, EventQuery, Interval, Stats, StoredEvent, Summary, TooManyPoints
 from eventsink.store.counter.contract import Usage
-from eventsink.store.counter.period import Period, zone_of
+from eventsink.store.counter.period import Period
 from eventsink.store.counter.rules import Rules
 from eventsink.store.exporter import Export, Exporter
 from eventsink.store.facts.keeper import NotRead
@@ -33,6 +33,7 @@ from eventsink.store.sandbox.contract import Answer as Table
 from eventsink.store.sandbox.contract import Query
 from eventsink.store.sandbox.tables import FACTS
 from eventsink.store.writer import Writer
+from eventsink.store.zones import zone_of
 
 __all__ = ["Store"]
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventsink.store.counter import InvalidPeriod, Period
-from eventsink.store.counter.period import bounds, offsets
+from eventsink.store.counter.period import bounds
+from eventsink.store.zones import offsets
 
 
 @pytest.mark.parametrize(

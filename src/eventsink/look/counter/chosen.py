@@ -3,7 +3,8 @@
 from eventsink.errors import SettingsError
 from eventsink.look.counter.about import Platform
 from eventsink.settings import Counter
-from eventsink.store.counter import Rules, zone_of
+from eventsink.store.counter import Rules
+from eventsink.store.zones import zone_of
 
 __all__ = ["check_counter", "platform_of", "rules_of"]
 

@@ -15,7 +15,8 @@ from eventsink.look.counter.chosen import platform_of, rules_of
 from eventsink.look.counter.filters import Filters
 from eventsink.settings import Counter
 from eventsink.store import Store
-from eventsink.store.counter import Period, Usage, zone_of
+from eventsink.store.counter import Period, Usage
+from eventsink.store.zones import zone_of
 
 __all__ = ["CounterReports", "Form", "Rendered"]
 

@@ -6,7 +6,7 @@ Rendering is `look/counter`: a later release of the Code changes only that.
 """
 
 from eventsink.store.counter.contract import Counts, DatasetUsage, Excluded, Method, MonthUsage, Noted, Usage
-from eventsink.store.counter.period import InvalidPeriod, Period, zone_of
+from eventsink.store.counter.period import InvalidPeriod, Period
 from eventsink.store.counter.rules import Rules
 
 __all__ = [
@@ -20,5 +20,4 @@ __all__ = [
     "Period",
     "Rules",
     "Usage",
-    "zone_of",
 ]

@@ -12,11 +12,12 @@ from typing import Any, Protocol
 
 from eventsink.store.contract import EventQuery
 from eventsink.store.counter.contract import Counts, DatasetUsage, Excluded, MonthUsage, Noted
-from eventsink.store.counter.period import bounds, microseconds, offsets, zone_of
+from eventsink.store.counter.period import bounds, microseconds
 from eventsink.store.counter.rules import Rules
 from eventsink.store.open_files import catalog
 from eventsink.store.span import Row, Span
 from eventsink.store.sql import statement
+from eventsink.store.zones import offsets, zone_of
 
 __all__ = ["SpanOf", "count_month"]
 

@@ -3,21 +3,18 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from eventsink.errors import InvalidQuestion, SettingsError
+from eventsink.errors import InvalidQuestion
 from eventsink.event import EPOCH
 from eventsink.store.month_names import month_before
 
-__all__ = ["InvalidPeriod", "Offset", "Period", "bounds", "microseconds", "offsets", "zone_of"]
+__all__ = ["InvalidPeriod", "Period", "bounds", "microseconds"]
 
 MOST_MONTHS = 120
 _MONTH = re.compile(r"(?:19[7-9]\d|[2-9]\d{3})-(?:0[1-9]|1[0-2])")
-_STEP = timedelta(hours=12)  # no zone changes its clock twice within it
-_SECOND = timedelta(seconds=1)
 
 
 class InvalidPeriod(InvalidQuestion):
@@ -61,34 +58,9 @@ class Period(msgspec.Struct, frozen=True):
             month = month_before(month, -1)
 
 
-class Offset(NamedTuple):
-    """A time in which a zone has one offset; the end is excluded.
-
-    Args:
-        shift: of local time before UTC, microseconds; `seconds` the same in seconds.
-    """
-
-    begin: datetime
-    until: datetime
-    shift: int
-    seconds: int
-
-
 def _number(month: str) -> int:
     """A month as a number, which the next one is one more than."""
     return int(month[:4]) * 12 + int(month[5:])
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """A time zone by its name.
-
-    Raises:
-        SettingsError: there is none.
-    """
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):  # ZoneInfoNotFoundError is a KeyError
-        raise SettingsError(f"{name[:60]!r} is no time zone: write one as UTC or America/Chicago.") from None
 
 
 def bounds(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -97,34 +69,6 @@ def bounds(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return first.astimezone(UTC), after.astimezone(UTC)
 
 
-def offsets(begin: datetime, until: datetime, zone: ZoneInfo) -> Iterator[Offset]:
-    """The offsets of a zone in a span: one, or two where clocks change."""
-    at = begin
-    while at < until:
-        change = _next_change(at, until, zone)
-        shift = _offset(at, zone) // timedelta(microseconds=1)
-        yield Offset(at, change, shift, shift // 1_000_000)
-        at = change
-
-
 def microseconds(time: datetime) -> int:
     """A time as microseconds since 1970."""
     return (time - EPOCH) // timedelta(microseconds=1)
-
-
-def _next_change(begin: datetime, until: datetime, zone: ZoneInfo) -> datetime:
-    """When the offset of a moment ends, to the second; `until` where it lasts as long."""
-    offset, last = _offset(begin, zone), begin
-    while last + _STEP < until and _offset(last + _STEP, zone) == offset:
-        last += _STEP
-    after = min(last + _STEP, until)
-    if _offset(after, zone) == offset:
-        return until
-    while after - last > _SECOND:  # between the two it changes once
-        middle = last + (after - last) // _SECOND // 2 * _SECOND
-        last, after = (middle, after) if _offset(middle, zone) == offset else (last, middle)
-    return after
-
-
-def _offset(time: datetime, zone: ZoneInfo) -> timedelta:
-    return time.astimezone(zone).utcoffset() or timedelta()
