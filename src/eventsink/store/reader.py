@@ -70,13 +70,7 @@ class Reader:
         """Read some events, up to a number, into the facts. Returns how many are left."""
         with self._months.gate.looking():
             self._months.files.check()
-            try:
-                return self._facts.left() if self._facts.read_on(committed) else 0
-            except (duckdb.Error, ValueError) as error:
-                if not _is_of_facts(error):
-                    raise
-                self._facts.make_again(error)
-                return self._facts.left()
+            return self._facts.left() if self._facts.read_on(committed) else 0
 
     def ask(self, question: Question, committed: int | None = None) -> Answer:
         """Numbers of the facts that were read, or of those up to a number."""
@@ -99,7 +93,7 @@ class Reader:
             try:
                 return fetched(self._months.files.counter.execute(text, values or None))
             except duckdb.Error as error:
-                if not _is_of_facts(error):
+                if not is_damage(error):
                     raise
                 self._facts.make_again(error)
                 raise NotRead(
@@ -123,14 +117,3 @@ class Reader:
     def _span(self, query: EventQuery) -> Span:
         self._months.files.check()
         return Span(self._months, query, self._committed())
-
-
-def _is_of_facts(error: Exception) -> bool:
-    """Whether it says that the file of facts is no use: it is damaged, or has not what it should have."""
-    if isinstance(error, ValueError):
-        return True
-    if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
-        return True
-    return (
-        isinstance(error, duckdb.Error) and is_damage(error) and "events-" not in str(error)
-    )  # a month's file is set aside when it is opened next

@@ -234,3 +234,30 @@ async def test_what_is_damaged_within_is_made_again_too(tmp_path: Path, damage: 
     await again.append(some_events(1))
     assert await count_of(again) == 30_001
     await again.close()
+
+
+async def test_a_month_that_is_damaged_costs_the_facts_of_the_others_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventsink.store.store.READ_AFTER", 0.05)
+    store = await Store.open(tmp_path)
+    await store.append(some_events(5_000))
+    assert await count_of(store) == 5_000
+    for number in range(10):
+        await store.append(some_events(5_000, NOVEMBER - timedelta(days=40, hours=number)))
+    await store.close()
+    (tmp_path / "facts.duckdb").unlink()
+    month = tmp_path / "events-2026-10.duckdb"
+    content = bytearray(month.read_bytes())
+    for middle in range(len(content) // 4, len(content), len(content) // 8):
+        content[middle : middle + 3000] = bytes(byte ^ 0xFF for byte in content[middle : middle + 3000])
+    month.write_bytes(content)
+    made: list[Exception] = []
+    monkeypatch.setattr(keeper.FactsKeeper, "make_again", lambda _, error: made.append(error))
+    again = await Store.open(tmp_path)
+    with pytest.raises(StoreUnavailable, match=r"Corrupt|checksum"):
+        await count_of(again)
+    await asyncio.sleep(0.3)
+    assert made == [], "or all would be read again and again"
+    await again.append(some_events(1))
+    await again.close()

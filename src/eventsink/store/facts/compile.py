@@ -4,6 +4,7 @@ Columns are names out of a list, values are parameters: nothing that somebody ty
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -86,11 +87,11 @@ def readable(question: Question) -> str:
     """
     text, values = compiled(question, 0)
     text = text.replace("seq <= $v0 AND ", "").replace("facts.events", "facts")
-    for name in sorted(values, key=len, reverse=True):
-        text = text.replace(f"${name}", _literal(values[name]))
     for word in (" FROM ", " WHERE ", " GROUP BY ", " ORDER BY "):
-        text = text.replace(word, f"\n{word[1:]}", 1)
-    return text
+        text = text.replace(word, f"\n{word[1:]}")
+    text = text.replace("\nWHERE ", " WHERE ").replace(" facts WHERE ", " facts\nWHERE ")  # those of measures stay
+    # Values last and at once: whatever stands in one is no part of the statement.
+    return re.sub(r"\$(v\d+)", lambda found: _literal(values[found[1]]), text)
 
 
 def _literal(value: Any) -> str:

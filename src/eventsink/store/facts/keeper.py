@@ -14,7 +14,7 @@ from eventsink.errors import StoreUnavailable
 from eventsink.store import salvage
 from eventsink.store.extent import Extent
 from eventsink.store.months import Months
-from eventsink.store.open_files import on_month
+from eventsink.store.open_files import catalog, on_month
 from eventsink.store.remedies import first_line
 from eventsink.store.span import Row
 from eventsink.store.sql import statement
@@ -82,18 +82,28 @@ class FactsKeeper:
             last, count = self._fetch_one(home, "facts_next", after=seq, committed=committed, limit=PIECE)
             if not count:
                 return False
-            with self._transaction():
-                bounds = {"after": seq, "last": last}
-                self._add(home, statement("facts_short", month=_name(home)), **bounds)
-                long = [row[0] for row in self._fetch(home, "facts_long_ones", **bounds)]
-                for start in range(0, len(long), LONG):
-                    self._add(home, statement("facts_long", month=_name(home)), seqs=long[start : start + LONG])
-                known = self._read.get(home, (0, 0))[1]
-                self._execute("facts_forget_read", home=home)
-                self._execute("facts_note", home=home, seq=last, events=known + count)
+            known = self._read.get(home, (0, 0))[1]
+            try:
+                self._add_piece(home, seq, last, known + count)
+            except duckdb.Error as error:
+                if not salvage.is_damage(error):
+                    raise
+                self._fetch(home, "facts_probe", after=seq, last=last)  # which fails if it is the month that is damaged
+                self.make_again(error)
+                return True
         self._read[home] = (last, known + count)
         self._unsaved += count
         return True
+
+    def _add_piece(self, home: str, seq: int, last: int, events: int) -> None:
+        with self._transaction():
+            bounds = {"after": seq, "last": last}
+            self._add(home, statement("facts_short", month=catalog(home)), **bounds)
+            long = [row[0] for row in self._fetch(home, "facts_long_ones", **bounds)]
+            for start in range(0, len(long), LONG):
+                self._add(home, statement("facts_long", month=catalog(home)), seqs=long[start : start + LONG])
+            self._execute("facts_forget_read", home=home)
+            self._execute("facts_note", home=home, seq=last, events=events)
 
     def _add(self, home: str, rows: str, **values: object) -> None:
         self._months.files.counter.execute(statement("facts_add", rows=rows), {"home": home, **values})
@@ -198,7 +208,3 @@ def _fits(extent: Extent | None, seq: int, events: int) -> bool:
     if extent is None or extent.last_seq < seq or extent.events < events:
         return False
     return extent.last_seq > seq or extent.events == events
-
-
-def _name(home: str) -> str:
-    return f'"events-{home}"'
