@@ -109,6 +109,6 @@ def test_a_key_that_may_read_is_needed(sink: SinkProcess) -> None:
 
 def test_a_zone_that_there_is_not_stops_the_start(make_sink: Callable[..., SinkProcess], tmp_path: Path) -> None:
     sink = make_sink(environment={"EVENTSINK_COUNTER__ZONE": "Mars/Olympus"})
-    with pytest.raises(AssertionError, match=r"counter\.zone is wrong\. 'Mars/Olympus' is no time zone"):
+    with pytest.raises(AssertionError, match=r"counter\.zone is no time zone"):
         sink.start()
     assert "Traceback" not in sink.log.read_text()
