@@ -9,13 +9,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.text import Text
 
 from eventsink.assemble import data_directory
 from eventsink.assemble.exchanges import REMEDY
 from eventsink.causes import why
+from eventsink.cli.finding import Finding
 from eventsink.cli.locate import connect
 from eventsink.cli.options import Form, Format, Key, Url, configured, new_app
 from eventsink.cli.screen import new_table, output, plain, print_json, size
@@ -34,15 +34,6 @@ ROOM = 1 << 30  # bytes that should be free on the disk
 ANSWER_WITHIN = 10.0  # seconds that a destination has to answer
 
 app = new_app()
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """What one check found; `remedy` says what to do when it is not well."""
-
-    check: str
-    ok: bool
-    found: str
-    remedy: str = ""
 
 
 @app.command()
