@@ -20,10 +20,11 @@ from tests.servers.rabbitmq import RabbitMQ
 LOAD_SECONDS = 2.5  # before, between and after the failures
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[list[RabbitMQ]]:
-    """Three nodes that know each other."""
-    nodes = [RabbitMQ(tmp_path, node=f"node{number}") for number in range(3)]
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RabbitMQ]]:
+    """Three nodes that know each other; a test has a virtual host of its own, and leaves all of them running."""
+    folder = tmp_path_factory.mktemp("cluster")
+    nodes = [RabbitMQ(folder, node=f"node{number}") for number in range(3)]
     try:
         nodes[0].start()  # it makes the cookie that the others need
         for node in nodes[1:]:
@@ -104,10 +105,8 @@ class _Load:
 
 
 async def test_a_node_that_is_killed_and_comes_back_costs_nothing(cluster: list[RabbitMQ], tmp_path: Path) -> None:
-    hosts = ",".join(f"127.0.0.1:{node.port}" for node in cluster)
-    rabbit = await RabbitExchange.open(
-        Address.parse(f"amqp://guest:guest@{hosts}/"), RabbitOptions(), tmp_path / "accounts.db"
-    )
+    address = _address(cluster, "killed")
+    rabbit = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
     exchange = SpooledExchange(rabbit, open_spool(tmp_path / "spool.db"))
     try:
         await _lose_the_leader(cluster, exchange)
@@ -116,10 +115,16 @@ async def test_a_node_that_is_killed_and_comes_back_costs_nothing(cluster: list[
             await exchange.close()
 
 
+def _address(nodes: list[RabbitMQ], vhost: str) -> Address:
+    """Some nodes, with a virtual host that is new."""
+    nodes[0].vhost(vhost)
+    return Address.parse(f"amqp://guest:guest@{','.join(f'127.0.0.1:{node.port}' for node in nodes)}/{vhost}")
+
+
 async def _lose_the_leader(cluster: list[RabbitMQ], exchange: SpooledExchange) -> None:
     load = _Load(exchange, [await exchange.queue("one"), await exchange.queue("two")])
     await asyncio.sleep(LOAD_SECONDS)
-    status, found = cluster[0].manage("GET", "/api/queues/%2F/events.one")
+    status, found = cluster[0].manage("GET", "/api/queues/killed/events.one")
     assert status == 200 and found["type"] == "quorum" and len(found["members"]) == 3, "the queue is replicated"
     leader = next(node for node in cluster if node.node == found["leader"])
     before = len(load.accepted)
@@ -145,9 +150,10 @@ async def test_a_queue_without_a_majority_keeps_nothing_from_the_others(
 ) -> None:
     monkeypatch.setattr(layout, "EVERY", 1.0)
     monkeypatch.setattr(layout, "UNBOUND_AFTER", 3.0)
-    hosts = ",".join(f"127.0.0.1:{node.port}" for node in cluster[:2])
+    address = _address(cluster[:2], "halved")
     options = RabbitOptions(destinations={"one": [], "two": []}, folder=tmp_path)
-    rabbit = await RabbitExchange.open(Address.parse(f"amqp://guest:guest@{hosts}/"), options, tmp_path / "accounts.db")
+    rabbit = await RabbitExchange.open(address, options, tmp_path / "accounts.db")
+    rabbit._service._publisher._timeout = 5.0
     exchange = SpooledExchange(rabbit, open_spool(tmp_path / "spool.db"))
     try:
         await _lose_the_majority(cluster, exchange, rabbit)
@@ -160,7 +166,7 @@ async def test_a_queue_without_a_majority_keeps_nothing_from_the_others(
 async def _lose_the_majority(cluster: list[RabbitMQ], exchange: SpooledExchange, rabbit: RabbitExchange) -> None:
     load = _Load(exchange, [await exchange.queue("one"), await exchange.queue("two")])
     await asyncio.sleep(LOAD_SECONDS)
-    await asyncio.to_thread(cluster[0].shrink, "events.two")
+    await asyncio.to_thread(cluster[0].shrink, "halved", "events.two")
     cluster[2].kill()  # one of the two nodes that events.two has now; the others have two of three left
     await _until(lambda: "events.two has not answered" in " ".join(rabbit.concerns()), "the queue is named")
     accepted = set(load.accepted)

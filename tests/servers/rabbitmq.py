@@ -107,9 +107,9 @@ class RabbitMQ(Server):
         """Run rabbitmqctl on this node."""
         return self._run("rabbitmqctl", *arguments)
 
-    def shrink(self, queue: str) -> None:
+    def shrink(self, vhost: str, queue: str) -> None:
         """Have a quorum queue no copy on this node any more."""
-        self._run("rabbitmq-queues", "delete_member", queue, self.node)
+        self._run("rabbitmq-queues", "delete_member", "--vhost", vhost, queue, self.node)
 
     def _run(self, program: str, *arguments: str) -> str:
         command = [required(program, "rabbitmq-server"), "--quiet", *arguments]
