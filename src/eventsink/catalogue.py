@@ -1,7 +1,7 @@
 """Every event type that we know, with its data: the only place that knows them.
 
-Documentation, OpenAPI, JSON Schema, typed routes and validation all derive from `CATALOGUE`. A field says its unit in
-its description. Bytes and item counts never share a field.
+Documentation, OpenAPI, AsyncAPI, JSON Schema, typed routes and validation all derive from `CATALOGUE`. A field
+says its unit in its description. Bytes and item counts never share a field.
 """
 
 import difflib

@@ -266,4 +266,5 @@ def _paths(door: SinkProcess) -> list[tuple[str, str]]:
         for path, methods in document["paths"].items()
         for method in methods
     ]
-    return [*described, ("GET", "/"), ("GET", "/docs"), ("GET", "/static/sink.js"), ("GET", "/openapi.json")]
+    pages = ("/", "/docs", "/static/sink.js", "/openapi.json", "/asyncapi.json")
+    return [*described, *(("GET", path) for path in pages)]

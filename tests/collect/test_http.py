@@ -73,7 +73,8 @@ def test_bad_input_gets_a_clear_answer(
 @pytest.mark.parametrize(
     ("method", "path"),
     [("POST", "/v1/events"), ("GET", "/v1/events"), ("GET", "/healthz"), ("GET", "/nowhere"), ("GET", "/"),
-     ("DELETE", "/v1/events"), ("POST", "/v1/events/no/such"), ("GET", "/openapi.json"), ("GET", "/metrics")],
+     ("DELETE", "/v1/events"), ("POST", "/v1/events/no/such"), ("GET", "/openapi.json"), ("GET", "/asyncapi.json"),
+     ("GET", "/metrics")],
 )  # fmt: skip
 def test_no_browser_guesses_what_an_answer_is(door: SinkProcess, method: str, path: str) -> None:
     for key in (None, "wrong"):

@@ -15,6 +15,7 @@ ALLOWED = {
     "/readyz": READ,
     "/metrics": READ,
     "/openapi.json": READ,
+    "/asyncapi.json": READ,
     "/v1/events": f"{READ}, POST",
     "/v1/events/": f"{READ}, POST",
     "/v1/events/users/login": "OPTIONS, POST",

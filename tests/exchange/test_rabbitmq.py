@@ -30,7 +30,7 @@ from eventsink.event import Event
 from eventsink.exchange.contract import Account, Failure
 from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, claim, heartbeats
 from eventsink.exchange.rabbitmq import queue as rabbitmq_queue
-from eventsink.exchange.rabbitmq.layout import _key
+from eventsink.exchange.rabbitmq.plan import binding_key
 from eventsink.exchange.rabbitmq.queue import RabbitBatch, RabbitQueue
 from eventsink.exchange.rabbitmq.wire import pack
 from eventsink.testing import drain, sample_events
@@ -741,7 +741,7 @@ async def _play(broker: str, path: Path, acts: list[tuple]) -> None:
 
 def test_our_patterns_are_those_of_a_topic_exchange() -> None:
     patterns = ["storage.*", "*", "storage.file_uploaded"]
-    assert [_key(pattern) for pattern in patterns] == ["storage.#", "#", "storage.file_uploaded"]
+    assert [binding_key(pattern) for pattern in patterns] == ["storage.#", "#", "storage.file_uploaded"]
 
 
 async def test_the_broker_sends_a_worker_what_it_wants_and_what_it_cannot_know(

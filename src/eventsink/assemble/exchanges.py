@@ -12,7 +12,7 @@ from eventsink.exchange.embedded import EmbeddedExchange
 from eventsink.exchange.inherited import Inherited, left_behind
 from eventsink.settings import Settings
 
-__all__ = ["REMEDY", "Opened", "open_exchange"]
+__all__ = ["REMEDY", "Opened", "destinations", "open_exchange"]
 
 REMEDY = "`eventsink serve` or `eventsink api`, with exchange.url = amqp://…, forwards them when it starts here."
 
@@ -69,7 +69,7 @@ async def _open_rabbitmq(settings: Settings, *, keeper: bool, spool: bool) -> Op
         source=settings.collect.source,
         single=settings.exchange.format == "single",
         management=settings.exchange.management,
-        destinations=_destinations(settings) if spool else {},
+        destinations=destinations(settings) if spool else {},
         folder=settings.directory if spool else None,
         most_bytes=settings.exchange.max_bytes,
     )
@@ -89,6 +89,10 @@ async def _open_rabbitmq(settings: Settings, *, keeper: bool, spool: bool) -> Op
     return Opened(exchange, where, rabbit.announce, rabbit.states, rabbit.concerns)
 
 
-def _destinations(settings: Settings) -> dict[str, list[str]]:
-    """What every process that accepts events sees to: the store, and all that is configured."""
+def destinations(settings: Settings) -> dict[str, list[str]]:
+    """What every process that accepts events sees to, with the types that each wants: the store, and all configured.
+
+    Raises:
+        SettingsError: the types of one are no list of types.
+    """
     return {"store": [], **{name: loading.types(name, section) for name, section in settings.workers.items()}}

@@ -17,7 +17,7 @@ import uvloop
 from eventsink import logs
 from eventsink.assemble import banner, data_directory
 from eventsink.assemble.alerting import alerting, check_alerts
-from eventsink.assemble.exchanges import Opened, open_exchange
+from eventsink.assemble.exchanges import Opened, destinations, open_exchange
 from eventsink.assemble.extracting import announcing, extracting
 from eventsink.assemble.forgetting import forgetting
 from eventsink.assemble.monitoring import monitoring, online, planned, posting
@@ -282,6 +282,7 @@ async def _prepare_door(
         alerts=known.alerts,
         counter=CounterReports(store, settings.counter) if store else None,
         numbers=numbers_desk(settings, store) if store else None,
+        destinations=destinations(settings),
     )
     stack.push_async_callback(desk.outlook.close)
     await stack.enter_async_context(forgetting(settings.directory))

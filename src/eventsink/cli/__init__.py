@@ -31,6 +31,7 @@ COMMANDS = {
     "sql": ("sql", "Ask the store in SQL; nothing can be changed."),
     "export": ("export", "Write stored events into files, one a month."),
     "types": ("event_types", "Show the catalogue of event types, or the fields of one."),
+    "asyncapi": ("asyncapi", "Print what programs publish into RabbitMQ, as AsyncAPI."),
     "status": ("status", "Show the accounts of each worker, and what needs attention."),
     "nginx": ("nginx", "Show what an access log of NGINX says, or make events of it."),
     "report": ("report", "Show a report, or write it to files: usage, storage, extractors …"),

@@ -13,6 +13,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 import eventsink
 from eventsink.collect.api import routes
+from eventsink.collect.asyncapi import asyncapi
 from eventsink.collect.browser_route import BrowserRoute
 from eventsink.collect.desk import Desk
 from eventsink.collect.examples import illustrate
@@ -22,7 +23,7 @@ from eventsink.collect.openapi import intake_paths
 from eventsink.collect.problems import MEDIA_TYPE, Problem, encode, safe
 from eventsink.collect.reports import describe_reports
 from eventsink.collect.unread import read_on
-from eventsink.errors import ExchangeUnavailable, InvalidQuestion, StoreUnavailable
+from eventsink.errors import ExchangeUnavailable, InvalidQuestion, PluginError, StoreUnavailable
 from eventsink.store import TooManyPoints
 
 __all__ = ["App"]
@@ -31,7 +32,8 @@ _log = structlog.get_logger(__name__)
 _CONFIG = OpenAPIConfig(
     title="Clowder event sink",
     version=eventsink.__version__,
-    description="Takes events of Clowder and all around it, and brings them to every destination once.",
+    description="Takes events of Clowder and all around it, and brings them to every destination once."
+    " What programs publish into RabbitMQ is described in [/asyncapi.json](/asyncapi.json).",
     components=Components(
         security_schemes={
             "key": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
@@ -55,7 +57,7 @@ class App:
         self._thrown_away = 8 * desk.settings.collect.max_body
         self._desk = desk
         self._litestar = Litestar(
-            [*routes(desk), *pages, self._get_openapi()],
+            [*routes(desk), *pages, self._get_openapi(), self._get_asyncapi()],
             openapi_config=None,  # or Litestar serves pages of its own, with scripts from other people's hosts
             exception_handlers={
                 Problem: _problem,
@@ -69,7 +71,7 @@ class App:
             },
             logging_config=None,
         )
-        self._document = b""
+        self._document = self._asyncapi = b""
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one ASGI request."""
@@ -116,6 +118,19 @@ class App:
             return Response(self._document, media_type=MediaType.JSON)
 
         return get_openapi
+
+    def _get_asyncapi(self) -> BaseRouteHandler:
+        @get("/asyncapi.json", include_in_schema=False)
+        async def get_asyncapi() -> Response[bytes]:
+            """The AsyncAPI document of the exchange, made when it is first asked for."""
+            try:
+                made = self._asyncapi or msgspec.json.encode(asyncapi(self._desk.settings, self._desk.destinations))
+            except PluginError as error:
+                raise Problem(501, str(error)) from None
+            self._asyncapi = made
+            return Response(made, media_type=MediaType.JSON)
+
+        return get_asyncapi
 
 
 def _allow(path: str, methods: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """What the routes work with: everything that one front door needs, handed down as one value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -40,6 +40,7 @@ class Desk:
         alerts: those of this process; None where it has no store.
         numbers: pages, panels and reports; None where this process has no store.
         counter: makes COUNTER's reports; None where this process has no store.
+        destinations: the types that each wants, by its name, all if empty: whose queues the exchange on RabbitMQ has.
         extractors: jobs and who works on them; None where this process has nothing to do with them.
     """
 
@@ -55,6 +56,7 @@ class Desk:
     alerts: Alerting | None = None
     numbers: Numbers | None = None
     counter: Counting | None = None
+    destinations: Mapping[str, Sequence[str]] = field(default_factory=dict)
     monitors: Monitors = field(default_factory=Monitors)
     outlook: Outlook = field(init=False)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -23,7 +23,7 @@ MOST_HINTS = 100  # of one request: likeness is dear
 MOST_IDS = 4096  # that are made at once
 MOST_MEANT = 1024  # names of which it is remembered what may have been meant
 ANONYMOUS = frozenset({"000000000000000000000000", ""})
-_TYPE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
+TYPE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Of CloudEvents' own documented extensions those that senders of our short form may mean.
 _EXTENSIONS = frozenset({"dataref", "partitionkey", "sampledrate", "sequence", "traceparent", "tracestate"})
@@ -33,8 +33,8 @@ _NO_TIME = (
     "An event with an id and without a time has another time when it is sent again, and is then twice where a point is"
     " known by its time, as in InfluxDB: give it one, or a UUIDv7 as its id."
 )
-_LONGEST = {"id": 200, "source": 500, "subject": 1000, "user": 500}
-_SHORTEST = min(_LONGEST.values())
+LONGEST = {"id": 200, "source": 500, "subject": 1000, "user": 500}
+_SHORTEST = min(LONGEST.values())
 # How much larger an event can be than what it was read from: a byte of another charset becomes three, `1e15` becomes
 # `1000000000000000.0`; besides there is what arrival adds.
 _GROWTH = 6
@@ -207,7 +207,7 @@ class Admission:
         return notices
 
     def _check_custom(self, draft: Plain, stamps: Stamps) -> list[Notice]:
-        fits = len(draft.type) <= LONGEST_TYPE and _TYPE.fullmatch(draft.type)
+        fits = len(draft.type) <= LONGEST_TYPE and TYPE.fullmatch(draft.type)
         if not fits or self.strict:
             what = "The catalogue does not know this type." if fits else "A type is written component.event_type."
             known = "a type of the catalogue (see /v1/types)"
@@ -262,16 +262,16 @@ def _check_version(version: str) -> None:
 def _check_attributes(draft: Plain) -> None:
     together = (draft.id or "") + (draft.source or "") + (draft.subject or "") + (draft.user or "")
     if len(together) > _SHORTEST or not together.isprintable():  # seldom: one look at all of them, then at each
-        for name in _LONGEST:
+        for name in LONGEST:
             _check_attribute(name, getattr(draft, name) or "")
 
 
 def _check_attribute(name: str, value: str) -> None:
-    if len(value) > _LONGEST[name]:
+    if len(value) > LONGEST[name]:
         raise InvalidEvent(
             f"The {name} is too long.",
             pointer=f"/{name}",
-            expected=f"at most {_LONGEST[name]} characters",
+            expected=f"at most {LONGEST[name]} characters",
             got=f"{len(value)} characters",
         )
     if not value.isprintable() and _CONTROL.search(value):

@@ -21,12 +21,11 @@ from eventsink.exchange.rabbitmq.aside import Aside
 from eventsink.exchange.rabbitmq.claim import taken
 from eventsink.exchange.rabbitmq.dead_queue import PREFIX
 from eventsink.exchange.rabbitmq.heartbeats import HEARTBEATS
+from eventsink.exchange.rabbitmq.plan import binding_key, bindings, fanout, quorum, topic
 from eventsink.exchange.rabbitmq.settlements import SETTLEMENTS
 
 __all__ = ["Layout"]
 
-QUORUM = {"x-queue-type": "quorum"}
-CLOWDERS_KEYS = ("", "event.sink")  # routing keys of Clowder's own messages: of 1.15.1 and later, and of 1.15.0
 # Killed within a second after it made a quorum queue, RabbitMQ 3.10 comes back with one that answers nothing.
 FLUSHED_AFTER = 1.0  # seconds
 # Made anew within milliseconds after it was deleted, a quorum queue inherits consumers to which it delivers nothing.
@@ -114,10 +113,10 @@ class Layout:
         """
         async with self._one:
             try:
-                await self._service.declare(exchanges=[amqp.Exchange(self._exchange)])
+                await self._service.declare(exchanges=[fanout(self._exchange)])
             except BrokerRefuses as error:
                 raise BrokerRefuses(f"{error} The setting of the name is exchange.name.", code=error.code) from error
-            await self._service.declare(exchanges=[amqp.Exchange(DEAD), amqp.Exchange(HEARTBEATS)])
+            await self._service.declare(exchanges=[fanout(DEAD), fanout(HEARTBEATS)])
             await self.make([SETTLEMENTS, DEAD])
             await self._service.declare(bindings=[Binding(DEAD, DEAD)])
             made = await self._declare_destinations()
@@ -130,7 +129,7 @@ class Layout:
         if gone:
             self.declared = False  # what is published before it is there and bound again would miss it
             await asyncio.sleep(CANCELLED_AFTER)
-        made = await self._service.declare(queues=[amqp.Queue(queue, QUORUM) for queue in queues])
+        made = await self._service.declare(queues=[quorum(queue) for queue in queues])
         for queue in made:
             if queue in self._known and queue.removeprefix(PREFIX) in self._destinations:
                 self._note(queue.removeprefix(PREFIX), "was gone, with what waited in it, and was made again")
@@ -154,17 +153,17 @@ class Layout:
         self._destinations[name] = list(types)
 
     async def _bind(self, name: str, types: Sequence[str]) -> None:
-        queue, fanout, topic = PREFIX + name, self._exchange, self._topic
+        wanted, queue, behind = bindings(self._exchange, name, types), PREFIX + name, topic(self._exchange)
         if not types:
-            await self._service.declare(bindings=[Binding(fanout, queue)])
+            await self._service.declare(bindings=wanted)
             return
-        keys = {*map(_key, types), *CLOWDERS_KEYS}
         # What it may have wanted before; AMQP cannot say which bindings there are.
-        before = {"#", *CATALOGUE, *(_key(f"{kind.partition('.')[0]}.*") for kind in CATALOGUE)} - keys
+        before = {"#", *CATALOGUE, *(binding_key(f"{kind.partition('.')[0]}.*") for kind in CATALOGUE)}
+        before -= {binding.routing_key for binding in wanted}
         await self._service.declare(
-            exchanges=[amqp.Exchange(topic, "topic")],
-            bindings=[Binding(fanout, topic, to_exchange=True), *(Binding(topic, queue, key) for key in keys)],
-            unwanted=[Binding(fanout, queue), *(Binding(topic, queue, key) for key in before)],
+            exchanges=[behind],
+            bindings=wanted,
+            unwanted=[Binding(self._exchange, queue), *(Binding(behind.name, queue, one) for one in before)],
         )
 
     async def forget(self, name: str) -> None:
@@ -210,7 +209,7 @@ class Layout:
 
     @property
     def _topic(self) -> str:
-        return f"{self._exchange}.types"
+        return topic(self._exchange).name
 
     async def _declare_destinations(self) -> list[str]:
         """One that is declared differently, or may not be made, does not keep events from the others."""
@@ -288,11 +287,9 @@ class Layout:
             await self._unbind(name)
 
     async def _unbind(self, name: str) -> None:
-        types = self._destinations[name]
-        unwanted = [Binding(self._exchange, PREFIX + name)]
-        if types:
-            unwanted += [Binding(self._topic, PREFIX + name, key) for key in {*map(_key, types), *CLOWDERS_KEYS}]
-        await self._service.declare(unwanted=unwanted)
+        bound = bindings(self._exchange, name, self._destinations[name])
+        siphoned = [binding for binding in bound if binding.source == self._topic]
+        await self._service.declare(unwanted=[Binding(self._exchange, PREFIX + name), *siphoned])
 
     def _say_silent(self, name: str, since: datetime) -> str:
         waiting = f" {self._aside.waiting(name):,} events wait here for it." if self._aside else ""
@@ -338,8 +335,3 @@ class Layout:
 def _mark(name: str) -> str:
     """What all processes see as long as the queue of a worker does not answer; it goes with the broker's restart."""
     return f"{PREFIX}{name}.silent"
-
-
-def _key(pattern: str) -> str:
-    """A binding key for types as we write them: `storage.*` is all that begins with `storage.`."""
-    return f"{pattern[:-1]}#" if pattern.endswith(".*") else "#" if pattern == "*" else pattern
