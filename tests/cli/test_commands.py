@@ -54,6 +54,7 @@ def leaves() -> list[tuple[str, ...]]:
     groups = {"dead": ("list", "show", "retry", "drop", "export"), "keys": ("create", "list", "revoke")}
     groups["config"], groups["workers"] = ("show", "check"), ("list", "forget")
     groups["alerts"] = ("list", "test", "ack", "silence", "lift", "forget", "retry", "drop")
+    groups["grafana"] = ("export",)
     groups["incident"] = ("open", "update", "close", "list")
     groups["extractors"] = ("list", "jobs", "submit", "cancel", "resubmit", "unread", "watch")
     return [(name, leaf) if leaf else (name,) for name in COMMANDS for leaf in groups.get(name, ("",))]

@@ -45,6 +45,7 @@ COMMANDS = {
     "extractors": ("extractors", "See extractors and their jobs; submit and cancel jobs."),
     "keys": ("keys", "Make, list and revoke API keys."),
     "snippet": ("snippet", "Print the tag that the pages of a site load."),
+    "grafana": ("grafana", "Write dashboards and alert rules for Grafana."),
     "config": ("config", "Show or check the settings."),
     "doctor": ("doctor", "Check that everything is well configured and reachable."),
     "try": ("trial", "Try out a worker or a check."),

@@ -30,6 +30,7 @@ from eventsink.testing import sample_events
 
 NOW = datetime(2026, 11, 23, 10, 0, 0, 123456, tzinfo=UTC)
 MILLISECOND = 1_795_428_000_123_000_000
+VIEW = {"resource_type": "file", "resource_id": "f1"}
 BARE = "lab.reading,source=test,type=lab.reading"
 
 
@@ -441,3 +442,25 @@ def _that_meet() -> tuple[Event, Event]:
         if other is not one:
             return other, one
     raise AssertionError("no two of them meet")
+
+
+@pytest.mark.parametrize(
+    ("data", "device"),
+    [
+        ({"robot": True}, "robot"),
+        ({"robot": True, "device": "mobile"}, "robot"),
+        ({"robot": False, "device": "mobile"}, "mobile"),
+        ({"device": "robot"}, "robot"),
+        ({"robot": "true"}, None),
+        ({}, None),
+    ],
+)
+def test_a_robot_that_only_its_flag_tells_has_the_tag_too(data: dict[str, Any], device: str | None) -> None:
+    lines = EventLines()
+    lines.line(event("traffic.resource_viewed", data=VIEW))  # the head of one without the flag is at hand
+    if data.get("robot") == "true":
+        with pytest.raises(Refused):
+            lines.line(event("traffic.resource_viewed", data=VIEW | data))
+        return
+    tags = lines.line(event("traffic.resource_viewed", data=VIEW | data)).partition(" ")[0].split(",")
+    assert [tag for tag in tags if tag.startswith("device=")] == ([f"device={device}"] if device else [])

@@ -144,6 +144,8 @@ class EventLines(Lines):
         for name in names:
             if name in data:
                 key = key, name, data[name]
+        if data.get("robot") is True:
+            key = key, "robot"
         try:
             return self._heads[key]
         except TypeError:  # a list or an object in the place of a tag
@@ -158,6 +160,8 @@ def _new_head(event: Event, names: Iterable[str]) -> str:
     tags = {name: event.data[name] for name in names if name in event.data}
     if isinstance(route := tags.get("route"), str):
         tags["route"] = _AN_ID.sub("{id}", route.partition("?")[0])  # as it should have come
+    if event.component == "traffic" and event.data.get("robot") is True:
+        tags["device"] = "robot"  # a flag is a field, and no condition of InfluxQL finds points that lack one
     return head(event.component, tags | {"source": event.source, "type": event.type})
 
 

@@ -1,0 +1,37 @@
+"""Plain values as YAML in the block style, which people can read and change; each text between double quotes.
+
+Only what a file of ours holds: dictionaries, lists, texts, numbers and flags. Text is written as JSON writes it, which
+YAML reads.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["to_yaml"]
+
+
+def to_yaml(value: dict[str, Any], about: str) -> str:
+    """A document with a comment above it."""
+    return "".join(f"# {line}\n" for line in about.splitlines()) + "\n".join(_lines(value, "")) + "\n"
+
+
+def _lines(value: Any, indent: str) -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        for name, inner in value.items():
+            yield from _entry(f"{indent}{name}:", inner, indent + "  ")
+    elif isinstance(value, list) and value:
+        for inner in value:
+            first, *rest = _lines(inner, indent + "  ")
+            yield f"{indent}- {first.lstrip()}"
+            yield from rest
+    else:
+        yield indent + json.dumps(value, ensure_ascii=False)
+
+
+def _entry(name: str, value: Any, indent: str) -> Iterator[str]:
+    if isinstance(value, dict | list) and value:
+        yield name
+        yield from _lines(value, indent)
+    else:
+        yield f"{name} {json.dumps(value, ensure_ascii=False)}"
