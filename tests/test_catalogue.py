@@ -35,11 +35,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "health.check_update": {"target": "x", "up": True, "value": -1.5},
     "health.heartbeat": {"name": "backup"},
     "health.status_changed": {"target": "x", "up": True},
+    "health.sink_update": {"worker": "store", "waiting": 3, "lag_s": 0.5},
+    "health.canary_update": {"by": "doctor"},
 }
 
 UNITS = re.compile(
     r"\b(bytes|milliseconds|seconds|percent|days|HTTP status|unit of the check"
-    r"|packets|messages|requests|clients|connections|consumers|files|redirects|addresses|lines|checks)\b",
+    r"|packets|messages|requests|clients|connections|consumers|files|redirects|addresses|lines|checks|events)\b",
     re.IGNORECASE,
 )
 

@@ -333,6 +333,28 @@ class StatusChanged(_Check, kw_only=True):
     since: Annotated[Text | None, Meta(description="When the state before began, RFC 3339.")] = None
 
 
+class SinkUpdate(_Data, kw_only=True):
+    """What the event sink says of itself, for one of its workers."""
+
+    worker: Annotated[Id, Meta(description="Name of the worker.")]
+    accepted: Annotated[Count | None, Meta(description="Events that were accepted for it, ever.")] = None
+    delivered: Annotated[Count | None, Meta(description="Events that its destination has, ever.")] = None
+    waiting: Annotated[Count | None, Meta(description="Events that wait for it.")] = None
+    dead: Annotated[Count | None, Meta(description="Events that it could not deliver, ever.")] = None
+    missing: Annotated[Count | None, Meta(description="Events that are nowhere any more, ever.")] = None
+    lag_s: Annotated[Rate | None, Meta(description="Age of the oldest event that waits, seconds.")] = None
+    canary_s: Annotated[Rate | None, Meta(description="How long the last canary took to be delivered, seconds.")] = None
+    spool_events: Annotated[Count | None, Meta(description="Events in the spool of the front door.")] = None
+    spool_bytes: Annotated[Count | None, Meta(description="Size of that spool, bytes.")] = None
+    unready: Annotated[Text | None, Meta(description="Why events would be refused; empty while they are not.")] = None
+
+
+class Canary(_Data, kw_only=True):
+    """An event that is there to be seen arriving."""
+
+    by: Annotated[Literal["schedule", "doctor"], Meta(description="Who has sent it.")]
+
+
 class EventType(msgspec.Struct, frozen=True):
     """One entry of the catalogue.
 
@@ -484,6 +506,13 @@ CATALOGUE: Mapping[str, EventType] = dict(
             "A check went up or down.",
             _CHECK | {"up": False, "message": "No answer within 5 s.", "since": "2026-11-23T10:00:00Z"},
         ),
+        _entry(
+            "health.sink_update",
+            SinkUpdate,
+            "The event sink says how one of its workers is.",
+            {"worker": "influxdb", "accepted": 5120, "delivered": 5118, "waiting": 2, "dead": 0, "lag_s": 0.4},
+        ),
+        _entry("health.canary_update", Canary, "An event that is there to be seen arriving.", {"by": "schedule"}),
     )
 )
 

@@ -4,6 +4,7 @@
 
     EventSinkError
     ├── InvalidEvent          one event cannot be accepted; says where and what was expected
+    │   └── EventTooLarge     it has more bytes than it may
     ├── MalformedBody         a whole body cannot be read as JSON; says at which byte
     │   ├── UnreadableBody    its media type or charset is not read here
     │   ├── BodyTooLarge      it inflates to more than it may
@@ -67,6 +68,10 @@ class InvalidEvent(EventSinkError):
         """The sentence, and the hint. Who has many of them tells the `brief` one of most."""
         hint = self._hint()
         return f"{self.brief} {hint}" if hint else self.brief
+
+
+class EventTooLarge(InvalidEvent):
+    """One event has more bytes than it may."""
 
 
 class MalformedBody(EventSinkError):

@@ -20,6 +20,7 @@ __all__ = ["Keyring"]
 _log = structlog.get_logger(__name__)
 
 LOOK_AGAIN = 1.0  # seconds after which a revoked key no longer works, at the latest
+WITHIN = 0.5  # seconds that a probe waits for a look
 PAUSE = 0.05  # seconds between two looks, however many unknown keys come
 
 
@@ -71,6 +72,16 @@ class Keyring:
             return None
         self._used[key.id] = time.time()
         return key
+
+    async def trouble(self) -> str:
+        """Why no key can be told good or bad, as a sentence; empty if they can. It takes no longer than a probe may."""
+        try:
+            async with asyncio.timeout(WITHIN):
+                while self._known is None and not await self._look_again():  # it may be busy for a moment
+                    continue
+        except TimeoutError:
+            return f"The keys at {self._file.path} cannot be read: see that this user may, and that the disk is well."
+        return ""
 
     def concerns(self) -> list[str]:
         """What a person should know of the file, in sentences."""

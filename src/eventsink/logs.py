@@ -13,7 +13,8 @@ __all__ = ["configure"]
 
 def configure() -> None:
     """Set up structlog for this process."""
-    logging.getLogger("pika").setLevel(logging.CRITICAL + 1)  # each failure is our own line, as a sentence, once
+    for library in ("pika", "opentelemetry"):  # each failure is our own line, as a sentence, once
+        logging.getLogger(library).setLevel(logging.CRITICAL + 1)
     if logging.lastResort:  # says what libraries log: nothing else listens to them
         logging.lastResort.setFormatter(_Formatter())
     structlog.configure(

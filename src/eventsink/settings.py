@@ -32,6 +32,7 @@ __all__ = [
     "Settings",
     "StatusPage",
     "Store",
+    "Telemetry",
     "Window",
     "load",
     "redacted",
@@ -311,6 +312,28 @@ class Reports(_Section, frozen=True, kw_only=True):
     clowder_key: Annotated[str, Meta(description="API key of that Clowder.")] = ""
 
 
+class Telemetry(_Section, frozen=True, kw_only=True):
+    """What the sink says of itself."""
+
+    every: Annotated[
+        float, Meta(description="Seconds between two canaries, and reports of the sink on itself; 0 for none.", ge=0)
+    ] = 0.0
+    host: Annotated[
+        str, Meta(description="Address at which workers and monitors answer probes and scrapes.", min_length=1)
+    ] = "127.0.0.1"
+    port: Annotated[
+        int,
+        Meta(description="Their port; 0 for none. A front door answers at its own.", ge=0, le=65535),
+    ] = 0
+    traces: Annotated[
+        str,
+        Meta(
+            description="OTLP/HTTP endpoint for OpenTelemetry traces, as http://localhost:4318; empty for none.",
+            pattern=r"^(https?://.+)?$",
+        ),
+    ] = ""
+
+
 class Settings(_Section, frozen=True, kw_only=True):
     """All settings. A section under `workers` or `checks` switches its destination or check on."""
 
@@ -327,6 +350,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     status_page: StatusPage = StatusPage()
     counter: Counter = Counter()
     reports: Reports = Reports()
+    telemetry: Telemetry = Telemetry()
 
     @property
     def extractors_url(self) -> str:

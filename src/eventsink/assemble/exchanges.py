@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from eventsink.deliver import loading
+from eventsink.exchange.canary import Canary
 from eventsink.exchange.contract import Exchange
 from eventsink.exchange.embedded import EmbeddedExchange
 from eventsink.exchange.inherited import Inherited, left_behind
@@ -19,6 +20,7 @@ REMEDY = "`eventsink serve` or `eventsink api`, with exchange.url = amqp://…, 
 _log = structlog.get_logger(__name__)
 
 States = Callable[[], Mapping[str, str]]
+Canaries = Callable[[], Mapping[str, Canary]]
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,15 @@ class Opened:
         where: for a person.
         announce: tells other processes what the workers of this one are doing.
         states: what those of other processes are doing, by worker.
+        canaries: the last that each of these has delivered.
         concerns: what a person should do about the exchange itself.
     """
 
     exchange: Exchange
     where: str
-    announce: Callable[[States], None] = lambda _: None
+    announce: Callable[[States, Canaries], None] = lambda *_: None
     states: States = dict
+    canaries: Canaries = dict
     concerns: Callable[[], list[str]] = list
 
 
@@ -86,7 +90,7 @@ async def _open_rabbitmq(settings: Settings, *, keeper: bool, spool: bool) -> Op
         inherited = Inherited.take(settings.directory, settings.spool_path, rabbit.publish_again)
         exchange = SpooledExchange(rabbit, file, settings.exchange.max_bytes, inherited, rabbit.publish_again)
     where = f"RabbitMQ at {address}, virtual host {address.vhost}, {settings.exchange.name}"
-    return Opened(exchange, where, rabbit.announce, rabbit.states, rabbit.concerns)
+    return Opened(exchange, where, rabbit.announce, rabbit.states, rabbit.canaries, rabbit.concerns)
 
 
 def destinations(settings: Settings) -> dict[str, list[str]]:

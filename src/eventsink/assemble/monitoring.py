@@ -26,7 +26,7 @@ from eventsink.watch.online import Online
 from eventsink.watch.result import Place
 from eventsink.watch.states import States
 
-__all__ = ["monitoring", "online", "place", "planned", "posting"]
+__all__ = ["Posted", "monitoring", "online", "place", "planned", "posting"]
 
 CONNECTIONS = 4
 ANSWER_WITHIN = 10.0  # seconds, which the end of the process waits at most
@@ -94,8 +94,39 @@ async def monitoring(settings: Settings, checks: Sequence[Planned], keep: Keep) 
         os.close(lock)
 
 
+class Posted:
+    """Keeps events until the sink has them. It is what a monitor calls with its results.
+
+    Args:
+        spooler: that they wait in.
+        post: that it posts with.
+    """
+
+    def __init__(self, spooler: Spooler[Event], post: "_Post") -> None:
+        self._spooler = spooler
+        self._post = post
+
+    async def __call__(self, events: Sequence[Event]) -> None:
+        """Make events durable here; they are posted by and by.
+
+        Raises:
+            ExchangeUnavailable: the disk takes nothing.
+        """
+        await self._spooler.publish(events)
+
+    @property
+    def waiting(self) -> int:
+        """Events that the sink has not taken yet."""
+        return self._spooler.file.events
+
+    @property
+    def trouble(self) -> str:
+        """Why it takes none, as a sentence; empty if it does."""
+        return self._post.trouble
+
+
 @contextlib.asynccontextmanager
-async def posting(settings: Settings) -> AsyncIterator[Keep]:
+async def posting(settings: Settings) -> AsyncIterator[Posted]:
     """Post events to the sink of the settings; those that it does not take now wait on disk.
 
     Raises:
@@ -115,7 +146,7 @@ async def posting(settings: Settings) -> AsyncIterator[Keep]:
     presence = _Presence(settings, post, lambda: file.events)
     telling = asyncio.create_task(presence.tell(), name="monitor-presence")
     try:
-        yield spooler.publish
+        yield Posted(spooler, post)
     finally:
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
@@ -135,6 +166,8 @@ class _Post:
         self._all = [sink, *(sink.twin() for _ in range(CONNECTIONS - 1))]
         for each in self._all:
             self._sinks.put_nowait(each)
+        self.trouble = ""
+        """Why the sink took nothing the last time; empty if it did."""
 
     async def __call__(self, events: Sequence[Event]) -> None:
         """Have the sink accept events.
@@ -146,6 +179,10 @@ class _Post:
         try:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self.threads, _ask, sink, _pack(events))
+            self.trouble = ""
+        except ExchangeUnavailable as error:
+            self.trouble = str(error)
+            raise
         finally:
             self._sinks.put_nowait(sink)
         for refused in answer.get("rejected", ()):

@@ -21,18 +21,23 @@ from eventsink.assemble.exchanges import Opened, destinations, open_exchange
 from eventsink.assemble.extracting import announcing, extracting
 from eventsink.assemble.forgetting import forgetting
 from eventsink.assemble.monitoring import monitoring, online, planned, posting
+from eventsink.assemble.own_state import canaries_of, watching_monitor, watching_workers
 from eventsink.assemble.playing import play
 from eventsink.assemble.public import said_by
 from eventsink.assemble.serving import announced, serving
+from eventsink.assemble.telling import ANSWER_WITHIN, telling
+from eventsink.assemble.tracing import tracing
+from eventsink.client.sink import Sink
 from eventsink.collect.app import App
 from eventsink.collect.desk import Desk
-from eventsink.collect.metrics import Metrics
+from eventsink.collect.metrics import DeliveryMetrics, Metrics
 from eventsink.deliver import loading
 from eventsink.deliver.runner import Runner
 from eventsink.deliver.worker import Worker
 from eventsink.deliver.workers.store import Options as StoreOptions
 from eventsink.deliver.workers.store import StoreWorker
 from eventsink.errors import SettingsError
+from eventsink.exchange.canary import Canary, latest
 from eventsink.exchange.contract import Exchange
 from eventsink.keyring import Keyring
 from eventsink.keys import KeyFile
@@ -44,6 +49,7 @@ from eventsink.look.status.routes import status_routes
 from eventsink.settings import Settings
 from eventsink.store.machine import memory_for_store, threads_for_store
 from eventsink.store.uptime import UptimeBook
+from eventsink.traces import Traces
 from eventsink.watch.alerts.desk import AlertDesk
 from eventsink.watch.loading import Planned
 
@@ -77,6 +83,13 @@ class _Parts:
     workers: Sequence[str] = ()
     checks: bool = False
     demo: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of such a process, as the command that starts it."""
+        if not self.door:
+            return "worker"
+        return "up" if self.checks else "serve" if self.store else "api"
 
 
 def up(settings: Settings, *, demo: bool = False) -> None:
@@ -148,7 +161,11 @@ def monitor(settings: Settings) -> None:
 async def _watch(settings: Settings, checks: Sequence[Planned]) -> None:
     stop = _stop_on_signals()
     data_directory.prepare(settings)
-    async with posting(settings) as keep, monitoring(settings, checks, keep):
+    async with (
+        posting(settings) as posted,
+        monitoring(settings, checks, posted) as monitor,
+        watching_monitor(settings.telemetry, posted, monitor),
+    ):
         await stop.wait()
         _log.info("process.stopping")
 
@@ -177,14 +194,19 @@ def _start(settings: Settings, parts: _Parts) -> None:
         os.umask(before)
 
 
-async def _run(settings: Settings, parts: _Parts) -> None:
-    stop = _stop_on_signals()
+def _check(settings: Settings, parts: _Parts) -> None:
+    """Find what is wrong in the settings before anything is made: it stops the start."""
     if parts.checks:
-        planned(settings)  # one that is wrong stops the start
+        planned(settings)
         online(settings)
     if parts.store:
         check_alerts(settings)
         check_counter(settings.counter)
+
+
+async def _run(settings: Settings, parts: _Parts) -> None:
+    stop = _stop_on_signals()
+    _check(settings, parts)
     sections = {name: settings.workers[name] for name in parts.workers if name != "store"}
     workers = {name: loading.load(name, section) for name, section in sections.items()}
     types = {name: loading.types(name, section) for name, section in sections.items()}
@@ -194,18 +216,20 @@ async def _run(settings: Settings, parts: _Parts) -> None:
         opened = await open_exchange(settings, keeper=parts.store, spool=parts.door)
         stack.push_async_callback(opened.exchange.close)
         store = await _open_store(settings, stack) if parts.store else None
-        metrics = Metrics()
-        runners = await _runners({"store": store, **workers} if store else workers, types, opened.exchange, metrics)
+        metrics = Metrics(settings.telemetry.every) if parts.door else DeliveryMetrics()
+        traces = await stack.enter_async_context(tracing(settings.telemetry, parts.name))
+        all_workers: dict[str, Worker[Any]] = {"store": store, **workers} if store else workers
+        runners = await _runners(all_workers, types, opened.exchange, metrics, traces)
         if not settings.exchange.on_rabbitmq:
             await _warn_of_orphans(opened.exchange, [runner.name for runner in runners])
-        opened.announce(lambda: {runner.name: runner.state for runner in runners})
+        opened.announce(lambda: {runner.name: runner.state for runner in runners}, lambda: canaries_of(runners))
         extractors = await stack.enter_async_context(extracting(settings, opened.exchange)) if parts.store else None
         uptime = UptimeBook(store.store) if store and store.store else None
-        known = _Known(opened, store, metrics, runners, extractors, uptime)
+        known = _Known(opened, store, runners, extractors, uptime, traces)
         if store and store.store and uptime:
             watching = alerting(settings, opened, store.store, uptime, known.states)
             known = dataclasses.replace(known, alerts=await stack.enter_async_context(watching))
-        door = await _prepare_door(settings, known, stack) if parts.door else None
+        door = await _prepare_door(settings, known, metrics, stack) if isinstance(metrics, Metrics) else None
         running = [asyncio.create_task(runner.run(), name=runner.name) for runner in runners]
         stack.push_async_callback(_drain, runners, running)
         if uptime:  # after the drain is announced: it ends before the store is closed
@@ -220,6 +244,7 @@ async def _run(settings: Settings, parts: _Parts) -> None:
                 playing = asyncio.create_task(play(opened.exchange, stop))
                 stack.callback(playing.cancel)
         else:
+            await stack.enter_async_context(watching_workers(settings.telemetry, opened.exchange, runners, metrics))
             _log.info("worker.running", workers=[*workers], exchange=opened.where)
         _calm_collector()
         await stop.wait()
@@ -241,15 +266,19 @@ class _Known:
 
     opened: Opened
     store: StoreWorker | None
-    metrics: Metrics
     runners: list[Runner]
     extractors: "Extractors | None"
     uptime: UptimeBook | None
+    traces: Traces | None
     alerts: AlertDesk | None = None
 
     def states(self) -> dict[str, str]:
         """What each worker is doing, by name."""
         return {**self.opened.states(), **{runner.name: runner.state for runner in self.runners}}
+
+    def canaries(self) -> dict[str, Canary]:
+        """The last canary that each worker has delivered, by name."""
+        return latest(self.opened.canaries(), canaries_of(self.runners))
 
 
 @dataclass(frozen=True)
@@ -261,7 +290,7 @@ class _Local:
 
 
 async def _prepare_door(
-    settings: Settings, known: _Known, stack: contextlib.AsyncExitStack
+    settings: Settings, known: _Known, metrics: Metrics, stack: contextlib.AsyncExitStack
 ) -> Callable[..., contextlib.AbstractAsyncContextManager[_Local]]:
     """The front door, to be opened once the workers run."""
     file = KeyFile(settings.keys_path)
@@ -274,8 +303,10 @@ async def _prepare_door(
         known.opened.exchange,
         keys,
         store,
-        known.metrics,
+        metrics,
         known.states,
+        known.canaries,
+        {"store": [], **{name: loading.asked(name, section) for name, section in settings.workers.items()}},
         lambda: [*known.opened.concerns(), *keys.concerns()],
         extractors=known.extractors,
         uptime=known.uptime,
@@ -283,6 +314,7 @@ async def _prepare_door(
         counter=CounterReports(store, settings.counter) if store else None,
         numbers=numbers_desk(settings, store) if store else None,
         destinations=destinations(settings),
+        traces=known.traces,
     )
     stack.push_async_callback(desk.outlook.close)
     await stack.enter_async_context(forgetting(settings.directory))
@@ -300,7 +332,9 @@ async def _prepare_door(
                 await asyncio.to_thread(
                     banner.show, settings, place, file
                 )  # not before it listens: keys of a start that fails nobody would see
-                yield _Local(url, local.key)
+                every = settings.telemetry.every if main else 0.0
+                async with telling(every, Sink(url, local.key, timeout=ANSWER_WITHIN), metrics):
+                    yield _Local(url, local.key)
 
     return door
 
@@ -337,12 +371,17 @@ async def _open_store(settings: Settings, stack: contextlib.AsyncExitStack) -> S
 
 
 async def _runners(
-    workers: dict[str, Worker[Any]], types: dict[str, list[str]], exchange: Exchange, metrics: Metrics
+    workers: dict[str, Worker[Any]],
+    types: dict[str, list[str]],
+    exchange: Exchange,
+    metrics: DeliveryMetrics,
+    traces: Traces | None,
 ) -> list[Runner]:
     runners = []
     for name, worker in workers.items():
         wanted = types.get(name, [])
-        runners.append(Runner(name, worker, await exchange.queue(name, wanted), metrics, types=wanted))
+        queue = await exchange.queue(name, wanted)
+        runners.append(Runner(name, worker, queue, metrics, types=wanted, traces=traces))
     return runners
 
 

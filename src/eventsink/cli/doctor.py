@@ -15,6 +15,7 @@ from rich.text import Text
 from eventsink.assemble import data_directory
 from eventsink.assemble.exchanges import REMEDY
 from eventsink.causes import why
+from eventsink.cli.canary import examine_canary
 from eventsink.cli.finding import Finding
 from eventsink.cli.locate import connect
 from eventsink.cli.options import Form, Format, Key, Url, configured, new_app
@@ -216,6 +217,7 @@ def _sink(sink: Sink) -> Iterator[Finding]:
         yield Finding("status", True, "no worker is paused, late or has dead letters")
     if status.get("store"):
         yield _answers(sink)
+    yield from examine_canary(sink, status)
 
 
 def _answers(sink: Sink) -> Finding:

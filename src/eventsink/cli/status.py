@@ -92,6 +92,7 @@ def _lines(found: dict[str, Any]) -> list[Text]:
     lines = [f"Spool   {events(spool['events'])}, {size(spool['bytes'])}"]
     if store:
         lines.append(f"Store   {events(store['events'])}, {size(store['bytes'])}{_kept(store)}")
+    lines += _canaries(found["workers"])
     if (checks := found.get("checks")) and any(checks[state] for state in STATES):
         lines.append("Checks  " + ", ".join(f"{count(checks[state])} {state}" for state in STATES if checks[state]))
     if (alerts := found.get("alerts")) and any(alerts.values()):
@@ -108,6 +109,13 @@ def _lines(found: dict[str, Any]) -> list[Text]:
         )
     lines.append(f"Sink    version {found['version']}, up since {clock(found['started'])} UTC")
     return [Text(line) for line in lines]
+
+
+def _canaries(workers: Mapping[str, Any]) -> list[str]:
+    """How long the last canary took to each worker that has had one."""
+    last = {name: account["canary"] for name, account in workers.items() if account.get("canary")}
+    took = [f"{plain(name)} {canary['delay_seconds']:.2f} s at {clock(canary['at'])}" for name, canary in last.items()]
+    return [f"Canary  {', '.join(took)} UTC"] if took else []
 
 
 def concerns(found: Mapping[str, Any]) -> list[str]:

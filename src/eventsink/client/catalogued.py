@@ -1525,6 +1525,82 @@ class Health(_Component):
             ),
         )
 
+    def sink_update(
+        self,
+        *,
+        worker: str,
+        accepted: int | None = None,
+        delivered: int | None = None,
+        waiting: int | None = None,
+        dead: int | None = None,
+        missing: int | None = None,
+        lag_s: float | None = None,
+        canary_s: float | None = None,
+        spool_events: int | None = None,
+        spool_bytes: int | None = None,
+        unready: str | None = None,
+        user: str | None = None,
+        time: datetime | str | float | None = None,
+        subject: str | None = None,
+    ) -> None:
+        """The event sink says how one of its workers is.
+
+        Args:
+            worker: Name of the worker.
+            accepted: Events that were accepted for it, ever.
+            delivered: Events that its destination has, ever.
+            waiting: Events that wait for it.
+            dead: Events that it could not deliver, ever.
+            missing: Events that are nowhere any more, ever.
+            lag_s: Age of the oldest event that waits, seconds.
+            canary_s: How long the last canary took to be delivered, seconds.
+            spool_events: Events in the spool of the front door.
+            spool_bytes: Size of that spool, bytes.
+            unready: Why events would be refused; empty while they are not.
+            user: who did it.
+            time: when it happened; by default now.
+            subject: what it is about.
+        """
+        self._capture(
+            "health.sink_update",
+            user,
+            time,
+            subject,
+            {"worker": worker}
+            | _given(
+                {
+                    "accepted": accepted,
+                    "delivered": delivered,
+                    "waiting": waiting,
+                    "dead": dead,
+                    "missing": missing,
+                    "lag_s": lag_s,
+                    "canary_s": canary_s,
+                    "spool_events": spool_events,
+                    "spool_bytes": spool_bytes,
+                    "unready": unready,
+                }
+            ),
+        )
+
+    def canary_update(
+        self,
+        *,
+        by: Literal["doctor", "schedule"],
+        user: str | None = None,
+        time: datetime | str | float | None = None,
+        subject: str | None = None,
+    ) -> None:
+        """An event that is there to be seen arriving.
+
+        Args:
+            by: Who has sent it.
+            user: who did it.
+            time: when it happened; by default now.
+            subject: what it is about.
+        """
+        self._capture("health.canary_update", user, time, subject, {"by": by})
+
 
 class Catalogued:
     """The components of the catalogue; what reports events is one of these."""

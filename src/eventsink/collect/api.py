@@ -1,6 +1,6 @@
 """The typed routes: questions about events, workers and dead letters, and what mends them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,7 +11,7 @@ from litestar.params import Parameter
 from msgspec import Meta
 
 import eventsink
-from eventsink.catalogue import CATALOGUE, schemas
+from eventsink.catalogue import CATALOGUE, matches, schemas
 from eventsink.collect.alert_api import alert_routes
 from eventsink.collect.counter_api import counter_routes
 from eventsink.collect.dashboard_api import dashboard_routes
@@ -19,15 +19,18 @@ from eventsink.collect.desk import Desk
 from eventsink.collect.extractor_api import extractor_routes
 from eventsink.collect.health_api import health_routes
 from eventsink.collect.heartbeats import heartbeat_routes
+from eventsink.collect.metrics import MEDIA_TYPE
 from eventsink.collect.monitor_api import monitor_routes
 from eventsink.collect.outlook import Seen
 from eventsink.collect.problems import Problem
+from eventsink.collect.readiness import is_ready, parts_of_door, readiness
 from eventsink.collect.reports import report_routes
 from eventsink.collect.routing import answers, needs, security
 from eventsink.collect.sql_api import sql_routes
 from eventsink.collect.times import read_time
 from eventsink.collect.tracker_files import tracker_routes
 from eventsink.errors import StoreUnavailable, WorkerInUse
+from eventsink.exchange.canary import CANARY
 from eventsink.exchange.contract import DeadLetter
 from eventsink.store import EventQuery, encode_list
 
@@ -170,8 +173,11 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
         **_reading(desk),
     )
     async def get_status() -> dict[str, Any]:
-        """Accepted = delivered + waiting + dead + missing, for each worker; the spool; the store."""
-        seen, states = await desk.outlook.look(), desk.states()
+        """Accepted = delivered + waiting + dead + missing, for each worker; the spool; the store.
+
+        Of a worker also the `types` that it is given (none: all), and the last `canary` that it has delivered.
+        """
+        seen, states, canaries = await desk.outlook.look(), desk.states(), desk.canaries()
         if seen.unread:
             raise Problem(503, seen.unread, headers={"retry-after": "5"})
         workers = {
@@ -179,6 +185,8 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
             | {
                 "state": states.get(name, "not running"),
                 "configured": name == "store" or name in desk.settings.workers or name in states,
+                "types": [*desk.asked.get(name, ())],
+                "canary": canaries.get(name),
             }
             for name, account in seen.accounts.items()
         }
@@ -324,16 +332,13 @@ def _for_machines(desk: Desk) -> list[BaseRouteHandler]:
 
     @get("/readyz", operation_id="getReadyz", summary="Ready", tags=["machines"], responses=answers(503, scope=False))
     async def get_readyz() -> dict[str, Any]:
-        """Events can be made durable; 503 when a POST would be refused, with the same reason."""
-        seen = await desk.outlook.look()
-        if seen.unready or seen.unread:
-            raise Problem(503, seen.unready or seen.unread or "", headers={"retry-after": "5"})
-        states = desk.states()
-        return {
-            "status": "ready",
-            "workers": {name: states.get(name, "not running") for name in seen.accounts},
-            **_exchange(seen),
-        }
+        """Events can be made durable; 503 when a POST would be refused, with the same reason.
+
+        Either way `parts` says of each part whether it is ready, and what is wrong with it.
+        """
+        seen, states = await desk.outlook.look(), desk.states()
+        workers = {name: states.get(name, "not running") for name in seen.accounts}
+        return readiness(await parts_of_door(desk, seen), workers=workers, **_exchange(seen))
 
     @get(
         "/metrics",
@@ -344,10 +349,21 @@ def _for_machines(desk: Desk) -> list[BaseRouteHandler]:
     )
     async def get_metrics() -> Response[bytes]:
         """Counters of the sink itself."""
-        text = desk.metrics.render(await desk.outlook.look())
-        return Response(text, media_type="text/plain; version=0.0.4")
+        seen, states = await desk.outlook.look(), desk.states()
+        desk.metrics.note_workers(states, desk.canaries(), _awaited(desk, seen.accounts, states))
+        desk.metrics.note_accounts(seen)
+        ready = is_ready(await parts_of_door(desk, seen))
+        return Response(desk.metrics.render(ready=ready), media_type=MEDIA_TYPE)
 
     return [get_healthz, get_readyz, get_metrics]
+
+
+def _awaited(desk: Desk, names: Iterable[str], states: Mapping[str, str]) -> list[str]:
+    """Who is sent canaries and should deliver them: not a worker that is in no settings and that nobody runs."""
+    if not desk.settings.telemetry.every:
+        return []
+    ours = [name for name in names if name in desk.asked or name in states]
+    return [name for name in ours if matches(CANARY, desk.asked.get(name, ()))]
 
 
 def _about_uptime(desk: Desk) -> list[str]:

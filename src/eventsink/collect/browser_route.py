@@ -26,11 +26,13 @@ from eventsink.collect.ingest import Intake
 from eventsink.collect.limits import Budget, RateLimit, check_length, read_body
 from eventsink.collect.methods import allowed, not_allowed
 from eventsink.collect.problems import MEDIA_TYPE, SAFE, Problem, encode
+from eventsink.collect.refusals import reason_of_request
 from eventsink.collect.snippet import vendor_tags
 from eventsink.dialects.admit import Admission, Stamps
 from eventsink.errors import EventSinkError, ExchangeUnavailable, InvalidEvent, KeysNotRead
 from eventsink.keys import PUBLIC, Key
 from eventsink.settings import Browser
+from eventsink.traces import Accepting
 
 __all__ = ["BrowserRoute"]
 
@@ -110,22 +112,27 @@ class BrowserRoute:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Answer one request."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        status, answer, more = await self._answer(scope, receive, headers)
+        span = self._desk.traces.accept(headers) if self._desk.traces else None
+        status, answer, more = await self._answer(scope, receive, headers, span)
+        if span:
+            span.end("accepted" if status < 400 else reason_of_request(status) or "data", status)
         self._desk.metrics.intake.answered(status)
+        if status >= 400:
+            self._desk.metrics.intake.refused_whole(status)
         media = MEDIA_TYPE if status >= 400 else "application/json"
         about = [(b"content-type", media.encode()), *SAFE, *more, *_cors(headers, scope["method"])]
         await send({"type": "http.response.start", "status": status, "headers": about})
         await send({"type": "http.response.body", "body": answer})
 
     async def _answer(
-        self, scope: dict[str, Any], receive: Any, headers: dict[bytes, bytes]
+        self, scope: dict[str, Any], receive: Any, headers: dict[bytes, bytes], span: Accepting | None
     ) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
         if scope["method"] == "OPTIONS":
             return 204, b"", [(b"allow", ALLOW.encode())]
         try:
             if scope["method"] != "POST":
                 raise not_allowed(scope["method"], ALLOW)
-            return 202, await self._take(scope, receive, headers), []
+            return 202, await self._take(scope, receive, headers, span), []
         except Problem as problem:
             more = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
             return problem.status, encode(problem), more
@@ -133,7 +140,9 @@ class BrowserRoute:
             _log.exception("collect.failed")
             return 500, encode(Problem(500, "The event sink failed; its log says why.")), []
 
-    async def _take(self, scope: dict[str, Any], receive: Any, headers: dict[bytes, bytes]) -> bytes:
+    async def _take(
+        self, scope: dict[str, Any], receive: Any, headers: dict[bytes, bytes], span: Accepting | None
+    ) -> bytes:
         peer = (scope.get("client") or ("",))[0]
         address = self._proxies.client(peer, _text(headers, b"x-forwarded-for"))
         self._places.check(self._visitors.place(address))
@@ -155,7 +164,7 @@ class BrowserRoute:
         if stamp.found.get("robot") and self._settings.robots == "drop":
             self._counts.robots += len(sent.events)
             return _NOTHING
-        return await self._accept(key, sent, stamp, len(body))
+        return await self._accept(key, sent, stamp, len(body), span)
 
     async def _authorize(self, sent: Sent, headers: dict[bytes, bytes]) -> tuple[Key, str]:
         """The key of a request, and the site that it came from."""
@@ -215,7 +224,7 @@ class BrowserRoute:
                 raise Problem(503, sentence, headers={"retry-after": str(int(AGAIN))})
             return self._finder
 
-    async def _accept(self, key: Key, sent: Sent, stamp: Stamp, size: int) -> bytes:
+    async def _accept(self, key: Key, sent: Sent, stamp: Stamp, size: int, span: Accepting | None) -> bytes:
         intake, stamps = Intake(), Stamps(stamp.now, stamp.origin, size)
         turn = time.perf_counter() + TURN
         for index, raw in enumerate(sent.events):
@@ -229,7 +238,9 @@ class BrowserRoute:
                 intake.reject(index, error)
             else:
                 intake.events.append(event)
-        self._desk.metrics.intake.rejected += intake.refused
+        self._desk.metrics.intake.refused(intake.reasons)
+        if span:
+            intake.events = span.mark(intake.events, size, intake.refused)
         if intake.events:
             try:
                 await self._desk.exchange.publish(intake.events)

@@ -11,11 +11,13 @@ from eventsink.collect.metrics import Metrics
 from eventsink.collect.monitors import Monitors
 from eventsink.collect.numbers import Numbers
 from eventsink.collect.outlook import Outlook
+from eventsink.exchange.canary import Canary
 from eventsink.exchange.contract import Exchange
 from eventsink.keyring import Keyring
 from eventsink.settings import Settings
 from eventsink.store import Store
 from eventsink.store.uptime import UptimeBook
+from eventsink.traces import Traces
 
 if TYPE_CHECKING:
     from eventsink.extractors import Extractors  # with pika, which most processes do without
@@ -34,6 +36,8 @@ class Desk:
         store: answers questions about events; None where this process has none.
         metrics: counts.
         states: what each worker of this process is doing, by name.
+        canaries: the last that each worker has delivered, by name.
+        asked: the types that each worker of the settings is given; all if empty.
         concerns: what a person should do about the exchange itself.
         uptime: what is known of checks; None where this process has no store.
         monitors: those that report here.
@@ -41,6 +45,7 @@ class Desk:
         numbers: pages, panels and reports; None where this process has no store.
         counter: makes COUNTER's reports; None where this process has no store.
         destinations: the types that each wants, by its name, all if empty: whose queues the exchange on RabbitMQ has.
+        traces: makes a span of each request with events; None where nobody wants that.
         extractors: jobs and who works on them; None where this process has nothing to do with them.
     """
 
@@ -50,6 +55,8 @@ class Desk:
     store: Store | None
     metrics: Metrics
     states: Callable[[], dict[str, str]] = dict
+    canaries: Callable[[], dict[str, Canary]] = dict
+    asked: Mapping[str, Sequence[str]] = field(default_factory=dict)
     concerns: Callable[[], list[str]] = list
     extractors: "Extractors | None" = None
     uptime: UptimeBook | None = None
@@ -57,6 +64,7 @@ class Desk:
     numbers: Numbers | None = None
     counter: Counting | None = None
     destinations: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    traces: Traces | None = None
     monitors: Monitors = field(default_factory=Monitors)
     outlook: Outlook = field(init=False)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,11 +11,12 @@ import msgspec
 
 from eventsink import dialects
 from eventsink.collect.problems import Problem
+from eventsink.collect.refusals import Reason, reason_of
 from eventsink.dialects.admit import Admission, Stamps
 from eventsink.dialects.admit import Notice as NoticeOfOne
 from eventsink.dialects.body import AT_ONCE, MOST_SENT, is_binary, read_all, read_binary, read_each, read_portions
 from eventsink.dialects.labels import Text, text_of
-from eventsink.errors import BodyTooLarge, InvalidEvent, MalformedBody, TooManyEvents, UnreadableBody
+from eventsink.errors import BodyTooLarge, EventTooLarge, InvalidEvent, MalformedBody, TooManyEvents, UnreadableBody
 from eventsink.event import Event, Plain
 
 __all__ = ["Intake", "Notice", "Rejection", "as_problems", "ingest", "ingest_typed"]
@@ -52,11 +54,13 @@ class Intake:
         self.rejected: list[Rejection] = []
         self.warnings: list[Notice] = []
         self.refused = 0
+        self.reasons: Counter[Reason] = Counter()  # of those that were refused
         self.warned = 0
 
     def reject(self, index: int, error: InvalidEvent) -> None:
         """Note one event that was not accepted."""
         self.refused += 1
+        self.reasons[reason_of(error)] += 1
         if self.refused <= MOST_TOLD:
             message = error.message if self.refused <= MOST_HINTS else error.brief
             self.rejected.append(Rejection(index, error.pointer, error.expected, error.got, message))
@@ -137,7 +141,7 @@ async def _one(body: bytes, headers: dict[bytes, bytes], admission: Admission, s
     named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
     try:
         if len(body) > max(MOST_SENT, 4 * admission.largest):
-            raise InvalidEvent("The event is too large.", expected=f"at most {admission.largest} bytes")
+            raise EventTooLarge("The event is too large.", expected=f"at most {admission.largest} bytes")
         item = read_binary(text_of(body, named.get("content-type", ""), strict=True), named)
         draft = dialects.read(item)
     except InvalidEvent as error:

@@ -14,12 +14,14 @@ from eventsink.collect.ingest import Intake, as_problems, ingest, ingest_typed
 from eventsink.collect.limits import Budget, RateLimit, Share, check_length, read_body
 from eventsink.collect.methods import allowed, not_allowed
 from eventsink.collect.problems import MEDIA_TYPE, SAFE, Problem, encode
+from eventsink.collect.refusals import reason_of_request
 from eventsink.dialects.admit import Admission
 from eventsink.dialects.body import AT_ONCE
 from eventsink.dialects.labels import inflated, is_compressed
 from eventsink.errors import ExchangeUnavailable
 from eventsink.event import Event
 from eventsink.keys import Key
+from eventsink.traces import Accepting
 
 __all__ = ["IntakeRoute"]
 
@@ -55,20 +57,23 @@ class IntakeRoute:
             await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", _ALLOW.encode()), *SAFE]})
             await send({"type": "http.response.body", "body": b""})
             return
+        span = self._desk.traces.accept(dict(scope["headers"])) if self._desk.traces else None
         try:
-            answer = await self._take(scope, receive)
+            answer = await self._take(scope, receive, span)
         except Problem as problem:
-            await self._refuse(problem, send)
+            await self._refuse(problem, send, span)
             return
         except Exception:  # noqa: BLE001 - a bug of ours: said in the log, and to the client without details
             _log.exception("collect.failed")
-            await self._refuse(Problem(500, "The event sink failed; its log says why."), send)
+            await self._refuse(Problem(500, "The event sink failed; its log says why."), send, span)
             return
         self._counts.answered(202)
+        if span:
+            span.end("accepted", 202)
         await send({"type": "http.response.start", "status": 202, "headers": _JSON})
         await send({"type": "http.response.body", "body": answer})
 
-    async def _take(self, scope: dict[str, Any], receive: Receive) -> bytes:
+    async def _take(self, scope: dict[str, Any], receive: Receive, span: Accepting | None) -> bytes:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if scope["method"] != "POST":
             raise not_allowed(scope["method"], _ALLOW)
@@ -78,11 +83,13 @@ class IntakeRoute:
         with self._budget.share(key.id) as share:
             body = await self._body(receive, headers, share)
             if not share.bytes:
-                return await self._accept(event_type, body, headers, key)
+                return await self._accept(event_type, body, headers, key, span)
             async with self._one_large:  # what is made of it weighs many times as much
-                return await self._accept(event_type, body, headers, key)
+                return await self._accept(event_type, body, headers, key, span)
 
-    async def _accept(self, event_type: str, body: bytes, headers: dict[bytes, bytes], key: Key) -> bytes:
+    async def _accept(
+        self, event_type: str, body: bytes, headers: dict[bytes, bytes], key: Key, span: Accepting | None
+    ) -> bytes:
         try:
             intake = await self._read(event_type, body, headers)
         except Problem:
@@ -90,11 +97,13 @@ class IntakeRoute:
             raise
         self._rate_limit.spend(key.id, key.rate, len(intake.events) + intake.refused)
         accepted = len(intake.events)
+        if span:
+            intake.events = span.mark(intake.events, len(body), intake.refused)
         if accepted:
             await self._publish(intake)
         if len(body) > AT_ONCE:
             await _let_go(intake.events)
-        self._counts.rejected += intake.refused
+        self._counts.refused(intake.reasons)
         return self._answer(intake, accepted)
 
     async def _body(self, receive: Receive, headers: dict[bytes, bytes], share: Share) -> bytes:
@@ -139,8 +148,11 @@ class IntakeRoute:
             answer["warnings_total"] = intake.warned
         return msgspec.json.encode(answer)
 
-    async def _refuse(self, problem: Problem, send: Send) -> None:
+    async def _refuse(self, problem: Problem, send: Send, span: Accepting | None) -> None:
+        if span:
+            span.end(reason_of_request(problem.status) or "data", problem.status)
         self._counts.answered(problem.status)
+        self._counts.refused_whole(problem.status)
         headers = [(b"content-type", MEDIA_TYPE.encode()), *SAFE]
         headers += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         await send({"type": "http.response.start", "status": problem.status, "headers": headers})

@@ -5,9 +5,9 @@ from typing import Any
 
 from eventsink import plugins
 from eventsink.deliver.worker import ENTRY_POINTS, Worker
-from eventsink.errors import SettingsError
+from eventsink.errors import EventSinkError, SettingsError
 
-__all__ = ["known", "load", "types"]
+__all__ = ["asked", "known", "load", "types"]
 
 PACKAGE = "eventsink.deliver.workers"
 _PATTERN = re.compile(r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?")
@@ -49,3 +49,14 @@ def types(name: str, section: dict[str, Any]) -> list[str]:
     if not isinstance(found, list) or len(wanted) != len(found) or wrong:
         raise SettingsError(f'workers.{name}.types must be a list of types, as ["storage.*", "users.login"].')
     return wanted
+
+
+def asked(name: str, section: dict[str, Any]) -> list[str]:
+    """The types that a worker is given: those of its section, or those that it wants by itself; none is all.
+
+    What is wrong with it is for the process to say that runs it: here, nothing more is known of it then.
+    """
+    try:
+        return types(name, section) or [*load(name, section).types]
+    except EventSinkError:
+        return []

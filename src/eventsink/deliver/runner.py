@@ -23,7 +23,9 @@ from eventsink.deliver.waiting import SOON, Hand, Later, Waiting, groups
 from eventsink.deliver.worker import Worker
 from eventsink.errors import EventSinkError, ExchangeUnavailable, NoAnswer, Refused, TryLater
 from eventsink.event import Event
+from eventsink.exchange.canary import CANARY, Canary, seen
 from eventsink.exchange.contract import Batch, Failure, Queue
+from eventsink.traces import Traces
 
 __all__ = ["Counters", "Runner"]
 
@@ -67,6 +69,7 @@ class Runner:
         types: that are asked for, as `storage.*`; those that the worker wants by itself if empty. Others are passed
             over.
         policy: delays and attempts.
+        traces: makes a span of each call of the worker.
     """
 
     def __init__(  # noqa: PLR0913 - what it brings together
@@ -78,14 +81,18 @@ class Runner:
         *,
         types: Sequence[str] = (),
         policy: Policy = Policy(),
+        traces: Traces | None = None,
     ) -> None:
         self.name = name
         self.state = "starting"
+        self.canary: Canary | None = None
+        """The last that the destination has taken, or the worker passed over."""
         self._worker = worker
         self._queue = queue
         self._counters = counters
         self._types = types or worker.types
         self._policy = policy
+        self._traces = traces
         self._stop = asyncio.Event()
         self._suspects = Suspects()
         self._taken: Sequence[Event] = ()  # an event that the destination has, and keeps one of when it comes again
@@ -98,6 +105,11 @@ class Runner:
         self._unanswered = 0  # calls in a row, by a worker whose destination keeps repeats
         self._skipped: Counter[str] = Counter()  # ever, by reason
         self._passed_over: set[tuple[str, str]] = set()  # by the worker in its last call
+
+    @property
+    def awaits_canary(self) -> bool:
+        """Whether canaries are among the events that it asks for."""
+        return matches(CANARY, self._types)
 
     async def run(self) -> None:
         """Deliver until `stop` was called and the batch in hand is settled."""
@@ -387,6 +399,14 @@ class Runner:
             await self._pause(delay(self._policy, attempts))
 
     async def _attempt(self, part: Sequence[Event]) -> BaseException | None:
+        if self._traces is None:
+            return await self._call(part)
+        with self._traces.deliver(self.name, part) as span:
+            error = await self._call(part)
+            span.end(_outcome(error))
+        return error
+
+    async def _call(self, part: Sequence[Event]) -> BaseException | None:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._worker.timeout):
@@ -394,7 +414,8 @@ class Runner:
         except TryLater as error:
             self._counters.failed(self.name, "try_later")
             if waiting := _named(error, part):
-                self._note_delivered(len(part) - len(waiting), started)
+                kept = {event.identity for event in waiting}
+                self._note_delivered([event for event in part if event.identity not in kept], started)
             return error
         except Refused as error:
             self._counters.failed(self.name, "refused")
@@ -409,13 +430,14 @@ class Runner:
             return error
         finally:
             self._tell_skipped()
-        self._note_delivered(len(part), started)
+        self._note_delivered(part, started)
         return None
 
-    def _note_delivered(self, events: int, started: float) -> None:
+    def _note_delivered(self, events: Sequence[Event], started: float) -> None:
         self.state = "delivering"
         self._paused_since = None
-        self._counters.delivered(self.name, events, time.perf_counter() - started)
+        self._counters.delivered(self.name, len(events), time.perf_counter() - started)
+        self.canary = seen(events) or self.canary
 
     def _tell_skipped(self) -> None:
         """Count what the worker has passed over, and say it when the first was, the tenth, the hundredth and so on."""
@@ -493,6 +515,13 @@ def _go_on_unless_cancelled(error: BaseException) -> None:
     task = asyncio.current_task()
     if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
         raise error
+
+
+def _outcome(error: BaseException | None) -> str:
+    """What became of a call of a worker, in a word."""
+    if error is None:
+        return "delivered"
+    return "try_later" if isinstance(error, TryLater) else "refused" if isinstance(error, Refused) else "error"
 
 
 def _named(error: BaseException, part: Sequence[Event]) -> list[Event]:

@@ -11,7 +11,7 @@ import msgspec
 
 from eventsink.catalogue import CATALOGUE, LONGEST_NAME, check_values, did_you_mean, escape, validate
 from eventsink.dialects.private import hide_private
-from eventsink.errors import InvalidEvent
+from eventsink.errors import EventTooLarge, InvalidEvent
 from eventsink.event import EPOCH, Draft, Event, Plain, encode, new_ids, parse_time, time_of_id
 
 __all__ = ["Admission", "Instants", "Notice", "Stamps"]
@@ -183,7 +183,9 @@ class Admission:
 
     def _check_size(self, size: int) -> None:
         if size > self.largest:
-            raise InvalidEvent("The event is too large.", expected=f"at most {self.largest} bytes", got=f"{size} bytes")
+            raise EventTooLarge(
+                "The event is too large.", expected=f"at most {self.largest} bytes", got=f"{size} bytes"
+            )
 
     def _check_data(self, draft: Plain, stamps: Stamps) -> list[Notice]:
         entry = CATALOGUE.get(draft.type)

@@ -17,7 +17,7 @@ from eventsink import dialects
 from eventsink.dialects.cloudevents import from_headers
 from eventsink.dialects.labels import Text, inflated, text_of
 from eventsink.dialects.pieces import check_number, malformed, split
-from eventsink.errors import InvalidEvent, MalformedBody
+from eventsink.errors import EventTooLarge, InvalidEvent, MalformedBody
 from eventsink.event import Plain
 
 __all__ = ["AT_ONCE", "MOST_SENT", "is_binary", "read_all", "read_binary", "read_each", "read_portions", "read_value"]
@@ -96,7 +96,7 @@ def read_portions(text: Text, most: int = MOST_SENT) -> Iterator[list[Plain | In
 
 def _read_piece(piece: bytes, charset: str, most: int) -> Plain | InvalidEvent:
     if len(piece) > most:
-        return InvalidEvent(
+        return EventTooLarge(
             "The event is too large.", expected=f"at most {most} bytes as it is sent", got=f"{len(piece)} bytes"
         )
     try:

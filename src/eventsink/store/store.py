@@ -223,14 +223,19 @@ class Store:
         """
         return await self._run(self._exporting, "exported", lambda: self._exporter.export(query))
 
+    @property
+    def trouble(self) -> str | None:
+        """Why a question of the last ten minutes could not be answered; None if all could."""
+        trouble, until = self._trouble
+        return trouble if time.monotonic() < until else None
+
     async def stats(self) -> Stats:
         """What the store holds, and what trouble it had with questions in the last ten minutes.
 
         Raises:
             StoreUnavailable: it cannot answer now.
         """
-        trouble, until = self._trouble
-        known = trouble if time.monotonic() < until else None
+        known = self.trouble
         stats = await self._run(self._reading, "read", lambda: self._reader.stats(known))
         given = {"keep_months": self._writer.keep_months, "memory": self._memory, "threads": self.threads}
         return msgspec.structs.replace(stats, **given)

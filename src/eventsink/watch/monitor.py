@@ -59,6 +59,13 @@ class Monitor:
         """The last result of each check."""
         self.missed = 0
         """Runs that were left out, and results that could not be kept."""
+        self.running = False
+        """Whether its checks run."""
+
+    @property
+    def planned(self) -> int:
+        """How many checks it runs."""
+        return len(self._planned)
 
     async def run(self) -> None:
         """Run all checks for ever; ends when it is cancelled."""
@@ -71,7 +78,9 @@ class Monitor:
             async with asyncio.TaskGroup() as group:
                 for planned in self._planned:
                     group.create_task(self._repeat(planned), name=f"check-{planned.name}")
+                self.running = True
         finally:
+            self.running = False
             outcomes = await asyncio.gather(*(one.check.close() for one in self._planned), return_exceptions=True)
             for one, outcome in zip(self._planned, outcomes, strict=True):
                 if isinstance(outcome, Exception):

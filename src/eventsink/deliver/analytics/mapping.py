@@ -147,6 +147,12 @@ MAPPING: Mapping[str, Shown] = {
         "health_heartbeat", (_same("ok", "flag"), _same("duration_ms", "number")), of_server=True
     ),
     "health.status_changed": Shown("health_status", _HEALTH, of_server=True),
+    "health.sink_update": Shown(
+        "health_sink",
+        (_same("waiting", "number"), _same("dead", "number"), _same("missing", "number"), _same("lag_s", "number")),
+        of_server=True,
+    ),
+    "health.canary_update": Shown("health_canary", (_same("by", "choice"),), of_server=True),
 }
 
 BY_DEFAULT = tuple(kind for kind in MAPPING if not kind.startswith("health.") and kind != "traffic.api_request")

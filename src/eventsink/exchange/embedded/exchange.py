@@ -18,6 +18,8 @@ from eventsink.exchange.embedded.queue import EmbeddedQueue
 
 __all__ = ["EmbeddedExchange"]
 
+ORDINARY = 1024  # bytes of an event, for which there must be room
+
 _log = structlog.get_logger(__name__)
 
 
@@ -69,7 +71,8 @@ class EmbeddedExchange:
             ExchangeFull: the size cap is reached.
             ExchangeUnavailable: the disk does not take them.
         """
-        self._check_size(0)
+        # What has no room for an event is full, though no byte is beyond its size.
+        self._check_size(min(ORDINARY, self.most_bytes // 64))
         await self.file.check()
 
     def _check_size(self, more: int) -> None:

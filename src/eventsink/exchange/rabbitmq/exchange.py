@@ -27,6 +27,7 @@ from eventsink.errors import (
     WorkerInUse,
 )
 from eventsink.event import Event
+from eventsink.exchange.canary import Canary
 from eventsink.exchange.contract import Account, DeadLetter, Spool
 from eventsink.exchange.rabbitmq.accounts import DEAD, Keeper
 from eventsink.exchange.rabbitmq.accounts_file import Book, Stored
@@ -120,6 +121,7 @@ class RabbitExchange:
             self._watching.append(asyncio.create_task(self._guard.watch(), name="exchange-guard"))
             self._watching.append(asyncio.create_task(self._look_now_and_then(), name="exchange-accounts"))
         self._states: Callable[[], Mapping[str, str]] = dict
+        self._canaries: Callable[[], Mapping[str, Canary]] = dict
         # In containers that share the network of their host, all are process 1 on one host.
         self._process = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._entries = Entries(self._process, keeper.enter if keeper else self._settlements.enter)
@@ -278,13 +280,24 @@ class RabbitExchange:
         self._queues[name] = queue
         return queue
 
-    def announce(self, states: Callable[[], Mapping[str, str]]) -> None:
-        """Tell the other processes some times a second what the workers of this one are doing."""
-        self._states = states
+    def announce(
+        self, states: Callable[[], Mapping[str, str]], canaries: Callable[[], Mapping[str, Canary]] = dict
+    ) -> None:
+        """Tell the other processes some times a second what the workers of this one are doing.
+
+        Args:
+            states: in words, by worker.
+            canaries: the last that each has delivered.
+        """
+        self._states, self._canaries = states, canaries
 
     def states(self) -> dict[str, str]:
         """What the workers of other processes say that they are doing."""
         return {worker: summary(heartbeats) for worker, heartbeats in self._heartbeats.of_others().items()}
+
+    def canaries(self) -> dict[str, Canary]:
+        """The last canary that each worker has delivered, as far as any process has said it."""
+        return self._heartbeats.canaries()
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
@@ -382,6 +395,7 @@ class RabbitExchange:
         await self._service.delete_queue(PREFIX + worker)  # also if it is not there
         await keeper.forget(worker)
         self._given.pop(worker, None)
+        self._heartbeats.forget(worker)
         return account.waiting
 
     async def close(self) -> None:
@@ -541,7 +555,7 @@ class RabbitExchange:
         return min((moment for moment in (found, own) if moment), default=None)
 
     def _own_heartbeats(self) -> list[Heartbeat]:
-        states = self._states()
+        states, canaries = self._states(), self._canaries()
         heartbeats = []
         for name, queue in self._queues.items():
             hand = queue.in_hand()
@@ -554,6 +568,7 @@ class RabbitExchange:
                     messages=hand.messages,
                     oldest=hand.oldest,
                     version=__version__,
+                    canary=canaries.get(name),
                 )
             )
         return heartbeats

@@ -11,6 +11,7 @@ import structlog
 from eventsink import __version__
 from eventsink.amqp import Consumer, Delivery, MessageService
 from eventsink.errors import BrokerUnavailable, Unroutable
+from eventsink.exchange.canary import Canary, latest
 
 __all__ = ["HEARTBEATS", "Heartbeat", "Heartbeats", "oldest", "summary"]
 
@@ -29,6 +30,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         messages: taken from the broker and not settled.
         oldest: when the first event of these was accepted.
         version: of the event sink that the process runs.
+        canary: the last that it has delivered. One of an older version does not say it.
     """
 
     worker: str
@@ -37,6 +39,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     oldest: datetime | None = None
     version: str = ""
+    canary: Canary | None = None
 
 
 class Heartbeats:
@@ -50,6 +53,7 @@ class Heartbeats:
     def __init__(self, service: MessageService, *, listen: bool) -> None:
         self._service = service
         self._known: dict[tuple[str, str], tuple[float, Heartbeat]] = {}
+        self._canaries: dict[str, Canary] = {}  # by worker: it is known also when its process is gone
         self._heard = asyncio.Event()
         self._gather: Callable[[], Sequence[Heartbeat]] = list
         self._tasks = [asyncio.create_task(self._speak())]
@@ -76,6 +80,14 @@ class Heartbeats:
             if who not in own and at >= since:
                 found.setdefault(heartbeat.worker, []).append(heartbeat)
         return found
+
+    def canaries(self) -> dict[str, Canary]:
+        """The last canary of each worker that any process has said."""
+        return dict(self._canaries)
+
+    def forget(self, worker: str) -> None:
+        """Forget the canary of a worker that there is no more."""
+        self._canaries.pop(worker, None)
 
     def other_versions(self) -> list[str]:
         """Which workers run another version than this process: a sentence for each."""
@@ -142,6 +154,8 @@ class Heartbeats:
         now = asyncio.get_running_loop().time()
         for heartbeat in heartbeats:
             self._known[heartbeat.worker, heartbeat.process] = now, heartbeat
+            if heartbeat.canary:
+                self._canaries = latest(self._canaries, {heartbeat.worker: heartbeat.canary})
         self._heard.set()
 
 

@@ -43,7 +43,7 @@ class Rule:
     """One rule.
 
     Args:
-        name: in its uid, and the section of the runbooks.
+        name: in its uid.
         title: of it.
         series: what is asked; one alert for each combination of its tags.
         within: seconds before now that are looked at.
@@ -51,6 +51,7 @@ class Rule:
         lasting: how long it must be so, as 5m.
         summary: of one alert, a sentence; $tag stands for the value of a tag, $value for the number.
         no_data: what it is when nothing comes at all.
+        runbook: the section of the runbooks, where it is not that of its name.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Rule:
     summary: str
     severity: Severity = "warning"
     no_data: NoData = "OK"
+    runbook: str = ""
 
 
 def rules(limits: Thresholds) -> list[Rule]:
@@ -98,6 +100,7 @@ def rules(limits: Thresholds) -> list[Rule]:
             than=limits.first_byte_ms,
             lasting="10m",
             summary="The first byte of $check comes after $value ms, seen from $region.",
+            runbook="check-slow",
         ),
         Rule(
             name="certificate",
@@ -194,7 +197,7 @@ def _written(rule: Rule, runbooks: str, zone: str) -> dict[str, Any]:
         "noDataState": rule.no_data,
         "execErrState": "KeepLast",
         "labels": {"severity": rule.severity, "service": "eventsink"},
-        "annotations": {"summary": _templated(rule), "runbook_url": f"{runbooks}#{rule.name}"},
+        "annotations": {"summary": _templated(rule), "runbook_url": f"{runbooks}#{rule.runbook or rule.name}"},
         "data": [
             _asked(rule, zone),
             _computed("B", "A", {"type": "reduce", "reducer": "last", "settings": {"mode": "dropNN"}}),

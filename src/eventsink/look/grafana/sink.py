@@ -44,6 +44,12 @@ SINK = Dashboard(
             series=(_of("Accepted", 'non_negative_difference(last("accepted"))'),),
             about="Events accepted in each interval.",
         ),
+        Drawn(
+            title="Canaries",
+            form="lines",
+            series=(_of("On its way", 'max("canary_s")', unit="s"),),
+            about="How long the last event was on its way that is only there to be seen arriving.",
+        ),
         Drawn(title="Missing", form="lines", series=(_of("Missing", 'max("missing")'),)),
         Drawn(title="Events in the spool", form="lines", series=(_of("In the spool", 'max("spool_events")'),)),
     ),

@@ -420,4 +420,8 @@ def _time(milliseconds: int) -> datetime:
     return min(EPOCH + timedelta(milliseconds=min(milliseconds, 2**47)), LAST)
 
 
-_KNOWN = frozenset(name for name in CATALOGUE if name.startswith("health.") and name.endswith("_update"))
+_KNOWN = frozenset(
+    name
+    for name, entry in CATALOGUE.items()
+    if name.startswith("health.") and name.endswith("_update") and "up" in entry.fields
+)

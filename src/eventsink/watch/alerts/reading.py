@@ -58,4 +58,8 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-_KNOWN = frozenset(name for name in CATALOGUE if name.startswith("health.") and name.endswith("_update")) | {CHANGED}
+_KNOWN = frozenset(
+    name
+    for name, entry in CATALOGUE.items()
+    if name.startswith("health.") and name.endswith("_update") and "up" in entry.fields
+) | {CHANGED}

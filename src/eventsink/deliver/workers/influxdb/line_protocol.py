@@ -46,6 +46,7 @@ TAGS = frozenset(
         "route",
         "status",
         "target",
+        "worker",
     }
 )
 """Names of the catalogue that are tags: few values, made by operators and programs. Never ids, people or addresses."""

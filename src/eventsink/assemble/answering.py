@@ -1,0 +1,82 @@
+"""Where processes without a front door answer probes and scrapes: /healthz, /readyz and /metrics, and nothing else."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from eventsink.collect.metrics import MEDIA_TYPE
+from eventsink.collect.problems import MEDIA_TYPE as PROBLEM
+from eventsink.collect.problems import SAFE, Problem, encode
+from eventsink.collect.readiness import Part, is_ready, readiness
+from eventsink.errors import SettingsError
+from eventsink.settings import Telemetry
+
+__all__ = ["answering"]
+
+_HEADERS = {name.decode(): value.decode() for name, value in SAFE}
+_log = structlog.get_logger(__name__)
+
+
+class Render(Protocol):
+    """Gives the text for a scrape."""
+
+    def __call__(self, *, ready: bool) -> bytes:
+        """It is told whether the process is ready."""
+
+
+@contextlib.asynccontextmanager
+async def answering(
+    settings: Telemetry, parts: Callable[[], Awaitable[Sequence[Part]]], render: Render
+) -> AsyncIterator[None]:
+    """Answer while in the context.
+
+    Args:
+        settings: with the port, which is not 0.
+        parts: those of this process, as they are now.
+
+    Raises:
+        SettingsError: the port cannot be listened on.
+    """
+
+    async def get_healthz(_: web.Request) -> web.Response:
+        return _json({"status": "ok"})  # the loop has turned to it
+
+    async def get_readyz(_: web.Request) -> web.Response:
+        try:
+            return _json(readiness(await parts()))
+        except Problem as problem:
+            headers = {**_HEADERS, **problem.headers, "content-type": PROBLEM}
+            return web.Response(body=encode(problem), status=problem.status, headers=headers)
+
+    async def get_metrics(_: web.Request) -> web.Response:
+        content = render(ready=is_ready(await parts()))
+        return web.Response(body=content, headers={**_HEADERS, "content-type": MEDIA_TYPE})
+
+    app = web.Application()
+    app.add_routes([web.get("/healthz", get_healthz), web.get("/readyz", get_readyz), web.get("/metrics", get_metrics)])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await _listen(runner, settings)
+        _log.info("telemetry.answering", address=f"http://{settings.host}:{settings.port}")
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, settings: Telemetry) -> None:
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Give another telemetry.port, one for"
+            " each process of this machine, or end what uses it."
+        ) from error
+
+
+def _json(content: Any) -> web.Response:
+    return web.Response(body=msgspec.json.encode(content), headers={**_HEADERS, "content-type": "application/json"})

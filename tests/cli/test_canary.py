@@ -1,0 +1,68 @@
+"""The doctor sends an event and sees it arrive, or says where it did not."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from typer.testing import Result
+
+from eventsink.cli.canary import examine_canary
+from eventsink.client.sink import Sink
+from eventsink.keys import KeyFile
+from tests.servers.process import free_ports
+from tests.sink_process import SinkProcess
+
+
+@pytest.fixture(scope="module")
+def crippled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SinkProcess]:
+    """A sink with a worker whose destination is away, and one that asks for other types."""
+    (nowhere,) = free_ports(1)
+    environment = {
+        "EVENTSINK_WORKERS__INFLUXDB__URL": f"http://127.0.0.1:{nowhere}",
+        "EVENTSINK_WORKERS__ECHO__TYPES": "users.*",
+    }
+    sink = SinkProcess(tmp_path_factory.mktemp("crippled") / "var", environment=environment)
+    yield sink.start()
+    sink.close()
+
+
+def test_a_canary_arrives_at_each_worker_that_asks_for_it(crippled: SinkProcess) -> None:
+    with Sink(crippled.url, crippled.key) as sink:
+        found = {each.check: each for each in examine_canary(sink, sink.get("/v1/status"), patience=5.0)}
+        assert found.keys() == {"canary to store", "canary to influxdb"}
+        assert found["canary to store"].ok and "delivered after 0." in found["canary to store"].found
+        missed = found["canary to influxdb"]
+        assert not missed.ok and "not delivered within 3 s" in missed.found, "who is paused is not waited for"
+        assert "paused since" in missed.remedy and "InfluxDB" in missed.remedy
+        events = sink.get("/v1/events", type="health.canary_update")["events"]
+        assert {event["data"]["by"] for event in events} == {"doctor"}
+
+
+def test_another_canary_that_came_after_ours_shows_the_same(crippled: SinkProcess) -> None:
+    with Sink(crippled.url, crippled.key) as here:
+        before = {"workers": {"store": here.get("/v1/status")["workers"]["store"]}}
+        (first,) = examine_canary(here, before)
+        (second,) = examine_canary(here, before)
+        assert first.ok and second.ok, "each waits for its own, or a later one"
+
+
+def test_a_key_that_may_not_send_is_no_fault_and_how_to_have_one_is_said(crippled: SinkProcess) -> None:
+    key = KeyFile(crippled.data / "keys.db").create(["read"]).key
+    with Sink(crippled.url, key) as sink:
+        (found,) = examine_canary(sink, {"workers": {}})
+    assert found.ok and "eventsink keys create --scope ingest --scope read" in found.found
+
+
+def test_a_sink_that_takes_nothing_now_is_a_fault() -> None:
+    (nowhere,) = free_ports(1)
+    with Sink(f"http://127.0.0.1:{nowhere}", "key") as sink:
+        (found,) = examine_canary(sink, {"workers": {}})
+    assert not found.ok and found.remedy
+
+
+def test_the_doctor_and_the_status_say_it(crippled: SinkProcess, run: Callable[..., Result]) -> None:
+    told = run("doctor", "--data", crippled.data, "--format", "json")
+    checks = {each["check"]: each["ok"] for each in map(json.loads, told.stdout.splitlines())}
+    assert checks["canary to store"] and not checks["canary to influxdb"] and told.exit_code == 1
+    (line,) = [line for line in run("status", "--data", crippled.data).stdout.splitlines() if line[:6] == "Canary"]
+    assert line.split()[1] == "store" and line.endswith("UTC")

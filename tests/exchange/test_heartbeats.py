@@ -1,0 +1,70 @@
+"""What processes say of their workers, between versions of them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from eventsink.amqp import Address
+from eventsink.exchange.canary import Canary
+from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, heartbeats
+from eventsink.exchange.rabbitmq.heartbeats import HEARTBEATS, Heartbeat
+
+CANARY = Canary(id="one", delay_seconds=0.25, at=datetime(2026, 11, 23, 10, tzinfo=UTC))
+OLDER = {"worker": "influxdb", "process": "far:1:ab", "state": "idle", "messages": 0, "version": "0.0.9"}
+
+
+@pytest.fixture
+async def keeper(broker: str, tmp_path: Path) -> AsyncIterator[RabbitExchange]:
+    """Who keeps the accounts, and listens."""
+    exchange = await RabbitExchange.open(Address.parse(broker), RabbitOptions(), tmp_path / "accounts.db")
+    yield exchange
+    await exchange.close()
+
+
+async def until(true: Any) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(30):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+async def test_the_canary_of_a_worker_elsewhere_is_known_also_when_it_is_gone(
+    keeper: RabbitExchange, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeats, "GONE", 0.5)
+    away = await RabbitExchange.open(Address.parse(broker), RabbitOptions())
+    await away.queue("influxdb")
+    away.announce(lambda: {"influxdb": "idle"}, lambda: {"influxdb": CANARY})
+    await until(lambda: keeper.canaries() == {"influxdb": CANARY})
+    await away.close()
+    await until(lambda: keeper.states() == {})
+    assert keeper.canaries() == {"influxdb": CANARY}, "so that its age grows"
+
+
+async def test_a_process_of_another_version_is_understood(keeper: RabbitExchange) -> None:
+    newer = msgspec.to_builtins(Heartbeat(worker="mongodb", process="p", state="idle", messages=0, canary=CANARY))
+    body = json.dumps([OLDER, {**newer, "mood": "of a later version"}]).encode()
+    async with asyncio.timeout(30):
+        while set(keeper.states()) != {"influxdb", "mongodb"}:  # it may not listen yet
+            await keeper._service.publish(body, exchange=HEARTBEATS, delivery_mode=None, mandatory=False)
+            await asyncio.sleep(0.05)
+    assert keeper.canaries() == {"mongodb": CANARY}
+
+
+def test_an_older_process_understands_ours() -> None:
+    class Older(msgspec.Struct, frozen=True, kw_only=True):
+        worker: str
+        process: str
+        state: str
+        messages: int
+        oldest: datetime | None = None
+        version: str = ""
+
+    ours = msgspec.json.encode([Heartbeat(worker="w", process="p", state="idle", messages=0, canary=CANARY)])
+    assert msgspec.json.decode(ours, type=list[Older])[0].worker == "w"
