@@ -35,6 +35,7 @@ check: dev ## formatting, lint, types, layers, generated documentation
 	@$(bin)/mypy $(code)
 	@$(bin)/lint-imports --no-logo
 	@if [ -x scripts/docs ] ; then scripts/docs --check ; fi
+	@if [ -x scripts/grafana ] ; then scripts/grafana --check ; fi
 	@if [ -x scripts/tracker ] ; then scripts/tracker --check ; fi
 
 format: dev ## format, and mend what can be mended by itself

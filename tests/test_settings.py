@@ -191,6 +191,7 @@ def test_another_kind_of_exchange_is_refused(url: str) -> None:
 def test_store_and_keys_lie_in_the_data_directory() -> None:
     settings = from_text("data = '/srv'")
     assert (settings.store_path, settings.keys_path) == (Path("/srv/store"), Path("/srv/keys.db"))
+    assert from_text("[collect]\nkeys = '/run/secrets/keys.db'").keys_path == Path("/run/secrets/keys.db")
     assert from_text("[store]\npath = '/else'").store_path == Path("/else")
 
 

@@ -87,6 +87,13 @@ class Collect(_Section, frozen=True, kw_only=True):
         bool, Meta(description="Hide what its name calls a secret or a network address, in data of no known type.")
     ] = True
     rate: Annotated[float, Meta(description="Events per second and key, 0 for no limit.", ge=0)] = 0.0
+    keys: Annotated[
+        str,
+        Meta(
+            description="File of the API keys, where doors with data directories of their own share it; empty for"
+            " keys.db in the data directory."
+        ),
+    ] = ""
 
 
 class Browser(_Section, frozen=True, kw_only=True):
@@ -435,7 +442,7 @@ class Settings(_Section, frozen=True, kw_only=True):
     @property
     def keys_path(self) -> Path:
         """The file of the API keys."""
-        return self.directory / "keys.db"
+        return Path(self.collect.keys) if self.collect.keys else self.directory / "keys.db"
 
 
 def load(path: Path | None = None, environment: Mapping[str, str] | None = None, **given: Any) -> Settings:

@@ -33,6 +33,9 @@ def write(
     influxdb: Annotated[
         str | None, typer.Option(help="Address of InfluxDB for Grafana, where it is another than ours.", metavar="URL")
     ] = None,
+    username: Annotated[
+        str | None, typer.Option(help="User of InfluxDB 1 that Grafana reads by.  [default: that of the worker]")
+    ] = None,
     sink: Annotated[
         str | None, typer.Option(help="Address of the pages of the sink, for links to them.", metavar="URL")
     ] = None,
@@ -55,7 +58,7 @@ def write(
         silent_minutes=silent,
     )
     what = Exported(
-        influx=_influx(settings, influxdb),
+        influx=_influx(settings, influxdb, username),
         sink=sink or settings.alerts.link or f"http://{settings.collect.host}:{settings.collect.port}",
         zone=settings.reports.zone,
         dashboards=dashboards,
@@ -71,7 +74,7 @@ def write(
         note(f"Grafana needs EVENTSINK_INFLUXDB_{secret} in its environment: it may read, and need not write.")
 
 
-def _influx(settings: Settings, url: str | None) -> Influx:
+def _influx(settings: Settings, url: str | None, username: str | None) -> Influx:
     """The InfluxDB of the settings.
 
     Raises:
@@ -89,7 +92,7 @@ def _influx(settings: Settings, url: str | None) -> Influx:
         version=version,
         url=url or options.url,
         database=options.bucket if version == 2 else options.database,
-        username=options.username if version == 1 else "",
+        username=(username or options.username) if version == 1 else "",
         token=bool(options.token) and version != 1,
     )
 
