@@ -82,7 +82,10 @@ def _influx(settings: Settings, url: str | None, username: str | None) -> Influx
     """
     if "influxdb" not in settings.workers:
         raise SettingsError("There is no section [workers.influxdb] in the settings, and Grafana reads from InfluxDB.")
-    options = cast("Options", loading.load("influxdb", settings.workers["influxdb"]).options)
+    section = settings.workers["influxdb"]
+    # Secrets are the worker's own: Grafana has others, and where this is run there may be none.
+    unknown = {"password": "…"} if section.get("username") else {"token": "…"} if section.get("bucket") else {}
+    options = cast("Options", loading.load("influxdb", unknown | section).options)
     if options.schema != "events":
         raise SettingsError(
             "The dashboards read what workers.influxdb.schema = 'events' writes: it is 'upstream' here."

@@ -159,6 +159,14 @@ def test_the_same_settings_give_the_same_files(export: Export, folder: Path) -> 
     assert files == {path.relative_to(again): path.read_bytes() for path in again.rglob("*.*")}
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_secrets_of_the_worker_are_not_needed(export: Export, version: int) -> None:
+    settings, own, _ = VERSIONS[version]
+    folder = export(PLAIN + re.sub(r"(password|token) = .*\n", "", settings))
+    (source,) = read_yaml(folder / "provisioning/datasources/eventsink.yaml")["datasources"]
+    assert own.items() <= source.items()
+
+
 WRONG = {
     "no influxdb": ("[collect]\n", "There is no section [workers.influxdb]"),
     "the schema of others": ('[workers.influxdb]\nschema = "upstream"\n', "workers.influxdb.schema"),
