@@ -154,7 +154,7 @@ def test_a_broken_file_does_not_take_us_along(folder: Path, how: str, text: str,
 def test_a_missing_library_of_ours_is_answered_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "eventsink.deliver.workers.store", raising=False)
     monkeypatch.setitem(sys.modules, "eventsink.store", None)
-    assert sentence("store") == "Worker store needs eventsink.store: pip install 'clowder-eventsink[store]'."
+    assert sentence("store") == "Worker store needs eventsink.store: pip install 'clowder-eventsink[server]'."
 
 
 # --- loaded with its options -----------------------------------------------------------------------------------------
@@ -169,10 +169,10 @@ def test_a_worker_is_loaded_with_the_options_of_its_section(folder: Path) -> Non
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        ({}, "workers.team: Object missing required field `url`."),
-        ({"url": 5}, "workers.team.url: Expected `str`, got `int`."),
-        ({"url": "x", "retries": "often"}, "workers.team.retries: Expected `int`, got `str`."),
-        ({"url": "x", "urll": 1}, "There is no setting workers.team.urll: known are url, retries."),
+        ({}, "workers.team.url is missing: it must be text."),
+        ({"url": 5}, "workers.team.url must be text."),
+        ({"url": "x", "retries": "often"}, "workers.team.retries must be a whole number."),
+        ({"url": "x", "urll": 1}, "There is no setting 'urll' in workers.team. Did you mean 'url'?"),
     ],
 )
 def test_a_wrong_option_is_named(folder: Path, section: dict[str, object], said: str) -> None:

@@ -1,12 +1,13 @@
 """What the system and libraries say of a failure, for the person who has to act: no class names, no numbers."""
 
+import errno
 import os
 import re
 import socket
 import ssl
 from collections.abc import Iterator
 
-__all__ = ["why", "why_unreachable"]
+__all__ = ["remedy", "why", "why_unreachable"]
 
 _ERRNO = re.compile(r"\[Errno (-?\d+)\]\s*")
 # What libraries leave of the system's errors, where they have only a text of it.
@@ -60,6 +61,21 @@ def why(error: BaseException) -> str:
             return (_in_words(os.strerror(error.errno)) or os.strerror(error.errno)).rstrip(".")
         return (error.strerror or _ERRNO.sub("", str(error)) or "the system gives no reason").rstrip(".")
     return why_unreachable(error) or _ERRNO.sub("", str(error)).rstrip(".") or "it gives no reason"
+
+
+def remedy(error: BaseException) -> str:
+    """A sentence on what to do about a file or folder that cannot be used, with a blank before it; or nothing."""
+    code = error.errno if isinstance(error, OSError) else None
+    text = str(error)
+    if code in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in text:
+        return " Free some space on that disk."
+    if code == errno.EROFS or "readonly" in text:
+        return " Make that disk writable, or give another place with --data."
+    if code in (errno.EACCES, errno.EPERM):
+        return " Let this user write there (chown, chmod), or give another place with --data."
+    if code in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
+        return " Give a place in which a folder can be made, with --data."
+    return ""
 
 
 def _in_words(text: str) -> str | None:

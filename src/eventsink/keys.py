@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from eventsink.causes import why
+from eventsink.causes import remedy, why
 from eventsink.errors import EventSinkError
 
 __all__ = ["PUBLIC", "SCOPES", "Key", "KeyFile", "Look", "NewKey", "id_of", "matches", "new_key"]
@@ -196,7 +196,7 @@ class KeyFile:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.touch(mode=0o600)
         except OSError as error:
-            raise EventSinkError(f"The keys cannot be opened at {self.path}: {error.strerror}.") from error
+            raise EventSinkError(f"The keys cannot be opened at {self.path}: {why(error)}.{remedy(error)}") from error
         try:
             with contextlib.closing(sqlite3.connect(self.path, isolation_level=None, timeout=PATIENCE)) as connection:
                 for statement in _SCHEMA.split(";"):

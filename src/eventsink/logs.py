@@ -11,8 +11,12 @@ from eventsink.redact import hidden, hide_secrets, visible
 __all__ = ["configure"]
 
 
-def configure() -> None:
-    """Set up structlog for this process."""
+def configure(least: int = logging.INFO) -> None:
+    """Set up structlog for this process.
+
+    Args:
+        least: what is less severe is not said.
+    """
     for library in ("pika", "opentelemetry"):  # each failure is our own line, as a sentence, once
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
     if logging.lastResort:  # says what libraries log: nothing else listens to them
@@ -26,7 +30,7 @@ def configure() -> None:
             _hide_secrets,
             *_renderers(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever it is when something is said
     )
 

@@ -14,11 +14,19 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import msgspec
-
 from eventsink.catalogue import nearest
 from eventsink.errors import PluginError, SettingsError
+from eventsink.mistakes import filled, unknown
 from eventsink.trust import doubt
+
+# What to install for a worker or check of ours; for those that are not here, the server.
+_EXTRAS = {
+    "amplitude": "analytics",
+    "google_analytics": "analytics",
+    "influxdb": "influxdb",
+    "mongodb": "mongodb",
+    "rabbitmq": "rabbitmq",
+}
 
 __all__ = ["fill", "find", "holds", "names", "options_type"]
 
@@ -86,15 +94,14 @@ def fill(options: type[Any], values: dict[str, Any], section: str) -> Any:
     Raises:
         SettingsError: with the name of the option.
     """
-    names = list(getattr(options, "__dataclass_fields__", {}))
-    unknown = [name for name in values if name not in names]
-    if unknown:
-        raise SettingsError(f"There is no setting {section}.{unknown[0]}: known are {', '.join(names) or 'none'}.")
+    known = list(getattr(options, "__dataclass_fields__", {}))
+    strange = [name for name in values if name not in known]
+    if strange:
+        raise SettingsError(unknown(strange[0], known, section))
     try:
-        return msgspec.convert(values, options, strict=False)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        raise SettingsError(f"{section}{'.' + where.rstrip('`') if where else ''}: {what}.") from None
+        return filled(values, options, section)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _import(module: str, name: str, what: str) -> ModuleType:
@@ -103,7 +110,9 @@ def _import(module: str, name: str, what: str) -> ModuleType:
     except ModuleNotFoundError as error:
         missing = error.name or str(error)
         ours = module.startswith("eventsink.")
-        remedy = f": pip install 'clowder-eventsink[{name}]'." if ours else ", which is not there."
+        remedy = (
+            f": pip install 'clowder-eventsink[{_EXTRAS.get(name, 'server')}]'." if ours else ", which is not there."
+        )
         raise PluginError(f"{what.capitalize()} {name} needs {missing}{remedy}") from error
     except (Exception, SystemExit) as error:  # as in _load_file
         raise PluginError(f"{module} does not load: {type(error).__name__}: {error}.") from error

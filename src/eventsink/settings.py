@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from eventsink.catalogue import nearest
 from eventsink.causes import why
 from eventsink.errors import SettingsError
+from eventsink.mistakes import filled
 from eventsink.redact import hidden, hide_in_address
 from eventsink.trust import read_found
 
@@ -26,6 +26,7 @@ __all__ = [
     "Counter",
     "Exchange",
     "Extractors",
+    "Grafana",
     "Monitor",
     "Reports",
     "Route",
@@ -56,7 +57,9 @@ class Exchange(_Section, frozen=True, kw_only=True):
             " sqlite:///FILE for the embedded one; empty for exchange.db in the data directory."
         ),
     ] = ""
-    name: Annotated[str, Meta(description="Name of the fanout exchange.", min_length=1)] = "clowder.metrics"
+    name: Annotated[str, Meta(description="Name of the fanout exchange.", min_length=1, max_length=200)] = (
+        "clowder.metrics"
+    )
     format: Annotated[
         Literal["batch", "single"],
         Meta(description="On RabbitMQ: events of one type share a message, or each has its own."),
@@ -64,7 +67,9 @@ class Exchange(_Section, frozen=True, kw_only=True):
     management: Annotated[
         str, Meta(description="RabbitMQ's management API; empty for port 15672 of the first host.")
     ] = ""
-    max_bytes: Annotated[int, Meta(description="Waiting events beyond this size are refused.", ge=1 << 16)] = 10 << 30
+    max_bytes: Annotated[
+        int, Meta(description="Waiting events beyond this size are refused.", ge=1 << 16, le=1 << 50)
+    ] = 10 << 30
 
     @property
     def on_rabbitmq(self) -> bool:
@@ -79,14 +84,18 @@ class Collect(_Section, frozen=True, kw_only=True):
     port: Annotated[int, Meta(description="Port to listen on; 0 takes a free one.", ge=0, le=65535)] = 8750
     source: Annotated[str, Meta(description="Source of events that name none.", min_length=1)] = "clowder"
     strict: Annotated[bool, Meta(description="Refuse types that the catalogue does not know.")] = False
-    max_body: Annotated[int, Meta(description="Largest body, bytes as sent.", ge=1024)] = 8 << 20
-    max_inflated: Annotated[int, Meta(description="Largest body, bytes after inflating.", ge=1024)] = 8 << 20
-    max_event: Annotated[int, Meta(description="Largest single event, bytes.", ge=1024)] = 256 << 10
-    memory: Annotated[int, Meta(description="Bytes of all large bodies at once; of one key, half.", ge=2048)] = 64 << 20
+    max_body: Annotated[int, Meta(description="Largest body, bytes as sent.", ge=1024, le=1 << 40)] = 8 << 20
+    max_inflated: Annotated[int, Meta(description="Largest body, bytes after inflating.", ge=1024, le=1 << 40)] = (
+        8 << 20
+    )
+    max_event: Annotated[int, Meta(description="Largest single event, bytes.", ge=1024, le=1 << 40)] = 256 << 10
+    memory: Annotated[
+        int, Meta(description="Bytes of all large bodies at once; of one key, half.", ge=2048, le=1 << 50)
+    ] = 64 << 20
     hide: Annotated[
         bool, Meta(description="Hide what its name calls a secret or a network address, in data of no known type.")
     ] = True
-    rate: Annotated[float, Meta(description="Events per second and key, 0 for no limit.", ge=0)] = 0.0
+    rate: Annotated[float, Meta(description="Events per second and key, 0 for no limit.", ge=0, le=1e9)] = 0.0
     keys: Annotated[
         str,
         Meta(
@@ -99,8 +108,12 @@ class Collect(_Section, frozen=True, kw_only=True):
 class Browser(_Section, frozen=True, kw_only=True):
     """What browsers report to /v1/browser, and what pages load for it."""
 
-    rate: Annotated[float, Meta(description="Events per second of one write key, 0 for no limit.", ge=0)] = 500.0
-    visitor_rate: Annotated[float, Meta(description="Events per minute of one address, 0 for no limit.", ge=0)] = 240.0
+    rate: Annotated[float, Meta(description="Events per second of one write key, 0 for no limit.", ge=0, le=1e9)] = (
+        500.0
+    )
+    visitor_rate: Annotated[
+        float, Meta(description="Events per minute of one address, 0 for no limit.", ge=0, le=1e9)
+    ] = 240.0
     honour_opt_out: Annotated[
         bool, Meta(description="Take nothing from browsers that say Global Privacy Control or Do Not Track.")
     ] = True
@@ -118,6 +131,7 @@ class Browser(_Section, frozen=True, kw_only=True):
         Meta(
             description="Header in which such a proxy says the country, as CF-IPCountry; empty for none.",
             pattern=r"^[A-Za-z0-9-]*$",
+            title="the name of a header, as CF-IPCountry",
         ),
     ] = ""
     amplitude: Annotated[str, Meta(description="Key of Amplitude, for its own script in `eventsink snippet`.")] = ""
@@ -136,6 +150,7 @@ class Store(_Section, frozen=True, kw_only=True):
             description="Memory that its engine may use, as 512MB; auto is a quarter of what this process may have,"
             " from 64MB to 4GB.",
             pattern=r"^(auto|\d+(MB|GB)|)$",
+            title="auto, or a size as 512MB or 2GB",
         ),
     ] = "auto"
     threads: Annotated[
@@ -146,8 +161,10 @@ class Store(_Section, frozen=True, kw_only=True):
             le=256,
         ),
     ] = 0
-    query_seconds: Annotated[float, Meta(description="Seconds that a query of `eventsink sql` may take.", gt=0)] = 30.0
-    keep_months: Annotated[int, Meta(description="Months of events to keep, 0 for all.", ge=0)] = 0
+    query_seconds: Annotated[
+        float, Meta(description="Seconds that a query of `eventsink sql` may take.", gt=0, le=86_400)
+    ] = 30.0
+    keep_months: Annotated[int, Meta(description="Months of events to keep, 0 for all.", ge=0, le=1200)] = 0
 
 
 class Extractors(_Section, frozen=True, kw_only=True):
@@ -159,7 +176,7 @@ class Extractors(_Section, frozen=True, kw_only=True):
         str, Meta(description="Queue for what extractors say of our jobs. Never Clowder's own.", min_length=1)
     ] = "eventsink.replies"
     forward_to: Annotated[str, Meta(description="Clowder's reply queue, to copy statuses to; empty for none.")] = ""
-    every: Annotated[float, Meta(description="Seconds between two looks at queue lengths.", ge=1)] = 60.0
+    every: Annotated[float, Meta(description="Seconds between two looks at queue lengths.", ge=1, le=86_400)] = 60.0
     announce: Annotated[bool, Meta(description="Let Clowder list our workers like extractors.")] = False
 
 
@@ -174,7 +191,9 @@ class Monitor(_Section, frozen=True, kw_only=True):
         list[str],
         Meta(description="host:port that nearly always answer: if none does, the monitor's own network is down."),
     ] = []
-    max_bytes: Annotated[int, Meta(description="Results that wait for the sink, bytes at most.", ge=1 << 16)] = 1 << 30
+    max_bytes: Annotated[
+        int, Meta(description="Results that wait for the sink, bytes at most.", ge=1 << 16, le=1 << 50)
+    ] = 1 << 30
 
 
 class Route(_Section, frozen=True, kw_only=True):
@@ -220,7 +239,7 @@ class Alerts(_Section, frozen=True, kw_only=True):
         default_factory=lambda: ["firing", "resolved", "reminder"]
     )
     reminder: Annotated[
-        float, Meta(description="Seconds after which what is not well is told again, 0: never.", ge=0)
+        float, Meta(description="Seconds after which what is not well is told again, 0: never.", ge=0, le=366 * 86_400)
     ] = 86_400.0
     severity: Annotated[Literal["info", "warning", "critical"], Meta(description="Of checks that name none.")] = (
         "critical"
@@ -228,23 +247,34 @@ class Alerts(_Section, frozen=True, kw_only=True):
     failures: Annotated[int, Meta(description="Of a check in a row, before it fires.", ge=1, le=1000)] = 3
     successes: Annotated[int, Meta(description="Of a check in a row, before it is well again.", ge=1, le=1000)] = 2
     silent: Annotated[
-        float, Meta(description="Seconds in which nothing is heard of a check or monitor, before that is told.", ge=30)
+        float,
+        Meta(
+            description="Seconds in which nothing is heard of a check or monitor, before that is told.",
+            ge=30,
+            le=366 * 86_400,
+        ),
     ] = 600.0
     flaps: Annotated[
-        int, Meta(description="Times that it may fire in an hour, before that is told once only.", ge=2)
+        int, Meta(description="Times that it may fire in an hour, before that is told once only.", ge=2, le=1000)
     ] = 5
     group: Annotated[float, Meta(description="Seconds in which what happens is told together.", ge=0, le=600)] = 5.0
     give_up: Annotated[
-        float, Meta(description="Seconds after which a notice that nobody takes is given up.", ge=60)
+        float, Meta(description="Seconds after which a notice that nobody takes is given up.", ge=60, le=366 * 86_400)
     ] = 86_400.0
     link: Annotated[str, Meta(description="Address of this sink in notices; empty for where it listens.")] = ""
     title: Annotated[str, Meta(description="First line of a notice, with $title, $state, $severity, …")] = ""
     body: Annotated[str, Meta(description="Text of a notice, with $message, $since, $regions, $link, …")] = ""
-    lag: Annotated[float, Meta(description="Seconds that a worker may be behind.", ge=1)] = 900.0
-    paused: Annotated[float, Meta(description="Seconds that a worker may wait for its destination.", ge=1)] = 600.0
-    spool: Annotated[float, Meta(description="Seconds in which events may wait in a spool.", ge=1)] = 600.0
+    lag: Annotated[float, Meta(description="Seconds that a worker may be behind.", ge=1, le=366 * 86_400)] = 900.0
+    paused: Annotated[
+        float, Meta(description="Seconds that a worker may wait for its destination.", ge=1, le=366 * 86_400)
+    ] = 600.0
+    spool: Annotated[float, Meta(description="Seconds in which events may wait in a spool.", ge=1, le=366 * 86_400)] = (
+        600.0
+    )
     free_percent: Annotated[float, Meta(description="Of the disk of the data directory.", ge=0, le=100)] = 5.0
-    certificate_days: Annotated[float, Meta(description="That a certificate must be valid still.", ge=0)] = 14.0
+    certificate_days: Annotated[float, Meta(description="That a certificate must be valid still.", ge=0, le=36_500)] = (
+        14.0
+    )
     ignore: Annotated[list[str], Meta(description="Alerts that are none, as sink/dead/* or monitor/*.")] = []
     routes: dict[str, Route] = {}
     maintenance: dict[str, Window] = {}
@@ -323,7 +353,10 @@ class Telemetry(_Section, frozen=True, kw_only=True):
     """What the sink says of itself."""
 
     every: Annotated[
-        float, Meta(description="Seconds between two canaries, and reports of the sink on itself; 0 for none.", ge=0)
+        float,
+        Meta(
+            description="Seconds between two canaries, and reports of the sink on itself; 0 for none.", ge=0, le=86_400
+        ),
     ] = 0.0
     host: Annotated[
         str, Meta(description="Address at which workers and monitors answer probes and scrapes.", min_length=1)
@@ -337,8 +370,19 @@ class Telemetry(_Section, frozen=True, kw_only=True):
         Meta(
             description="OTLP/HTTP endpoint for OpenTelemetry traces, as http://localhost:4318; empty for none.",
             pattern=r"^(https?://.+)?$",
+            title="an address, as http://localhost:4318, or empty",
         ),
     ] = ""
+
+
+class Grafana(_Section, frozen=True, kw_only=True):
+    """Grafana, for `eventsink doctor` alone, which asks whether the datasource is there and works."""
+
+    url: Annotated[str, Meta(description="Its address, as https://grafana.example.org; empty: it is not asked.")] = ""
+    token: Annotated[str, Meta(description="Token of a service account that may read and query datasources.")] = ""
+    datasource: Annotated[str, Meta(description="uid of the datasource of the dashboards.", min_length=1)] = (
+        "eventsink-influxdb"
+    )
 
 
 class Settings(_Section, frozen=True, kw_only=True):
@@ -358,6 +402,8 @@ class Settings(_Section, frozen=True, kw_only=True):
     counter: Counter = Counter()
     reports: Reports = Reports()
     telemetry: Telemetry = Telemetry()
+
+    grafana: Grafana = Grafana()
 
     @property
     def extractors_url(self) -> str:
@@ -470,48 +516,12 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None,
     for room in ("workers", "checks"):
         for name, section in tree[room].items() if isinstance(tree.get(room), dict) else ():
             if not isinstance(section, dict):
-                raise SettingsError(f"{room}.{name}: expected a section, got {type(section).__name__}.")
-    _check_named(tree.get("alerts"))
+                raise SettingsError(f"{room}.{name} must be a section, as [{room}.{name}].")
     try:
-        return msgspec.convert(tree, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise SettingsError(_sentence(error)) from None
-
-
-def _check_named(alerts: Any) -> None:
-    """Find what is wrong in a route or window by its name, which the check of the whole does not tell."""
-    for room, form in (("routes", Route), ("maintenance", Window)):
-        sections = alerts.get(room) if isinstance(alerts, dict) else None
-        for name, section in sections.items() if isinstance(sections, dict) else ():
-            try:
-                msgspec.convert(section, form, strict=False)
-            except msgspec.ValidationError as error:
-                what, _, where = str(error).partition(" - at `$")
-                place = f"alerts.{room}.{name}{where.rstrip('`')}"
-                raise SettingsError(f"{place}: {what[0].lower()}{what[1:]}{_choices(what, place)}.") from None
-
-
-_VALUES = {
-    "severity": "info, warning, critical",
-    "on": "firing, resolved, reminder",
-    "days": "mon, tue, wed, thu, fri, sat, sun",
-    "format": "batch, single",
-    "robots": "mark, drop",
-    "publisher_id_type": "isni, orcid, grid, urn, client-id",
-    "views": "server, tracker",
-    "downloads": "server, tracker",
-    "visitor": "hash, cookie",
-    "session_slice": "hour, day",
-    "anonymous": "merge, separate, exclude",
-    "partial": "none, first",
-    "extractor_downloads": "exclude, machine, count",
-}
-
-
-def _choices(what: str, place: str) -> str:
-    """The values that a setting may have, where it is one of a few."""
-    known = _VALUES.get(place.rpartition(".")[2].partition("[")[0])
-    return f": it may be {known}" if known and "enum" in what else ""
+        settings: Settings = filled(tree, Settings, "")
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    return settings
 
 
 def redacted(settings: Settings) -> dict[str, Any]:
@@ -598,17 +608,3 @@ def _put(tree: dict[str, Any], keys: list[str], value: str | list[Any], name: st
         if not isinstance(tree, dict):
             raise SettingsError(f"{name}: {key!r} is a value, not a section.")
     tree[keys[-1]] = value
-
-
-def _sentence(error: msgspec.ValidationError) -> str:
-    text = str(error)
-    what, _, where = text.partition(" - at `$")
-    place = where.rstrip("`").lstrip(".") or "the settings"
-    if "unknown field" in text:
-        unknown = text.split("`")[1]
-        section = getattr(Settings(), place, None) if where else Settings()
-        names = getattr(section, "__struct_fields__", ())
-        close = nearest(unknown, list(names))
-        hint = f" Did you mean {close!r}?" if close else f" Known are {', '.join(names)}." if names else ""
-        return f"There is no setting {unknown!r} in {place}.{hint}"
-    return f"{place}: {what[0].lower()}{what[1:]}{_choices(what, place)}."

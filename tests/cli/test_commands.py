@@ -403,7 +403,10 @@ def test_settings_are_checked_down_to_the_options_of_workers(run):
     assert run("config", "check").stdout.startswith("The settings are well.")
     Path("eventsink.toml").write_text("[workers.echo]\npaht = 1\n")
     answer = run("config", "check")
-    assert (answer.exit_code, "There is no setting workers.echo.paht" in answer.stderr) == (1, True)
+    assert (answer.exit_code, "There is no setting 'paht' in workers.echo. Did you mean 'path'?" in answer.stderr) == (
+        1,
+        True,
+    )
     Path("eventsink.toml").write_text("[collect]\nprot = 1\n")
     assert "Did you mean 'port'?" in run("config", "check").stderr
     Path("eventsink.toml").write_text("[counter]\nzone = 'Mars/Olympus'\n")

@@ -76,7 +76,7 @@ def test_what_came_of_it_is_said_in_the_words_of_the_sink(run, body, said):
     [
         ("ecko", "Did you mean 'echo'?"),
         ("absent.py", "There is no file absent.py."),
-        (EXAMPLE, "required field `path`"),
+        (EXAMPLE, "path is missing: it must be text."),
     ],
 )
 def test_a_worker_that_does_not_load_says_why(run, worker, said):

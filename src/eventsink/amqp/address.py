@@ -27,10 +27,14 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     tls: bool = False
 
     @classmethod
-    def parse(cls, url: str) -> "Address":
+    def parse(cls, url: str, setting: str = "") -> "Address":
         """Read `amqp://user:password@host:port/vhost`; hosts may be several with commas between them.
 
         Without a vhost it is "/", without credentials RabbitMQ's own guest.
+
+        Args:
+            url: of the broker.
+            setting: in which it stands, for the message.
 
         Raises:
             SettingsError: it is no such URL; the message repeats nothing of it, for any part may be of a password.
@@ -41,9 +45,9 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         user, _, password = credentials.partition(":")
         scheme = scheme.lower()
         if scheme not in PORTS or not hosts:
-            raise SettingsError(f"This is no address of RabbitMQ: give {_EXAMPLE}.")
+            raise SettingsError(f"{setting or 'This'} is no address of RabbitMQ: give {_EXAMPLE}.")
         return cls(
-            nodes=tuple(_node(host, PORTS[scheme]) for host in hosts.split(",")),
+            nodes=tuple(_node(host, PORTS[scheme], setting) for host in hosts.split(",")),
             user=unquote(user) or "guest",
             password=unquote(password) if credentials else "guest",
             vhost=unquote(vhost.partition("?")[0]) if slash and vhost else "/",
@@ -61,7 +65,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         return ", ".join(f"{_bracketed(host)}:{port}" for host, port in self.nodes)
 
 
-def _node(text: str, port: int) -> tuple[str, int]:
+def _node(text: str, port: int, setting: str) -> tuple[str, int]:
     try:
         parts = urlsplit(f"//{text.strip()}")
         if parts.hostname and not any(map(str.isspace, parts.hostname)):
@@ -69,7 +73,8 @@ def _node(text: str, port: int) -> tuple[str, int]:
     except ValueError:  # a port that is no number, brackets that do not close
         pass
     raise SettingsError(
-        f"The address of RabbitMQ names a host or a port that cannot be one: give {_EXAMPLE}."
+        f"The address of RabbitMQ{f' in {setting}' if setting else ''} names a host or a port that cannot be one: give"
+        f" {_EXAMPLE}."
         " In a password, write / as %2F, : as %3A and @ as %40."
     )
 

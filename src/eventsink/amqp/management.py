@@ -58,6 +58,21 @@ class Management:
         found = self._ask("GET", f"/api/queues/{self._vhost}/{quote(queue, safe='')}/bindings")
         return [Binding(one["source"], queue, one["routing_key"]) for one in found if one["source"]]
 
+    def queues(self) -> list[dict[str, Any]]:
+        """What the API says of all queues of the virtual host."""
+        return [dict(one) for one in self._ask("GET", f"/api/queues/{self._vhost}")]
+
+    def permissions(self, user: str) -> dict[str, str] | None:
+        """What a user may configure, write and read, as regular expressions; None where we may not ask that.
+
+        Administrators alone may.
+        """
+        try:
+            found = self._ask("GET", f"/api/permissions/{self._vhost}/{quote(user, safe='')}")
+        except BrokerRefuses:
+            return None
+        return {name: str(found.get(name, "")) for name in ("configure", "write", "read")}
+
     def policy(self, name: str) -> dict[str, Any] | None:
         """A policy; None where there is none of the name."""
         return self._find(f"/api/policies/{self._vhost}/{quote(name, safe='')}")

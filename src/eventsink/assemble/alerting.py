@@ -13,6 +13,7 @@ import structlog
 from eventsink.assemble.exchanges import Opened
 from eventsink.collect.outlook import Outlook
 from eventsink.errors import SettingsError
+from eventsink.mistakes import is_address
 from eventsink.settings import Settings
 from eventsink.store import Store
 from eventsink.store.uptime import UptimeBook
@@ -42,7 +43,7 @@ def check_alerts(settings: Settings) -> None:
         SettingsError: a sentence that names the setting.
     """
     read_rules(settings.checks, settings.alerts)
-    if settings.alerts.link and not settings.alerts.link.startswith(("http://", "https://")):
+    if settings.alerts.link and not is_address(settings.alerts.link):
         raise SettingsError("alerts.link must be an address, as https://sink.example.org.")
     Rota(settings.alerts.maintenance)
     Routes(settings.alerts)

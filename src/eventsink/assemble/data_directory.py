@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from eventsink.causes import why
+from eventsink.causes import remedy, why
 from eventsink.errors import SettingsError
 from eventsink.settings import Settings
 from eventsink.trust import check_found, others_may_write, owner
@@ -91,7 +91,7 @@ def prepare(settings: Settings) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = directory.stat()
     except OSError as error:
-        raise SettingsError(f"The data directory {directory} cannot be made: {why(error)}.") from error
+        raise SettingsError(f"The data directory {directory} cannot be made: {why(error)}.{remedy(error)}") from error
     check_found(directory, naming=naming)  # and after: in a folder like /tmp, others may have been faster
     if status.st_mode & stat.S_ISVTX and others_may_write(status):
         raise SettingsError(f"All users share {directory}: give a folder in it, as --data {directory / 'eventsink'}.")
@@ -138,10 +138,17 @@ def _places(settings: Settings) -> Iterator[_Place]:
     store = settings.store_path.resolve()
     yield _Place(settings.directory.resolve(), _DATA, beside=_HARMLESS | {"store", store.name})
     yield _Place(store, _STORED)
-    if not settings.exchange.on_rabbitmq and settings.exchange_path.parent != settings.directory:
-        path = settings.exchange_path.absolute()
+    path = _embedded(settings)
+    if path and path.parent != settings.directory.absolute():
         names = rf"{re.escape(path.name)}([-.].*)?|{re.escape(path.with_suffix('.lock').name)}"
         yield _Place(path.parent, re.compile(names), whole=False)  # a person may have put it beside anything
+
+
+def _embedded(settings: Settings) -> Path | None:
+    """The file of the embedded exchange; None where there is none, or the setting is wrong, which others say."""
+    with contextlib.suppress(SettingsError):
+        return None if settings.exchange.on_rabbitmq else settings.exchange_path.absolute()
+    return None
 
 
 def _open_in(place: _Place) -> Iterator[Exposed]:
@@ -149,6 +156,8 @@ def _open_in(place: _Place) -> Iterator[Exposed]:
     try:
         status = place.folder.stat()
     except OSError:  # it is not there yet, or we may not look: opening it says so
+        return
+    if not stat.S_ISDIR(status.st_mode):  # somebody's file: opening it says so
         return
     if place.whole and status.st_mode & OTHERS:
         yield Exposed(place.folder, status)

@@ -67,7 +67,7 @@ async def _open_rabbitmq(settings: Settings, *, keeper: bool, spool: bool) -> Op
     from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions  # noqa: PLC0415
     from eventsink.exchange.spooled import SpooledExchange, open_spool  # noqa: PLC0415
 
-    address = Address.parse(settings.exchange.url)
+    address = Address.parse(settings.exchange.url, "exchange.url")
     options = RabbitOptions(
         name=settings.exchange.name,
         source=settings.collect.source,

@@ -63,10 +63,10 @@ def online(settings: Settings) -> Online:
     Raises:
         SettingsError: a reference is no host:port.
     """
-    for reference in settings.monitor.references:
+    for index, reference in enumerate(settings.monitor.references):
         host, colon, port = reference.rpartition(":")
         if not (host and colon and port.isdecimal() and 0 < int(port) < 1 << 16):
-            raise SettingsError(f"monitor.references: {reference!r} must be host:port, as 192.0.2.1:443.")
+            raise SettingsError(f"monitor.references[{index}] must be host:port, as 192.0.2.1:443.")
     return Online(settings.monitor.references)
 
 

@@ -17,6 +17,7 @@ import uvloop
 from eventsink import logs
 from eventsink.assemble import banner, data_directory
 from eventsink.assemble.alerting import alerting, check_alerts
+from eventsink.assemble.checking import check_places
 from eventsink.assemble.exchanges import Opened, destinations, open_exchange
 from eventsink.assemble.extracting import announcing, extracting
 from eventsink.assemble.forgetting import forgetting
@@ -148,7 +149,8 @@ def monitor(settings: Settings) -> None:
     """
     if not settings.checks:
         raise SettingsError("There is no check: `eventsink init-checks https://clowder.example.org` writes some.")
-    checks = planned(settings)  # what is wrong with them is said before anything is made
+    check_places(settings)  # what is wrong is said before anything is made
+    checks = planned(settings)
     online(settings)
     logs.configure()
     before = os.umask(UMASK)
@@ -196,6 +198,7 @@ def _start(settings: Settings, parts: _Parts) -> None:
 
 def _check(settings: Settings, parts: _Parts) -> None:
     """Find what is wrong in the settings before anything is made: it stops the start."""
+    check_places(settings)
     if parts.checks:
         planned(settings)
         online(settings)

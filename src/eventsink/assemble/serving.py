@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import resource
@@ -82,9 +83,13 @@ def _free_port(host: str, port: int) -> int:
         with socket.create_server((host, port)) as probe:
             return int(probe.getsockname()[1])
     except OSError as error:
-        raise SettingsError(
-            f"Cannot listen on {host}:{port}: {error.strerror}. Give another --port, or end what uses it."
-        ) from error
+        if error.errno == errno.EADDRINUSE:
+            reason = f"{os.strerror(error.errno)}. Give another --port, or end what uses it."
+        elif isinstance(error, PermissionError):
+            reason = f"{os.strerror(errno.EACCES)}. Give a --port from 1024 on, and a proxy in front."
+        else:  # a name that is none, an address of another machine
+            reason = "this machine has no such address. Give another --host (collect.host), as 127.0.0.1."
+        raise SettingsError(f"Cannot listen on {host}:{port}: {reason}") from error
 
 
 class _Known:

@@ -62,8 +62,8 @@ def _database(file: Path) -> Look:
             file, maxminddb.MODE_MEMORY
         )  # a file that is cut while it is mapped ends the process
     except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SettingsError(f"browser.geoip: {file} cannot be read as a file of countries (.mmdb): {reason}.") from None
+        reason = getattr(error, "strerror", None) or "it is none"
+        raise SettingsError(f"browser.geoip cannot be read as a file of countries (.mmdb): {reason}.") from None
 
     def look(address: str) -> str:
         found: Any = reader.get(address)

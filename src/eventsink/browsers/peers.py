@@ -1,7 +1,7 @@
 """Who a request came from, when proxies stand in between; and the network of an address, which is what is counted."""
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from eventsink.errors import SettingsError
 
@@ -21,10 +21,7 @@ class Proxies:
     """
 
     def __init__(self, networks: Iterable[str]) -> None:
-        try:
-            self._networks = [ip_network(text, strict=False) for text in networks]
-        except ValueError as error:
-            raise SettingsError(f"browser.proxies: {error}: give networks as 10.0.0.0/8.") from None
+        self._networks = [_network(index, text) for index, text in enumerate(networks)]
 
     def client(self, peer: str, forwarded_for: str) -> str:
         """The address of the client: the last one in X-Forwarded-For that is none of ours; empty if it is none.
@@ -46,6 +43,13 @@ class Proxies:
         """Whether an address is one of the proxies."""
         known = _address(address)
         return known is not None and any(known in network for network in self._networks)
+
+
+def _network(index: int, text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:  # its words repeat the value
+        raise SettingsError(f"browser.proxies[{index}] must be a network, as 10.0.0.0/8.") from None
 
 
 def household(address: str) -> str:

@@ -1,23 +1,15 @@
 """`eventsink config`: the settings as they are, secrets hidden."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import msgspec
+import typer
 
-from eventsink.assemble.alerting import check_alerts
-from eventsink.assemble.monitoring import online, planned
-from eventsink.browsers.countries import Countries
-from eventsink.browsers.peers import Proxies
+from eventsink.assemble.checking import run_here, wrong
 from eventsink.cli.options import Form, Format, configured, new_app
-from eventsink.cli.screen import as_json, print_json, say
-from eventsink.collect.snippet import vendor_tags
-from eventsink.deliver import loading
-from eventsink.look.counter.chosen import check_counter
-from eventsink.look.numbers.configured import check_reports
+from eventsink.cli.screen import as_json, note, print_json, say
+from eventsink.redact import hide_secrets, visible
 from eventsink.settings import Settings, redacted
-from eventsink.watch.alerts.rule import split
 
 app = new_app("Show or check the settings.")
 
@@ -37,40 +29,16 @@ def show(settings: Settings, format: Format = Form.table) -> None:  # noqa: A002
 @configured
 def check(settings: Settings) -> None:
     """Check all settings, those of workers and checks included. Says what is wrong, and starts nothing."""
-    if settings.exchange.on_rabbitmq:
-        from eventsink.amqp import Address  # noqa: PLC0415 - needs RabbitMQ's client, which else is not needed
-
-        Address.parse(settings.exchange.url)
-    else:
-        _ = settings.exchange_path
-    Proxies(settings.browser.proxies)
-    if settings.browser.geoip:
-        Countries(Path(settings.browser.geoip))
-    vendor_tags(settings.browser)
-    if settings.extractors is not None:
-        from eventsink.amqp import Address  # noqa: PLC0415
-
-        Address.parse(settings.extractors_url)
-    for name, section in settings.workers.items():
-        loading.load(name, section)
-        loading.types(name, section)
-    checks = planned(_run_here(settings), keeps=False)
-    online(settings)
-    check_alerts(settings)
-    check_counter(settings.counter)
-    check_reports(settings)
+    if found := [*wrong(settings)]:
+        for sentence in found:
+            note(visible(hide_secrets(sentence)), "red")
+        raise typer.Exit(1)
+    checks = run_here(settings).checks
     names = ", ".join(settings.workers) or "none but the store"
-    say(f"The settings are well. Destinations: {names}. Checks: {', '.join(one.name for one in checks) or 'none'}.")
-    elsewhere = settings.checks.keys() - {one.name for one in checks}
+    say(f"The settings are well. Destinations: {names}. Checks: {', '.join(checks) or 'none'}.")
+    elsewhere = settings.checks.keys() - checks.keys()
     if elsewhere:
         say(f"Run elsewhere, for they have no kind: {', '.join(sorted(elsewhere))}; `up` and `monitor` need one.")
-
-
-def _run_here(settings: Settings) -> Settings:
-    """The settings without checks that run elsewhere: of those, `serve` needs no more than when they are an alert."""
-    return msgspec.structs.replace(
-        settings, checks={n: section for n, section in settings.checks.items() if split(section)[0]}
-    )
 
 
 def _toml(values: dict[str, Any], prefix: str = "") -> Iterator[str]:

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from eventsink import __version__
+from eventsink.causes import why_unreachable
 from eventsink.errors import EventSinkError
 from eventsink.redact import hide_in_address
 
@@ -194,7 +195,8 @@ class Sink:
     def _unreachable(self, error: Exception) -> Unreachable:
         if isinstance(error, TimeoutError):
             return Unreachable(f"The event sink at {self.where} did not answer within {self._timeout:g} seconds.")
-        why = "" if isinstance(error, ConnectionError) else f" ({getattr(error, 'strerror', None) or error})"
+        words = why_unreachable(error) or getattr(error, "strerror", None) or error
+        why = "" if isinstance(error, ConnectionError) else f" ({words})"
         another = f"start one with `eventsink up`, or name another with {self.named_by[0]}."
         return Unreachable(f"No event sink answers at {self.where}{why}: {another}")
 

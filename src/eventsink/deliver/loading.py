@@ -31,8 +31,13 @@ def load(name: str, section: dict[str, Any]) -> Worker[Any]:
     if not isinstance(values.get("use", ""), str):
         raise SettingsError(f"workers.{name}.use must be the name or path of a worker.")
     values.pop("types", None)
-    worker = plugins.find(values.pop("use", name), package=PACKAGE, group=ENTRY_POINTS, base=Worker)
-    loaded: Worker[Any] = worker(plugins.fill(plugins.options_type(worker), values, f"workers.{name}"))
+    used = values.pop("use", name)
+    worker = plugins.find(used, package=PACKAGE, group=ENTRY_POINTS, base=Worker)
+    options = plugins.fill(plugins.options_type(worker), values, f"workers.{name}")
+    try:
+        loaded: Worker[Any] = worker(options)
+    except SettingsError as error:  # a worker knows its own name alone
+        raise SettingsError(str(error).replace(f"workers.{used}", f"workers.{name}")) from None
     return loaded
 
 

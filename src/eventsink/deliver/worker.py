@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from eventsink.errors import Refused
 from eventsink.event import Event
+from eventsink.point import Point
 
 __all__ = ["ENTRY_POINTS", "Worker"]
 
@@ -46,6 +47,17 @@ class Worker(Generic[Options]):
 
     async def open(self) -> None:
         """Make connections. Called again after a failure. May raise `TryLater`."""
+
+    async def examine(self) -> Sequence[Point]:
+        """What `eventsink doctor` is told of the destination: its version, and whether we may do there what we need.
+
+        In the place of `open`, and before `close`. Nothing is left behind that was not there, and no event is counted.
+
+        Raises:
+            TryLater: the destination does not answer, or does not let us in.
+        """
+        await self.open()
+        return ()
 
     async def deliver(self, events: Sequence[Event]) -> None:
         """Bring events to the destination; returning means that it has them durably.

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import structlog
 
-from eventsink.causes import why
+from eventsink.causes import remedy, why
 from eventsink.durable.group_commit import GroupCommit
 from eventsink.errors import ExchangeUnavailable
 from eventsink.files import Room, hold, spool_rows
@@ -77,7 +77,7 @@ class SpoolFile(Generic[T]):
             self.events, self.bytes, self.found = spool_rows.totals(connection)
         except (OSError, sqlite3.Error) as error:
             self._let_go()
-            raise ExchangeUnavailable(f"The spool cannot be opened at {path}: {why(error)}.") from error
+            raise ExchangeUnavailable(f"The spool cannot be opened at {path}: {why(error)}.{remedy(error)}") from error
         if erase:
             connection.execute("PRAGMA secure_delete=ON")
             connection.execute("PRAGMA busy_timeout=200")  # every commit would wait for a program that reads the file

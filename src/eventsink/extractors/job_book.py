@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from eventsink.causes import why
+from eventsink.causes import remedy, why
 from eventsink.durable import GroupCommit
 from eventsink.errors import ExchangeUnavailable
 from eventsink.extractors import job_file
@@ -37,7 +37,9 @@ class JobBook:
             connection = job_file.connect(path)
         except (OSError, sqlite3.Error) as error:
             self._let_go()
-            raise ExchangeUnavailable(f"The file of jobs cannot be opened at {path}: {why(error)}.") from error
+            raise ExchangeUnavailable(
+                f"The file of jobs cannot be opened at {path}: {why(error)}.{remedy(error)}"
+            ) from error
         self._commits = GroupCommit(connection)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:

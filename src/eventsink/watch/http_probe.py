@@ -29,9 +29,12 @@ _LONGEST_NAMED = 200  # characters of an address that a server has sent
 _NAME = r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
 _VALUE = r"\A[\t\x20-\x7e\x80-\xff]*\Z"
 
-StatusClass = Annotated[str, msgspec.Meta(pattern=r"\A[1-5]xx\Z")]
+StatusClass = Annotated[str, msgspec.Meta(pattern=r"\A[1-5]xx\Z", title="a class of these, as 2xx")]
 StatusCode = Annotated[int, msgspec.Meta(ge=100, le=599)]
-Headers = dict[Annotated[str, msgspec.Meta(pattern=_NAME)], Annotated[str, msgspec.Meta(pattern=_VALUE)]]
+Headers = dict[
+    Annotated[str, msgspec.Meta(pattern=_NAME, title="the name of a header")],
+    Annotated[str, msgspec.Meta(pattern=_VALUE, title="text of one line")],
+]
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,9 @@ class Asked:
     """What both checks that fetch a page can be told. What may be a secret is in no `repr`."""
 
     url: Annotated[
-        str, "Address, http or https; user and password in it are sent.", msgspec.Meta(pattern=r"^https?://.")
+        str,
+        "Address, http or https; user and password in it are sent.",
+        msgspec.Meta(pattern=r"^https?://.", title="an address as https://clowder.example.org"),
     ]
     status: Annotated[
         tuple[StatusCode | StatusClass, ...], "Status that is well, as 204 or 2xx; below 400 if none."

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from eventsink import plugins
-from eventsink.errors import SettingsError
+from eventsink.errors import PluginError, SettingsError
 from eventsink.watch.alerts.rule import split
 from eventsink.watch.check import ENTRY_POINTS, Check, Site
 
@@ -56,7 +56,10 @@ def load(name: str, section: Mapping[str, Any], site: Site | None = None, folder
     kind = values.pop("kind", None)
     if not isinstance(kind, str) or not kind:
         raise SettingsError(f"{where}.kind is missing: known are {', '.join(known())}.")
-    found = plugins.find(kind, package=PACKAGE, group=ENTRY_POINTS, base=Check, what="check")
+    try:
+        found = plugins.find(kind, package=PACKAGE, group=ENTRY_POINTS, base=Check, what="check")
+    except PluginError as error:
+        raise PluginError(f"{where}.kind: {error}") from error
     every = _seconds(values.pop("every", EVERY), f"{where}.every", SHORTEST, LONGEST)
     given = values.pop("timeout", None)
     timeout = _seconds(found.timeout if given is None else given, f"{where}.timeout", 0.1, LONGEST)

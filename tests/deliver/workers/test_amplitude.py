@@ -437,7 +437,7 @@ def test_errors_of_several_ways_are_told_by_what_keeps_most() -> None:
         ({"timeout": 0}, "timeout must be"),
         ({"timeout": float("inf")}, "timeout must be"),
         ({"opt_out": "/nowhere/file"}, "opt_out must be a file that is there"),
-        ({"opt_out": "a\0b"}, "opt_out must be a file that is there"),
+        ({"opt_out": "a\0b"}, "opt_out must be text without"),
         ({"id_key": "short"}, "id_key must be long"),
         ({"region": "mars"}, "region"),
         ({"properties": ["x"]}, "properties"),

@@ -638,8 +638,8 @@ async def test_a_path_in_the_address_is_kept() -> None:
         ({"url": "http://host/?u=bob&p=hush"}, "without a user, a password or a query"),
         ({"url": "http://["}, "url must be as"),
         ({"version": 4}, "version must be 1, 2 or 3"),
-        ({"version": "two"}, "workers.influxdb.version: Expected `int`, got `str`."),
-        ({"schema": "mine"}, "workers.influxdb.schema: Invalid enum value 'mine'."),
+        ({"version": "two"}, "workers.influxdb.version must be a whole number."),
+        ({"schema": "mine"}, "workers.influxdb.schema must be events or upstream."),
         ({"database": 'a"b'}, "database must be a name"),
         ({"database": ""}, "database must be a name"),
         ({"retention": "90"}, "retention must be as 90d"),
@@ -660,7 +660,7 @@ async def test_a_path_in_the_address_is_kept() -> None:
         ({"version": 3, "token": "hush", "retention": "90d"}, "leave it out"),
         ({"token": "hush\n"}, "must be text of one line"),
         ({"timeout": 0}, "timeout must be more than 0 seconds"),
-        ({"measurement": "m"}, "There is no setting workers.influxdb.measurement"),
+        ({"measurement": "m"}, "There is no setting 'measurement' in workers.influxdb."),
     ],
 )
 def test_settings_that_do_not_go_together_stop_the_start_with_a_sentence(

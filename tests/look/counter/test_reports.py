@@ -233,7 +233,10 @@ async def test_every_setting_reaches_the_report(store: Store) -> None:
     [
         ({"zone": "Mars/Olympus"}, "counter.zone is no time zone: write one as UTC or"),
         ({"platform": " "}, "counter.platform is empty: COUNTER's reports name the platform, as 'Clowder NCSA'."),
-        ({"created_by": "NCSA!"}, "counter.created_by is 'NCSA!': it names who makes the reports, and must end in"),
+        (
+            {"created_by": "NCSA!"},
+            "counter.created_by, or counter.platform in its place, names who makes the reports: it must end",
+        ),
         ({"address": "c.example.org"}, "counter.address must be an address, as https://clowder.example.org."),
         ({"help_url": "help"}, "counter.help_url must be an address"),
     ],

@@ -293,11 +293,11 @@ async def test_a_check_that_is_no_alert_and_one_that_is_ignored_tell_nothing(tmp
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        ({"failures": 0}, "checks.x.failures: expected `int` >= 1."),
-        ({"severity": "bad"}, "checks.x.severity: invalid enum value 'bad': it may be info, warning, critical."),
+        ({"failures": 0}, "checks.x.failures must be a whole number from 1 to 1,000."),
+        ({"severity": "bad"}, "checks.x.severity must be critical, info or warning."),
         ({"depends": ["mongdb"]}, "checks.x.depends: there is no section [checks.mongdb]. Did you mean 'mongodb'?"),
         ({"depends": ["x"]}, "checks.x.depends leads back to x itself: one of them must not depend."),
-        ({"for": "long"}, "checks.x.for: expected `float`, got `str`."),
+        ({"for": "long"}, "checks.x.for must be a number from 0 to 31,622,400."),
     ],
 )
 def test_a_rule_that_is_wrong_is_named(section: dict, expected: str) -> None:

@@ -22,6 +22,7 @@ from eventsink.causes import why_unreachable
 from eventsink.deliver.worker import Worker
 from eventsink.errors import Refused, TryLater
 from eventsink.event import Event
+from eventsink.point import Point
 
 _MILLISECONDS: dict[str, Any] = {
     "connectTimeoutMS": 3_000,
@@ -35,6 +36,8 @@ _FOR_EVER = 2**31 - 1  # seconds, the most that MongoDB takes; the index stands 
 _UNFIT = frozenset({15, 22, 10334})  # nested too deep, no BSON, too large: of a whole batch, and no word of which
 # A shard is away, a primary steps down, a disk is full: said of single documents, and no fault of theirs.
 _AWAY = frozenset({6, 7, 50, 89, 91, 112, 133, 189, 202, 262, 9001, 10107, 11600, 11602, 13388, 13435, 14031})
+_NOT_LET = 13
+_NEEDED = {"insert": "insert", "find": "read", "listIndexes": "list the indexes", "createIndex": "make indexes"}
 _SERVER = re.compile(r"(\S+:\d+): ")
 _DETAILS = re.compile(r",? (full error:|\(configured timeouts:|Timeout: ).*", re.DOTALL)
 
@@ -43,7 +46,11 @@ _DETAILS = re.compile(r",? (full error:|\(configured timeouts:|Timeout: ).*", re
 class Options:
     """Where the documents go, and how long they stay."""
 
-    url: Annotated[str, "Address, with user and password if need be.", msgspec.Meta(pattern=r"^mongodb(\+srv)?://.")]
+    url: Annotated[
+        str,
+        "Address, with user and password if need be.",
+        msgspec.Meta(pattern=r"^mongodb(\+srv)?://.", title="an address as mongodb://user:password@host:27017"),
+    ]
     database: Annotated[str, "Database of the collection."] = "eventsink"
     collection: Annotated[str, "Collection of the documents."] = "events"
     keep_days: Annotated[int, "Days from arrival to deletion, 0 to keep them.", msgspec.Meta(ge=0, le=24_855)] = 0
@@ -59,16 +66,67 @@ class MongoDB(Worker[Options]):
 
     async def open(self) -> None:
         """Connect, and see to the indexes."""
+        await self._connect()
+        try:
+            await self._see_to_indexes()
+            self._earlier = await self._events.find_one({"_id": {"$type": "string"}}, {"_id": 1}) is not None
+        except PyMongoError as error:
+            raise explain(error) from error
+
+    async def examine(self) -> Sequence[Point]:
+        """Its version, and whether it lets us insert and make the indexes. Nothing is made for it."""
+        client = await self._connect()
+        try:
+            version = (await client.server_info())["version"]
+            lacking = await self._lacking()
+            indexes = "are there" if await self._indexes() >= {*_INDEXES, ("received",)} else "are made at the start"
+        except PyMongoError as error:
+            raise explain(error) from error
+        if lacking:
+            remedy = f"Give the user in workers.mongodb.url the role readWrite on {self.options.database}."
+            return [Point("version", f"MongoDB {version}"), Point("permission", f"we may not {lacking}", remedy)]
+        return [Point("version", f"MongoDB {version}"), Point("permission", f"we may insert; the indexes {indexes}")]
+
+    async def _connect(self) -> AsyncMongoClient[dict[str, Any]]:
         await self.close()
         try:
             self._client = AsyncMongoClient(self.options.url, w="majority", journal=True, **_MILLISECONDS)
             self._events = self._client[self.options.database][self.options.collection]
-            await self._see_to_indexes()
-            self._earlier = await self._events.find_one({"_id": {"$type": "string"}}, {"_id": 1}) is not None
         except (InvalidURI, ValueError):  # their words may quote a part of the password
             raise TryLater("The url is none of MongoDB's; user and password in it must be %-escaped.") from None
         except PyMongoError as error:
             raise explain(error) from error
+        return self._client
+
+    async def _lacking(self) -> str:
+        """What we need and may not do, in words; empty where that is nothing.
+
+        What a user may do, servers tell him. Those that do not are tried with an update that meets no document, where
+        there is a collection: some would make it.
+        """
+        database = self._events.database
+        status = await database.command("connectionStatus", showPrivileges=True)
+        if privileges := status["authInfo"].get("authenticatedUserPrivileges") or []:
+            may = {action for one in privileges if self._is_about(one.get("resource", {})) for action in one["actions"]}
+            return " or ".join(words for action, words in _NEEDED.items() if not may & {action, "anyAction"})
+        if self._events.name in await database.list_collection_names(filter={"name": self._events.name}):
+            try:
+                await self._events.update_one({"_id": {"$in": []}}, {"$set": {"type": ""}})
+            except OperationFailure as error:
+                if error.code == _NOT_LET:
+                    return "write to the collection"
+                raise
+        return ""
+
+    def _is_about(self, resource: Mapping[str, Any]) -> bool:
+        if resource.get("anyResource"):
+            return True
+        ours = {"db": self.options.database, "collection": self.options.collection}
+        return "db" in resource and all(resource.get(name) in ("", value) for name, value in ours.items())
+
+    async def _indexes(self) -> set[tuple[str, ...]]:
+        found = await self._events.index_information()
+        return {tuple(field for field, _ in index["key"]) for index in found.values()}
 
     async def deliver(self, events: Sequence[Event]) -> None:
         """Insert all events, and wait until the majority of the servers has them on disk."""

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import structlog
 
-from eventsink.causes import why
+from eventsink.causes import remedy, why
 from eventsink.durable import GroupCommit
 from eventsink.errors import ExchangeUnavailable
 from eventsink.exchange.embedded import sqlite_log
@@ -64,7 +64,9 @@ class LogFile:
             lock, writing = await asyncio.to_thread(_open, path)
             opened = cls(path, lock, writing, committed)
         except (OSError, sqlite3.Error) as error:
-            raise ExchangeUnavailable(f"The exchange cannot be opened at {path}: {why(error)}.") from error
+            raise ExchangeUnavailable(
+                f"The exchange cannot be opened at {path}: {why(error)}.{remedy(error)}"
+            ) from error
         opened.tidy()  # whoever was ended may have left something
         return opened
 

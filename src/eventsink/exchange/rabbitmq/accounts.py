@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from eventsink.amqp import Consumer, Delivery, MessageService
-from eventsink.causes import why
+from eventsink.causes import remedy, why
 from eventsink.errors import BrokerUnavailable, ExchangeUnavailable
 from eventsink.exchange.contract import DeadLetter
 from eventsink.exchange.rabbitmq import accounts_file
@@ -86,7 +86,9 @@ class Keeper:
         except (OSError, sqlite3.Error) as error:
             if lock >= 0:
                 os.close(lock)
-            raise ExchangeUnavailable(f"The accounts cannot be opened at {path}: {why(error)}.") from error
+            raise ExchangeUnavailable(
+                f"The accounts cannot be opened at {path}: {why(error)}.{remedy(error)}"
+            ) from error
 
     @property
     def busy(self) -> bool:

@@ -4,17 +4,16 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from eventsink import amqp
 from eventsink.amqp import Address, Management, MessageService
 from eventsink.errors import BrokerRefuses, BrokerUnavailable
 from eventsink.exchange.rabbitmq.accounts import DEAD
 from eventsink.exchange.rabbitmq.dead_queue import PREFIX
+from eventsink.exchange.rabbitmq.plan import quorum
+from eventsink.point import Point
 
 __all__ = [
     "POLICIES",
-    "Point",
     "ask_broker",
     "ask_management",
     "ask_policies",
@@ -24,6 +23,11 @@ __all__ = [
     "set_policy",
 ]
 
+LAST_OLD = [3, 10]
+_OLD = (
+    "It is old: its makers mend no faults of it any more, it limits deliveries by our policy alone, and its consumer"
+    " timeout holds for all queues at once. Plan RabbitMQ 4."
+)
 NAME, OWN = "eventsink-workers", "eventsink-own"
 # Whatever a worker cannot settle, as a message that ends its process each time, must not be thrown away: RabbitMQ 4
 # drops it after 20 deliveries. A destination that is away costs one delivery in 20 minutes, so the limit is far off.
@@ -49,19 +53,6 @@ POLICIES: dict[str, dict[str, Any]] = {
 }
 
 
-class Point(msgspec.Struct, frozen=True):
-    """One thing that was asked. What is not well has a remedy."""
-
-    what: str
-    found: str
-    remedy: str = ""
-
-    @property
-    def well(self) -> bool:
-        """Whether nothing needs to be done."""
-        return not self.remedy
-
-
 async def ask_broker(address: Address, exchange: str, workers: Sequence[str]) -> list[Point]:
     """Over AMQP: the exchange and the queues of the workers."""
     async with MessageService(address, name="eventsink doctor") as service:
@@ -84,13 +75,12 @@ async def ask_replies(address: Address, queue: str) -> Point:
 
 
 def ask_management(management: Management, workers: Sequence[str]) -> list[Point]:
-    """Over the management API: version, and the policy of the workers' queues."""
-    try:
-        points = [Point("RabbitMQ", f"version {management.version()}, {management.where}")]
-        points.append(ask_policies(management, workers))
-    except BrokerUnavailable as error:
-        return [Point("management API", str(error), "All works without it; the policy cannot be checked.")]
-    return points
+    """Over the management API: version, and the policy of the workers' queues.
+
+    Raises:
+        BrokerUnavailable: it does not answer, or refuses.
+    """
+    return [_version(management), ask_policies(management, workers)]
 
 
 def set_policies(management: Management) -> None:
@@ -143,9 +133,18 @@ def ask_policies(management: Management, workers: Sequence[str]) -> Point:
     return Point("policy", f"{NAME} is in force on {len(matched)} queue{'' if len(matched) == 1 else 's'}")
 
 
+def _version(management: Management) -> Point:
+    version = management.version()
+    found = f"version {version}, {management.where}"
+    numbers = [int(part) for part in re.findall(r"\d+", version)[:2]]
+    return Point("RabbitMQ", found, _OLD if numbers <= LAST_OLD else "", minor=True)
+
+
 async def _exchange(service: MessageService, name: str) -> Point:
     try:
-        await service.declare(exchanges=[amqp.Exchange(name)])
+        if not await service.exists(name):
+            return Point("exchange", f"{name} is not there yet: `eventsink serve` or `api` makes it")
+        await service.declare(exchanges=[amqp.Exchange(name)])  # which says how it differs, and makes nothing
     except BrokerUnavailable as error:
         return Point("exchange", str(error), "Mend this first: events wait in the spool meanwhile.")
     return Point("exchange", f"{name} on {service.address}, virtual host {service.address.vhost}")
@@ -161,6 +160,10 @@ async def _queue(service: MessageService, worker: str) -> Point:
         return Point(f"queue {name}", "not there, so it misses events", f"Start {_command(worker)} once.")
     except BrokerUnavailable as error:
         return Point(f"queue {name}", str(error), "Look at the log of RabbitMQ.")
+    try:
+        await service.declare(queues=[quorum(name)])
+    except BrokerRefuses as error:
+        return Point(f"queue {name}", str(error), f"Let it run empty, delete it, and start {_command(worker)} again.")
     ready, consumers = depth.ready, depth.consumers
     if not consumers:
         return Point(f"queue {name}", f"{ready:,} messages wait, and nobody takes them", f"Start {_command(worker)}.")

@@ -44,7 +44,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError("counter.platform is empty: COUNTER's reports name the platform, as 'Clowder NCSA'.")
         if not _CREATED_BY.fullmatch(self.created_by):
             raise SettingsError(
-                f"counter.created_by is {self.created_by[:60]!r}: it names who makes the reports, and must end in a"
+                "counter.created_by, or counter.platform in its place, names who makes the reports: it must end in a"
                 " letter of ASCII, a digit, or one of - . _ ; ( ) / : * ~ $ =."
             )
 

@@ -2,13 +2,12 @@
 
 from eventsink.errors import SettingsError
 from eventsink.look.counter.about import Platform
+from eventsink.mistakes import is_address
 from eventsink.settings import Counter
 from eventsink.store.counter import Rules
 from eventsink.store.zones import zone_of
 
 __all__ = ["check_counter", "platform_of", "rules_of"]
-
-_ADDRESSES = ("http://", "https://")
 
 
 def check_counter(chosen: Counter) -> None:
@@ -54,7 +53,7 @@ def platform_of(chosen: Counter) -> Platform:
     """
     for name in ("address", "help_url"):
         value = getattr(chosen, name)
-        if value and not value.startswith(_ADDRESSES):
+        if value and not is_address(value):
             raise SettingsError(f"counter.{name} must be an address, as https://clowder.example.org.")
     return Platform(
         name=chosen.platform,

@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 
 from eventsink.errors import SettingsError
+from eventsink.mistakes import is_address
 
 __all__ = ["ClowderNames", "Entry"]
 
@@ -55,7 +56,7 @@ class ClowderNames:
     """
 
     def __init__(self, url: str, key: str, path: Path, now: Callable[[], float] = time.time) -> None:
-        if not re.match(r"https?://[^/\s]", url):
+        if not is_address(url):
             raise SettingsError("reports.clowder_url is no address: give one as https://clowder.example.org.")
         self._url = url.rstrip("/")
         self._headers = {"X-API-Key": key} if key else {}

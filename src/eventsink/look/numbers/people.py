@@ -48,7 +48,7 @@ def read_people(path: str) -> People:
         return People(trouble="The file of people (reports.people) is no UTF-8: it is not used.")
     except csv.Error as error:
         return People(trouble=f"The file of people (reports.people) is no CSV: {error}.")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return People(trouble=f"The file of people (reports.people) cannot be read: {why(error)}.")
 
 

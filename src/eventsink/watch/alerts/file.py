@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import structlog
 
-from eventsink.causes import why
+from eventsink.causes import remedy, why
 from eventsink.errors import StoreUnavailable
 from eventsink.files import hold, open_sound
 
@@ -47,7 +47,9 @@ class AlertFile:
             self._identity = status.st_dev, status.st_ino
         except (sqlite3.Error, OSError) as error:
             os.close(self._lock)
-            raise StoreUnavailable(f"The file of alerts cannot be opened at {path}: {why(error)}.") from error
+            raise StoreUnavailable(
+                f"The file of alerts cannot be opened at {path}: {why(error)}.{remedy(error)}"
+            ) from error
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do something in one commit; what it returns comes when that is durable. If it raises, nothing was done.

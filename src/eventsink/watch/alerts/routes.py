@@ -111,7 +111,7 @@ def _hours(text: str, setting: str) -> tuple[int, int]:
     numbers = [int(number) for number in found.groups()] if found else [99] * 4
     begin, end = numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]
     if not found or numbers[1] > 59 or numbers[3] > 59 or begin >= _DAY or end > _DAY or begin == end:
-        raise SettingsError(f"{setting} is {text!r}: give begin and end, as 08:00-18:00, or 22:00-06:00 over midnight.")
+        raise SettingsError(f"{setting} must be begin and end, as 08:00-18:00, or 22:00-06:00 over midnight.")
     return begin, end if end > begin else end + _DAY
 
 
@@ -119,4 +119,4 @@ def _zone(name: str, setting: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise SettingsError(f"{setting} is {name!r}, which is no time zone: give one as America/Chicago.") from None
+        raise SettingsError(f"{setting} is no time zone: give one as America/Chicago.") from None

@@ -15,8 +15,9 @@ from msgspec import Meta
 
 from eventsink.catalogue import nearest
 from eventsink.errors import SettingsError
+from eventsink.mistakes import filled
 from eventsink.settings import Alerts
-from eventsink.watch.alerts.notice import SEVERITIES, Severity
+from eventsink.watch.alerts.notice import Severity
 
 __all__ = ["NAMES", "Rule", "default_rule", "matches", "read_rules", "split"]
 
@@ -67,12 +68,9 @@ def read_rules(checks: Mapping[str, Mapping[str, Any]], alerts: Alerts) -> dict[
     for name, section in checks.items():
         _, ours = split(section)
         try:
-            rules[name] = _complete(msgspec.convert(ours, Rule, strict=False), alerts)
-        except msgspec.ValidationError as error:
-            what, _, where = str(error).partition(" - at `$")
-            place = where.rstrip("`").replace("[...]", "")
-            choices = f": it may be {', '.join(SEVERITIES)}" if "enum" in what else ""
-            raise SettingsError(f"checks.{name}{place}: {what[0].lower()}{what[1:]}{choices}.") from None
+            rules[name] = _complete(filled(ours, Rule, f"checks.{name}"), alerts)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
     for name in rules:
         _check_dependencies(name, rules)
     return rules

@@ -22,7 +22,11 @@ COUNTS = ("users", "spaces", "collections", "datasets", "files")
 class Options:
     """Which Clowder."""
 
-    url: Annotated[str, "Its address, as https://clowder.example.org.", msgspec.Meta(pattern=r"^https?://[^/]")]
+    url: Annotated[
+        str,
+        "Its address, as https://clowder.example.org.",
+        msgspec.Meta(pattern=r"^https?://[^/]", title="an address as https://clowder.example.org"),
+    ]
     key: Annotated[str, "API key of Clowder; without one it may show less."] = ""
     version: Annotated[int, "Of Clowder's API: 1 or 2.", msgspec.Meta(ge=1, le=2)] = 1
     rabbitmq: Annotated[bool, "Whether it is down when it has lost its RabbitMQ."] = True

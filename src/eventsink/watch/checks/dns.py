@@ -29,8 +29,8 @@ class Dns(Check[Options]):
         super().__init__(options, site)
         try:
             self._expected = {str(ip_address(address)) for address in options.expect}
-        except ValueError as error:
-            raise SettingsError(f"checks.{site.name}.expect: {error}.") from None
+        except ValueError:
+            raise SettingsError(f"checks.{site.name}.expect must be addresses, as 192.0.2.1.") from None
 
     @property
     def target(self) -> str:

@@ -18,8 +18,16 @@ from eventsink.watch.check import Check, Down, Measurement
 class Options:
     """Who must report in, and how often."""
 
-    name: Annotated[str, "Its name, as it reports.", msgspec.Meta(pattern=r"^[\w.-]{1,100}$")]
-    within: Annotated[float, "Seconds in which it must report, with the time that its work may take."] = 86_400.0
+    name: Annotated[
+        str,
+        "Its name, as it reports.",
+        msgspec.Meta(pattern=r"^[\w.-]{1,100}$", title="letters, digits, dots, dashes and underscores, 100 at most"),
+    ]
+    within: Annotated[
+        float,
+        "Seconds in which it must report, with the time that its work may take.",
+        msgspec.Meta(gt=0, le=366 * 86_400),
+    ] = 86_400.0
 
 
 class Heartbeat(Check[Options]):

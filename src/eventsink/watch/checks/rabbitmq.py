@@ -20,7 +20,11 @@ from eventsink.watch.threads import OneThread
 class Options:
     """Which queue, and what is well."""
 
-    url: Annotated[str, "RabbitMQ, as amqp://user:password@host:5672/vhost.", msgspec.Meta(pattern=r"^amqps?://.")]
+    url: Annotated[
+        str,
+        "RabbitMQ, as amqp://user:password@host:5672/vhost.",
+        msgspec.Meta(pattern=r"^amqps?://.", title="an address as amqp://user:password@host:5672/vhost"),
+    ]
     queue: Annotated[str, "Name of the queue.", msgspec.Meta(min_length=1, max_length=255)]
     most: Annotated[int, "Messages that may wait; 0 for any number.", msgspec.Meta(ge=0)] = 0
     consumers: Annotated[int, "Consumers that it must have.", msgspec.Meta(ge=0)] = 0

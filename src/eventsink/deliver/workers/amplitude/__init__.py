@@ -26,6 +26,7 @@ from eventsink.deliver.workers.amplitude.events import AmplitudeEvents, Packed
 from eventsink.deliver.workers.amplitude.throttles import Throttles
 from eventsink.errors import NoAnswer, Refused, TryLater
 from eventsink.event import Event
+from eventsink.point import Point
 
 ENDPOINTS = {"us": "https://api2.amplitude.com/batch", "eu": "https://api.eu.amplitude.com/batch"}
 REMEDY = "Check workers.amplitude.api_key."
@@ -69,6 +70,23 @@ class Amplitude(AnalyticsWorker[Options]):
         self._unlike = 0  # events that Amplitude did not count
         head = msgspec.json.encode(options.api_key)
         self._head = b'{"api_key":' + head + b',"events":['
+
+    async def examine(self) -> Sequence[Point]:
+        """Whether it answers, and knows the key. What is sent lacks all that an event must have, so none is counted."""
+        await self.open()
+        body = self._head + b'{"insert_id":"eventsink doctor"}]}'
+        answer = await self._http.send("POST", self._url, headers={"Content-Type": "application/json"}, body=body)
+        if is_stored(answer):  # of another, or one that takes anything
+            return [
+                Point("key", "what answers takes events without a type", "See workers.amplitude.endpoint.", minor=True)
+            ]
+        if named(answer, 1) is None:
+            try:
+                raise_for(answer)
+            except Refused:  # it says that something is missing, but not of which event
+                return [Point("key", "it answers; whether it knows the key shows the first event")]
+            self._http.check(answer, phrase(answer))
+        return [Point("key", "it answers, and knows the key")]
 
     async def _send(self, events: Sequence[Event]) -> None:
         """Send events over some lanes at once, and raise what became of those that Amplitude does not have."""

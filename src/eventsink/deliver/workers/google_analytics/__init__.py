@@ -31,6 +31,7 @@ from eventsink.deliver.workers.google_analytics.grouping import Request, request
 from eventsink.deliver.workers.google_analytics.validation import bodies, complaint
 from eventsink.errors import NoAnswer, Refused, TryLater
 from eventsink.event import Event
+from eventsink.point import Point
 
 HOSTS = {"global": "https://www.google-analytics.com", "eu": "https://region1.google-analytics.com"}
 COLLECT, VALIDATE = "/mp/collect", "/debug/mp/collect"
@@ -47,7 +48,11 @@ _log = structlog.get_logger(__name__)
 class Options(AnalyticsOptions):
     """Which stream, and what is sent."""
 
-    measurement_id: Annotated[str, "Measurement id of the web stream, as G-XXXXXXXXXX.", Meta(pattern=r"^G-[A-Z0-9]+$")]
+    measurement_id: Annotated[
+        str,
+        "Measurement id of the web stream, as G-XXXXXXXXXX.",
+        Meta(pattern=r"^G-[A-Z0-9]+$", title="as G-XXXXXXXXXX, of a web stream"),
+    ]
     api_secret: Annotated[str, "An API secret of that stream."]
     region: Annotated[Literal["global", "eu"], "Where it is collected: global or eu."] = "global"
     endpoint: Annotated[str, "Address in the place of the region's, as https://proxy.example.org/mp/collect."] = ""
@@ -80,6 +85,22 @@ class GoogleAnalytics(AnalyticsWorker[Options]):
         await super().open()
         if self.options.validate:
             await self._validate()
+
+    async def examine(self) -> Sequence[Point]:
+        """What Google's validator says of one event; it keeps none, and knows neither the stream nor the secret."""
+        await super().open()
+        if not self._url.endswith(COLLECT):
+            return [Point("validator", f"it is not asked, for the path of endpoint is not {COLLECT}")]
+        kind, body = next(bodies(self._events, self.types, datetime.now(UTC)))
+        answer = await self._post(self._url.removesuffix(COLLECT) + VALIDATE, body)
+        self._http.check(answer, phrase(answer))
+        if said := complaint(answer):
+            return [Point("validator", f"it does not take {kind}: {said}", "Report it: see docs/google-analytics.md.")]
+        if not (isinstance(answer.json, dict) and "validationMessages" in answer.json):
+            remedy = "Check workers.google_analytics.endpoint, and what proxies there are."
+            return [Point("validator", "what answers is not Google Analytics", remedy)]
+        note = "it takes our events; whether the secret is right Google tells nobody: look at its Realtime report"
+        return [Point("validator", note)]
 
     def _choose(
         self, events: Sequence[Event], people: frozenset[str], now: datetime, skipped: list[tuple[Event, str]]

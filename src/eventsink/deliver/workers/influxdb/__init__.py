@@ -14,11 +14,13 @@ import structlog
 from eventsink.deliver.http import PATIENCE, Answer, HttpDestination, shorten
 from eventsink.deliver.worker import Worker
 from eventsink.deliver.workers.influxdb.answers import is_missing, judge, reason_of
+from eventsink.deliver.workers.influxdb.examination import examined
 from eventsink.deliver.workers.influxdb.line_protocol import EventLines
 from eventsink.deliver.workers.influxdb.upstream_points import UpstreamLines
 from eventsink.deliver.workers.influxdb.versions import Version, influxdb_1, influxdb_2, influxdb_3, seconds_of
 from eventsink.errors import NoAnswer, Refused, SettingsError, TryLater
 from eventsink.event import Event
+from eventsink.point import Point
 
 REMEDY = "Give the worker a user (InfluxDB 1) or a token (InfluxDB 2 and 3) that may write there."
 SHORTEST = 3600  # seconds of retention, as InfluxDB 1 has it
@@ -72,6 +74,12 @@ class InfluxDB(Worker[Options]):
         await self._http.open()
         if self._version is None:
             self._version = await self._ask_version()
+
+    async def examine(self) -> Sequence[Point]:
+        """Its version, and whether it lets us write and make what is written into."""
+        await self.open()
+        assert self._version is not None  # noqa: S101 - open has found it
+        return await examined(self._version, self._send, self._http)
 
     async def deliver(self, events: Sequence[Event]) -> None:
         """Write the events of the batch in a few requests; the next is encoded while InfluxDB works on the last.

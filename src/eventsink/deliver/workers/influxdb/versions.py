@@ -33,6 +33,7 @@ class Version:
         authorization: the header that lets us in. No secret is a part of the address, which ends up in logs.
         by_hand: with which command an administrator makes what lines are written into.
         create: makes it; gives the reason why that cannot be, or nothing.
+        may_create: makes nothing; gives the reason why it could not be made, as far as that can be asked, or nothing.
     """
 
     path: str
@@ -40,6 +41,7 @@ class Version:
     authorization: Mapping[str, str]
     by_hand: str
     create: Callable[[Send], Awaitable[str]]
+    may_create: Callable[[Send], Awaitable[str]]
 
 
 def influxdb_1(*, database: str, username: str, password: str, retention: str) -> Version:
@@ -52,12 +54,18 @@ def influxdb_1(*, database: str, username: str, password: str, retention: str) -
         results = _objects(answer, "results")
         return str(results[0].get("error", "")) if answer.ok and results else answer.reason
 
+    async def may_create(send: Send) -> str:
+        answer = await send("POST", "/query", headers=_FORM, body=b"q=SHOW+USERS")  # which administrators alone may
+        results = _objects(answer, "results")
+        return str(results[0].get("error", "")) if answer.ok and results else answer.reason
+
     return Version(
         "/write",
         {"db": database, "precision": "ns"},
         {"Authorization": f"Basic {credentials}"} if username else {},
         f"influx -execute '{statement}'",
         create,
+        may_create,
     )
 
 
@@ -74,12 +82,19 @@ def influxdb_2(*, token: str, org: str, bucket: str, retention: str) -> Version:
         answer = await send("POST", "/api/v2/buckets", headers=_JSON, body=msgspec.json.encode(wanted))
         return "" if answer.ok else answer.reason
 
+    async def may_create(send: Send) -> str:
+        answer = await send("GET", "/api/v2/orgs", query={"org": org})
+        if answer.ok and not _objects(answer, "orgs"):
+            return f"the token sees no organization {org}"
+        return "" if answer.ok else answer.reason
+
     return Version(
         "/api/v2/write",
         {"org": org, "bucket": bucket, "precision": "ns"},
         {"Authorization": f"Token {token}"},
         f"influx bucket create --org '{org}' --name '{bucket}'" + (f" --retention {retention}" if retention else ""),
         create,
+        may_create,
     )
 
 
@@ -89,12 +104,16 @@ def influxdb_3(*, token: str, database: str) -> Version:
     async def create(_: Send) -> str:
         return "the write should have made it"
 
+    async def may_create(_: Send) -> str:
+        return ""
+
     return Version(
         "/api/v3/write_lp",
         {"db": database, "precision": "nanosecond", "accept_partial": "true"},
         {"Authorization": f"Bearer {token}"} if token else {},
         f"influxdb3 create database '{database}'",
         create,
+        may_create,
     )
 
 

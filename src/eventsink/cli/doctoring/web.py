@@ -1,0 +1,85 @@
+"""One question to a server of the web: what it answers, and which time it says that it is."""
+
+import email.utils
+import http.client
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from eventsink import __version__
+from eventsink.watch.certificates import context
+
+__all__ = ["Said", "ask"]
+
+WITHIN = 5.0  # seconds in which it must have answered
+LONGEST = 1 << 20  # bytes of an answer that are read
+
+
+class Said(NamedTuple):
+    """What was answered.
+
+    Args:
+        ahead: seconds that its clock is ahead of ours, by the header Date, which has whole ones; None if it has none.
+    """
+
+    status: int
+    content: Any
+    ahead: float | None
+
+
+def ask(
+    url: str, path: str = "", *, headers: Mapping[str, str] | None = None, verify: bool = True, within: float = WITHIN
+) -> Said:
+    """Ask with GET. No redirect is followed.
+
+    Args:
+        url: an address; a user and password in it are not sent.
+        path: after that of the address.
+        verify: the certificate; only who is sent no secret may go unverified.
+
+    Raises:
+        OSError, http.client.HTTPException, ValueError: no answer came, or the address is none.
+    """
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError("It has no host.")
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        connection = http.client.HTTPSConnection(
+            parts.hostname, parts.port, timeout=within, context=context(verify=verify)
+        )
+    else:
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=within)
+    try:
+        before = time.time()
+        connection.request(
+            "GET",
+            (parts.path.rstrip("/") + path) or "/",
+            headers={"user-agent": f"eventsink-doctor/{__version__}", **(headers or {})},
+        )
+        answer = connection.getresponse()
+        after = time.time()
+        return Said(answer.status, _json(answer.read(LONGEST)), _ahead(answer.getheader("date"), before, after))
+    finally:
+        connection.close()
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _ahead(date: str | None, before: float, after: float) -> float | None:
+    """Seconds between its clock and ours; 0 within the second that a date leaves open, and the time of the way."""
+    try:
+        there = email.utils.parsedate_to_datetime(date or "").timestamp()
+    except (ValueError, TypeError, IndexError):
+        return None
+    if there > after:
+        return there - after
+    return min(there + 1 - before, 0.0)
