@@ -27,6 +27,7 @@ def test_a_query_is_for_admins_and_an_export_for_readers(door: SinkProcess) -> N
         assert door.request("POST", "/v1/sql", QUERY, key=key)[0] == sql
         assert door.request("GET", "/v1/sql", key=key)[0] == sql
         assert door.request("GET", "/v1/export", key=key)[0] == export
+        assert door.request("GET", "/v1/backup", key=key)[0] == 403
 
 
 def test_what_is_refused_is_a_problem_with_a_sentence(door: SinkProcess) -> None:
@@ -34,4 +35,6 @@ def test_what_is_refused_is_a_problem_with_a_sentence(door: SinkProcess) -> None
         status, answer = door.request("POST", "/v1/sql", json.dumps({"query": query}).encode())
         assert status == 400 and answer["detail"].endswith((".", "?"))
     assert door.request("GET", "/v1/export?since=soon")[0] == 400
+    for month in ("1997-01", "../../etc/passwd", "%00"):
+        assert door.request("GET", f"/v1/backup?month={month}")[0] == 404
     assert door.request("POST", "/v1/sql", json.dumps({"query": "SELECT 1", "since": "soon"}).encode())[0] == 400

@@ -30,6 +30,8 @@ COMMANDS = {
     "events": ("events", "Show stored events, the newest last."),
     "sql": ("sql", "Ask the store in SQL; nothing can be changed."),
     "export": ("export", "Write stored events into files, one a month."),
+    "backup": ("backup", "Write all data into one file, beside a sink that runs."),
+    "restore": ("restore", "Make a data directory of a backup."),
     "types": ("event_types", "Show the catalogue of event types, or the fields of one."),
     "asyncapi": ("asyncapi", "Print what programs publish into RabbitMQ, as AsyncAPI."),
     "status": ("status", "Show the accounts of each worker, and what needs attention."),

@@ -13,6 +13,7 @@ from msgspec import Meta
 import eventsink
 from eventsink.catalogue import CATALOGUE, matches, schemas
 from eventsink.collect.alert_api import alert_routes
+from eventsink.collect.backup_api import backup_routes
 from eventsink.collect.counter_api import counter_routes
 from eventsink.collect.dashboard_api import dashboard_routes
 from eventsink.collect.desk import Desk
@@ -79,6 +80,7 @@ def routes(desk: Desk) -> list[BaseRouteHandler]:
         *report_routes(desk),
         *counter_routes(desk),
         *sql_routes(desk),
+        *backup_routes(desk),
         *health_routes(desk),
         *dashboard_routes(desk),
         *alert_routes(desk),

@@ -1,6 +1,5 @@
 """The routes of queries in SQL, and of exports."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -17,16 +16,16 @@ from msgspec import Meta
 from eventsink.collect.desk import Desk
 from eventsink.collect.problems import Problem
 from eventsink.collect.routing import answers, needs, security
+from eventsink.collect.sending import Sending, store_of
 from eventsink.collect.times import read_time
-from eventsink.collect.turns import Turn, Turns
-from eventsink.store import EventQuery, Export, Query, QueryRefused, Store
+from eventsink.collect.turns import Turns
+from eventsink.store import EventQuery, Query, QueryRefused
 from eventsink.store.sandbox import TABLES
 
 __all__ = ["sql_routes"]
 
 PATIENCE = 10.0  # seconds that an export waits for another one
 MOST_ROWS = 100_000
-SENT_AT_ONCE = 256 << 10  # bytes of an export
 PARQUET = "application/vnd.apache.parquet"
 
 Name = Annotated[str | None, Parameter(max_length=500)]
@@ -73,7 +72,7 @@ def _queries(desk: Desk) -> list[BaseRouteHandler]:
         turn = await turns.take()
         try:
             with _in_words():
-                answer = await _store(desk).query(query)
+                answer = await store_of(desk).query(query)
         finally:
             turn.give_back()
         return Response(msgspec.json.encode(answer), media_type="application/json")
@@ -110,45 +109,15 @@ def _export(desk: Desk) -> BaseRouteHandler:
         turn = await turns.take()
         try:
             with _in_words():
-                export = await _store(desk).export(query)
+                export = await store_of(desk).export(query)
         except BaseException:
             turn.give_back()
             raise
         headers = {"content-length": str(export.bytes), "x-events": str(export.events)}
-        sending = _Sending(export, turn)
+        sending = Sending(export, turn)
         return Stream(sending, media_type=PARQUET, headers=headers, background=BackgroundTask(sending.end))
 
     return get_export
-
-
-class _Sending:
-    """An export on its way. Its file and its turn are given back before its end is sent, or when the client is gone."""
-
-    def __init__(self, export: Export, turn: Turn) -> None:
-        self._export = export
-        self._turn = turn
-        self._left = export.bytes
-
-    def __aiter__(self) -> "_Sending":
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self._left:
-            raise StopAsyncIteration
-        part = await asyncio.to_thread(self._export.file.read, SENT_AT_ONCE)
-        self._left -= len(part)
-        if not self._left:
-            self.end()
-        return part
-
-    def __del__(self) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """Give all back. Safe to call twice."""
-        self._left = 0
-        self._export.file.close()
-        self._turn.give_back()
 
 
 @contextmanager
@@ -157,9 +126,3 @@ def _in_words() -> Iterator[None]:
         yield
     except QueryRefused as error:
         raise Problem(400, str(error)) from None
-
-
-def _store(desk: Desk) -> Store:
-    if desk.store is None:
-        raise Problem(503, "This process has no store: ask the one that runs `eventsink serve` or `eventsink up`.")
-    return desk.store

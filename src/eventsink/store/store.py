@@ -229,6 +229,16 @@ class Store:
         trouble, until = self._trouble
         return trouble if time.monotonic() < until else None
 
+    async def copy(self, month: str | None) -> Export | None:
+        """The file of a month, or the last, as it is now, with all that was appended; None where there is none.
+
+        Appends wait while it is copied, a second for each gigabyte or so. Questions do not.
+
+        Raises:
+            StoreUnavailable: it cannot be copied now; the reason is that of a write that fails.
+        """
+        return await self._run(self._writing, "copied", lambda: self._writer.copy(month))
+
     async def stats(self) -> Stats:
         """What the store holds, and what trouble it had with questions in the last ten minutes.
 

@@ -11,6 +11,8 @@ import structlog
 from eventsink.errors import StoreUnavailable
 from eventsink.event import Event
 from eventsink.store.batch import Chunk, chunks, id_columns, registered
+from eventsink.store.copying import copied
+from eventsink.store.exporter import Export
 from eventsink.store.month_names import month_before, month_of, this_month
 from eventsink.store.months import MOST_DIRTY, Months
 from eventsink.store.open_files import on_month
@@ -86,6 +88,26 @@ class Writer:
                 self._checkpoint(month)
         except (duckdb.Error, OSError, StoreUnavailable) as error:  # nothing is lost: the WAL has it
             _log.error("store.checkpoint_failed", reason=first_line(error))
+
+    def copy(self, month: str | None) -> Export | None:
+        """A copy of the file of a month, or of the last, with all that was appended; None where there is none.
+
+        Nobody else writes to it meanwhile, for this is the writer's thread, and after a checkpoint the file alone is
+        all there is.
+
+        Raises:
+            StoreUnavailable, OSError, duckdb.Error: it cannot be made now.
+        """
+        self._mend()
+        month = month or next(reversed(self.months.names), "")
+        if month not in self.months.extents:
+            return None
+        self._checkpoint(month)
+        if self.months.files.wal_size(month):
+            raise StoreUnavailable(
+                f"The events of {month} cannot be written into their file while it is read. Ask again."
+            )
+        return copied(self.months.files.file(month), self.months.path / "tmp", self.months.extents[month].events)
 
     def close(self) -> None:
         """Checkpoint and close the files."""

@@ -1,0 +1,196 @@
+"""What a backup has and has not, and what is said of one that cannot be used."""
+
+import json
+import os
+import sqlite3
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventsink.assemble.backup import Manifest, back_up, check, restore
+from eventsink.assemble.backup.archive import BackupUnusable
+from eventsink.client.sink import Sink
+from eventsink.errors import EventSinkError
+from eventsink.files import hold
+from eventsink.keys import KeyFile
+from eventsink.settings import Exchange, Settings, Store
+
+Change = Callable[[bytearray], None]
+KEPT = ("spool-8750.db", "spool-8750-1.db", "aside-influxdb.1.db", "jobs-spool.db", "monitor-spool.db")
+LEFT_OUT = (
+    "visitors-2026-11-29.salt",
+    "running.json",
+    "exchange.lock",
+    "keys.db.damaged-20261128T101112Z",
+    "names.1.new",
+)
+
+
+def of(folder: Path, **more: Any) -> Settings:
+    """Settings with this data directory."""
+    return Settings(data=str(folder), **more)
+
+
+def told(_: str, more: int) -> None:
+    assert more >= 0
+
+
+def nobody() -> Sink:
+    raise AssertionError("no sink runs")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data directory with all kinds of files, of a sink that does not run."""
+    folder = tmp_path / "data"
+    (folder / "store" / "tmp").mkdir(parents=True)
+    KeyFile(folder / "keys.db").create(["ingest"])
+    for name in ("exchange.db", *KEPT, "store/uptime.db"):
+        _database(folder / name)
+    for name in (*LEFT_OUT, "names.json", "store/events-2026-11.duckdb", "store/events-2026-11.duckdb.wal"):
+        (folder / name).write_text(name)
+    (folder / "store" / "facts.duckdb").write_text("made again")
+    (folder / "alerts.db").symlink_to("keys.db")
+    return folder
+
+
+def _database(path: Path) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("CREATE TABLE t (x)")
+    connection.execute("INSERT INTO t VALUES (?)", (path.name,))
+    connection.close()
+
+
+def backed_up(data: Path, **more: Any) -> tuple[Path, Manifest]:
+    """A backup of it."""
+    out = data.parent / "backup.tar"
+    return out, back_up(of(data, **more), out, nobody, told)
+
+
+def test_it_has_what_cannot_be_made_again_and_no_salts(data: Path) -> None:
+    out, manifest = backed_up(data)
+    names = [content.name for content in manifest.files]
+    stored = ["store/uptime.db", "store/events-2026-11.duckdb", "store/events-2026-11.duckdb.wal"]
+    assert sorted(names) == sorted([*KEPT, "exchange.db", "keys.db", "names.json", *stored])
+    assert names.index("spool-8750.db") < names.index("exchange.db") < names.index("store/events-2026-11.duckdb")
+    assert not manifest.running
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in data.parent.iterdir()) == ["backup.tar", "data"]
+
+
+def test_what_is_restored_is_what_was_there_for_this_user_alone(data: Path) -> None:
+    out, manifest = backed_up(data)
+    new = data.parent / "new"
+    assert restore(of(new), out, told) == check(out, told) == manifest
+    assert {str(p.relative_to(new)) for p in new.rglob("*") if p.is_file()} == {c.name for c in manifest.files}
+    assert not [path for path in (new, *new.rglob("*")) if path.stat().st_mode & 0o077]
+    assert [key.id for key in KeyFile(new / "keys.db").list()] == [key.id for key in KeyFile(data / "keys.db").list()]
+    assert (new / "store" / "events-2026-11.duckdb").read_text() == "store/events-2026-11.duckdb"
+    with sqlite3.connect(new / "spool-8750-1.db") as database:
+        assert database.execute("SELECT x FROM t").fetchall() == [("spool-8750-1.db",)]
+
+
+def test_places_that_the_settings_name_are_read_and_restored(data: Path) -> None:
+    elsewhere = data.parent / "elsewhere"
+    elsewhere.mkdir()
+    (data / "exchange.db").rename(elsewhere / "log.db")
+    (data / "store").rename(elsewhere / "months")
+    places = {
+        "exchange": Exchange(url=f"sqlite:///{elsewhere / 'log.db'}"),
+        "store": Store(path=str(elsewhere / "months")),
+    }
+    out, manifest = backed_up(data, **places)
+    assert {"exchange.db", "store/events-2026-11.duckdb"} <= {content.name for content in manifest.files}
+    elsewhere.rename(data.parent / "before")
+    restore(of(data.parent / "new", **places), out, told)
+    assert (elsewhere / "log.db").exists() and (elsewhere / "months" / "events-2026-11.duckdb").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda content: content.__delitem__(slice(len(content) // 2, None)), "is no backup, or damaged"),
+        (lambda content: content.__delitem__(slice(content.rindex(b"manifest.json"), None)), "damaged|ends before"),
+        (lambda content: content.__setitem__(content.index(b"events-2026-11.duckdb\0", 600) + 512, 7), "is damaged: "),
+        (lambda content: content.__setitem__(slice(0, 4), b"what"), "is no backup, or damaged"),
+    ],
+    ids=["half", "without its list", "a byte", "not a tar"],
+)
+def test_a_damaged_backup_is_refused_and_nothing_left(data: Path, change: Change, said: str) -> None:
+    out, _ = backed_up(data)
+    content = bytearray(out.read_bytes())
+    change(content)
+    out.write_bytes(content)
+    for use in (check, lambda path, told: restore(of(data.parent / "new"), path, told)):
+        with pytest.raises(BackupUnusable, match=said):
+            use(out, told)
+    assert not (data.parent / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["../outside.db", "/tmp/x.db", "store/../../keys.db", "eventsink.toml", "checks"])
+def test_what_no_backup_of_ours_has_is_written_nowhere(tmp_path: Path, name: str) -> None:
+    content = tmp_path / "content"
+    content.write_text("x")
+    with tarfile.open(tmp_path / "backup.tar", "w") as tar:
+        header = tar.gettarinfo(content)
+        header.name = name
+        with content.open("rb") as file:
+            tar.addfile(header, file)
+    with pytest.raises(BackupUnusable, match="a file of another kind"):
+        restore(of(tmp_path / "new"), tmp_path / "backup.tar", told)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar", "content"]
+
+
+def test_a_link_is_no_file(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "backup.tar", "w") as tar:
+        header = tarfile.TarInfo("keys.db")
+        header.type, header.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(header)
+    with pytest.raises(BackupUnusable, match="no file"):
+        restore(of(tmp_path / "new"), tmp_path / "backup.tar", told)
+
+
+def test_a_later_form_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"form": 2, "files": {"of": "another shape"}}))
+    with tarfile.open(tmp_path / "backup.tar", "w") as tar:
+        tar.add(tmp_path / "manifest.json", "manifest.json")
+    with pytest.raises(BackupUnusable, match="by a later version"):
+        check(tmp_path / "backup.tar", told)
+
+
+def test_nothing_is_overwritten(data: Path) -> None:
+    out, _ = backed_up(data)
+    before = out.read_bytes()
+    with pytest.raises(BackupUnusable, match="is there already"):
+        backed_up(data)
+    with pytest.raises(BackupUnusable, match="is not empty"):
+        restore(of(data), out, told)
+    assert out.read_bytes() == before and (data / "running.json").exists()
+
+
+def test_nothing_to_back_up_is_said(data: Path) -> None:
+    with pytest.raises(BackupUnusable, match="There is no data of an event sink"):
+        backed_up(data.parent / "absent")
+    with pytest.raises(BackupUnusable, match="There is no store in"):
+        backed_up(data, store=Store(path=str(data / "elsewhere")))
+    (data / "keys.db").write_text("this is no database, and longer than a header of one would be" * 20)
+    with pytest.raises(BackupUnusable, match=r"keys\.db cannot be copied: .*start the event sink again"):
+        backed_up(data)
+    assert sorted(path.name for path in data.parent.iterdir()) == ["data"]
+
+
+def test_a_store_that_somebody_has_who_does_not_answer_is_not_copied(data: Path) -> None:
+    def connect() -> Sink:
+        return Sink("http://127.0.0.1:1")
+
+    lock = hold(data / "store" / "lock")
+    try:
+        with pytest.raises(EventSinkError, match="No event sink answers"):
+            back_up(of(data), data.parent / "backup.tar", connect, told)
+    finally:
+        os.close(lock)
+    assert sorted(path.name for path in data.parent.iterdir()) == ["data"]
