@@ -36,7 +36,13 @@ def _checks() -> Iterator[tuple[str, dict[str, Any]]]:
         )
         yield (
             "health.download_update",
-            {"check": "home", "url": "https://clowder.example.org/", "region": region, "first_byte_ms": 0.0},
+            {
+                "check": "home",
+                "url": "https://clowder.example.org/",
+                "region": region,
+                "first_byte_ms": 0.0,
+                "bytes_per_second": 1.5e6,
+            },
         )
     yield "health.check_update", {"check": "disk", "target": "/", "region": "urbana", "certificate_days": 80.5}
     yield "health.queue_update", {"check": "rabbitmq", "queue": "extractors", "ready": 0, "region": "urbana"}
@@ -44,7 +50,8 @@ def _checks() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "health.status_changed", {"check": "clowder", "target": "clowder.example.org", "up": False}
     yield (
         "health.sink_update",
-        {"worker": "mongodb", "accepted": 0, "waiting": 0, "dead": 2, "missing": 0, "lag_s": 0.0},
+        {"worker": "mongodb", "accepted": 0, "delivered": 0, "waiting": 0, "dead": 2, "missing": 0, "lag_s": 0.0}
+        | {"canary_s": 0.25, "spool_events": 0, "spool_bytes": 0},
     )
 
 
@@ -146,6 +153,14 @@ async def test_lines_of_checks(boards: dict[str, Board], events: list[Event], ti
     assert found == pytest.approx({group: how(v) for group, v in _by(events, field, *tags, hours=True).items()})
 
 
+async def test_every_target_has_data(boards: dict[str, Board]) -> None:
+    for name, board in boards.items():
+        targets = [target for panel in board.dashboard["panels"] for target in panel["targets"]]
+        assert len(targets) > 8
+        for target in targets:
+            assert board.ask(target), (name, target["query"])
+
+
 async def test_a_region_that_is_chosen_is_alone(boards: dict[str, Board], events: list[Event]) -> None:
     board = boards["health"]
     chosen = Board(
@@ -167,7 +182,14 @@ async def test_the_sink_says_of_each_worker_how_it_is(boards: dict[str, Board], 
     last = reports[-1]
     assert accounts == (
         ("mongodb",),
-        {"Accepted": last["accepted"], "Waiting": last["waiting"], "Dead": 2, "Missing": 0, "Behind": last["lag_s"]},
+        {
+            "Accepted": last["accepted"],
+            "Delivered": 0,
+            "Waiting": last["waiting"],
+            "Dead": 2,
+            "Missing": 0,
+            "Behind": last["lag_s"],
+        },
     )
     waiting = board.over_time("Waiting")["Waiting"]
     assert waiting == {group: max(v) for group, v in _by(events, "waiting", "worker", hours=True).items()}

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -56,6 +56,19 @@ async def test_every_number(
             _compare(panel, [tuple(row) for row in shown[panel.name]["rows"]], board, within)
             compared += 1
     assert compared
+
+
+async def test_every_target_and_variable_has_data(filled: InfluxDB, export: Export) -> None:
+    folder = export(f'[workers.influxdb]\ndatabase = "{DATABASE}"\n')
+    for page in PAGES:
+        board = Board(load(folder, page), filled, DATABASE, END - timedelta(days=30), END)
+        targets = [target for panel in board.dashboard["panels"] for target in panel.get("targets", ())]
+        assert targets
+        for target in targets:
+            assert board.ask(target), (page, target["query"])
+        for variable in board.dashboard["templating"]["list"]:
+            if variable["type"] == "query":
+                assert len(filled.query(DATABASE, variable["query"])) > 2, variable["name"]
 
 
 def _spaces(events: Sequence[Event]) -> list[str]:
