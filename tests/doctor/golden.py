@@ -10,7 +10,7 @@ from pathlib import Path
 
 __all__ = ["compare", "steady"]
 
-FOLDER = Path(__file__).parents[1] / "fixtures/golden/doctor"
+FOLDER = Path(__file__).parents[1] / "fixtures/doctor"
 _BLANKS = re.compile(r" {2,}")
 _VOLATILE = (
     (re.compile(r"eventsink \d[^\s,]*, Python [^\n\"]*?aiohttp [\d.]+"), "eventsink VERSION, Python VERSION, …"),

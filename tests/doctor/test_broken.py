@@ -1,4 +1,4 @@
-"""Installations that are broken, each for real: what the doctor finds stands in tests/fixtures/golden/doctor."""
+"""Installations that are broken, each for real: what the doctor finds stands in tests/fixtures/doctor."""
 
 import http.client
 import sqlite3

@@ -769,6 +769,8 @@ def _expected(event: Event) -> dict[str, Any]:
             row[_named(name)] = _field(value, kinds.get(name))
         if kinds.get(name) is bool:
             row[f"{name}_percent"] = 100.0 if value else 0.0
+    if event.component == "traffic" and event.data.get("robot") is True:
+        row["device"] = "robot"
     return {name: value for name, value in row.items() if value not in (None, "")}
 
 
