@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -29,7 +30,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.chdir(tmp_path)
-    return lambda *words, **more: CliRunner().invoke(app, [str(word) for word in words], **more)
+
+    def invoke(*words: object, **more: Any) -> Result:
+        answer = CliRunner().invoke(app, [str(word) for word in words], **more)
+        if answer.exception and not isinstance(answer.exception, SystemExit):
+            raise answer.exception  # a command ends by an exit code, or it is a bug that a test should show
+        return answer
+
+    return invoke
 
 
 @pytest.fixture

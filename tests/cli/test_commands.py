@@ -124,7 +124,7 @@ def test_a_sink_is_found_by_its_data_directory_or_by_address_and_key(run, town, 
 
 @pytest.mark.parametrize("status", [200, 401])
 def test_the_key_of_the_local_sink_is_for_no_other(on_town, status):
-    with FakeSink(lambda _: (status, {}, {})) as fake:
+    with FakeSink(lambda _: (status, {}, {"types": []})) as fake:
         on_town("types", "--url", fake.url)
     assert not any("x-api-key" in headers for headers in fake.headers)
 
