@@ -21,9 +21,10 @@ def _run_and_kill(folder: Path, number: int, months: int) -> list[str]:
     with processes.running(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n", "it opens what the kill before has left, with nothing set aside"
-        time.sleep(0.02 + 0.03 * number)
+        lines = [process.stdout.readline() for _ in range(2 + number)]  # however slow the machine is
+        time.sleep(0.01 * number)
         process.kill()
-        lines = process.stdout.read().split("\n")[:-1]  # the last may be cut off
+        lines += process.stdout.read().split("\n")[:-1]  # the last may be cut off
     return [event_id for line in lines if line.startswith("kept ") for event_id in line.split()[1:]]
 
 
