@@ -24,6 +24,7 @@ etc=/etc/eventsink
 secrets=$etc/secrets
 program=/opt/eventsink
 data=/var/lib/eventsink
+backups=/var/backups/eventsink
 vhost=clowder
 rabbitmq_conf=/etc/rabbitmq/conf.d/50-eventsink.conf
 permissions='clowder\.metrics.*|events\..*|amq\..*'
@@ -175,7 +176,7 @@ make_user() {
         useradd --system --user-group --home-dir "$data" --no-create-home --shell /usr/sbin/nologin eventsink
         say user "eventsink made"
     fi
-    install -d -m 700 -o eventsink -g eventsink "$data"
+    install -d -m 700 -o eventsink -g eventsink "$data" "$backups"
     install -d -m 755 "$etc"
 }
 
@@ -473,7 +474,7 @@ take_away() {
     rm -f /usr/local/bin/eventsink
     say program "taken away"
     say "what stays" \
-        "$data, $etc, RabbitMQ's virtual host $vhost, InfluxDB's database eventsink, the user, the packages"
+        "$data, $backups, $etc, RabbitMQ's virtual host $vhost, InfluxDB's database eventsink, the user, the packages"
 }
 
 main "$@"

@@ -101,6 +101,20 @@ def test_a_secret_file_that_cannot_be_read_is_named(content: bytes | None) -> No
     assert said.startswith("EVENTSINK_WORKERS__INFLUXDB__TOKEN_FILE names a file that cannot be read")
 
 
+@pytest.mark.parametrize("content", ["", " \n"])
+def test_an_empty_secret_file_is_a_mistake_and_no_embedded_exchange(content: str) -> None:
+    Path("secret").write_text(content, "utf-8")
+    said = sentence(environment={"EVENTSINK_EXCHANGE__URL_FILE": "secret"})
+    assert said.startswith("EVENTSINK_EXCHANGE__URL_FILE names a file that is empty")
+
+
+@pytest.mark.parametrize("value", ["", "amqp://elsewhere/"])
+def test_a_setting_and_its_file_are_not_both_given(value: str) -> None:
+    Path("secret").write_text("amqp://here/", "utf-8")
+    said = sentence(environment={"EVENTSINK_EXCHANGE__URL": value, "EVENTSINK_EXCHANGE__URL_FILE": "secret"})
+    assert said.startswith("EVENTSINK_EXCHANGE__URL and EVENTSINK_EXCHANGE__URL_FILE are both set")
+
+
 # --- what is wrong ---------------------------------------------------------------------------------------------------
 
 

@@ -578,6 +578,8 @@ def _overrides(environment: Mapping[str, str]) -> list[tuple[list[str], str | li
             continue
         keys = name.removeprefix(PREFIX).lower().split("__")
         if keys[-1].endswith("_file"):
+            if (plain := name.removesuffix("_FILE")) in environment:
+                raise SettingsError(f"{plain} and {name} are both set, and only one can be meant: take one away.")
             found.append(([*keys[:-1], keys[-1].removesuffix("_file")], _value(_read_secret(name, Path(value))), name))
         else:
             found.append((keys, _value(value), name))
@@ -597,9 +599,12 @@ def _value(text: str) -> str | list[Any]:
 
 def _read_secret(name: str, path: Path) -> str:
     try:
-        return path.read_text("utf-8").strip()
+        secret = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{name} names a file that cannot be read: {why(error)}.") from None
+    if not secret:  # half an installation: without it, what is meant for RabbitMQ would go into an embedded exchange
+        raise SettingsError(f"{name} names a file that is empty: put the value into it, or take {name} away.")
+    return secret
 
 
 def _put(tree: dict[str, Any], keys: list[str], value: str | list[Any], name: str) -> None:

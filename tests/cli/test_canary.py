@@ -9,6 +9,7 @@ from typer.testing import Result
 from eventsink.cli.canary import examine_canary
 from eventsink.client.sink import Sink
 from eventsink.keys import KeyFile
+from tests.cli.fake_sink import Answer, FakeSink, accept
 from tests.servers.process import free_ports
 from tests.sink_process import SinkProcess
 
@@ -66,3 +67,14 @@ def test_the_doctor_and_the_status_say_it(crippled: SinkProcess, run: Callable[.
     assert checks["canary to store"] and not checks["canary to influxdb"] and told.exit_code == 1
     (line,) = [line for line in run("status", "--data", crippled.data).stdout.splitlines() if line[:6] == "Canary"]
     assert line.split()[1] == "store" and line.endswith("UTC")
+
+
+def test_with_the_exchange_away_nobody_is_told_to_start_or_forget_a_worker_that_runs() -> None:
+    status = {"exchange": "away", "workers": {"echo": {"state": "not running", "types": ["*"]}}}
+
+    def answer(lines: list[bytes]) -> Answer:
+        return accept(lines) if lines else (200, {}, status)
+
+    with FakeSink(answer) as fake, Sink(fake.url, "key") as sink:
+        (found,) = examine_canary(sink, status)
+    assert not found.ok and "exchange is away" in found.remedy and "forget" not in found.remedy

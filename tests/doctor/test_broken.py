@@ -5,6 +5,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from pymongo.write_concern import WriteConcern
@@ -21,7 +22,7 @@ from tests.servers import amplitude, google_analytics
 from tests.servers.faults import Authority
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mongodb import MongoDB
-from tests.servers.process import free_ports
+from tests.servers.process import eventually, free_ports
 from tests.servers.rabbitmq import RabbitMQ
 from tests.sink_process import SinkProcess
 
@@ -92,6 +93,31 @@ def test_another_process_has_the_data_directory(patient: Patient) -> None:
     finally:
         holding.kill()
         processes.end(holding)
+
+
+@pytest.mark.parametrize(("file", "needed"), [("alerts", True), ("spool-1", False), ("monitor-spool", False)])
+def test_who_waits_for_a_lock_and_who_is_in_nobodys_way(patient: Patient, file: str, needed: bool) -> None:
+    var = patient.folder / "var"
+    var.mkdir(0o700)
+    lock = var / f"{file}.lock"
+    holding = processes.start([sys.executable, "-c", _LOCK, lock], stdout=-1)
+    started = [holding]
+    try:
+        assert holding.stdout is not None and holding.stdout.readline()
+        started.append(processes.start(["flock", lock, "true"]))
+        eventually(lambda: " -> FLOCK" in Path("/proc/locks").read_text(), "somebody waits for the lock")
+        held = [finding["found"] for finding in patient.ask() if finding["check"] == "data directory in use"]
+        assert [text.startswith(f"process {holding.pid} has var") for text in held] == [True] * needed
+    finally:
+        for process in started:
+            process.kill()
+            processes.end(process)
+
+
+def test_a_monitor_needs_no_sink_beside_it(patient: Patient) -> None:
+    patient.settle(f'[monitor]\nurl = "http://127.0.0.1:{patient.port}"\nkey = "clw_00000000_x"\n')
+    found = {finding["check"]: finding for finding in patient.ask()}
+    assert found["running sink"]["ok"] and not found["monitor.url"]["ok"]
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,12 @@ def examine_canary(sink: Sink, status: Mapping[str, Any], patience: float = PATI
     except EventSinkError as error:
         yield _not_posted(error)
         return
-    delays, waited, workers = _wait(sink, canary, asked, patience)
+    delays, waited, last = _wait(sink, canary, asked, patience)
+    workers = last.get("workers", {})
+    if asked and not delays and last.get("exchange") == "away":  # then nobody hears of workers elsewhere, either
+        remedy = "It waits in the spool: the exchange is away, or still gets what came before. See `eventsink status`."
+        yield Finding("canary", False, f"not delivered within {waited:.0f} s", remedy)
+        return
     for name in asked:
         yield _finding(name, workers.get(name) or status["workers"][name], delays.get(name), waited)
 
@@ -62,16 +67,16 @@ def _not_posted(error: EventSinkError) -> Finding:
 
 def _wait(
     sink: Sink, canary: str, asked: Sequence[str], patience: float
-) -> tuple[dict[str, float], float, Mapping[str, Any]]:
+) -> tuple[dict[str, float], float, dict[str, Any]]:
     """How long the canary took to each worker that has it, in seconds; how long it was waited for; the last status."""
     begun, elapsed = time.monotonic(), 0.0
     delays: dict[str, float] = {}
-    workers: Mapping[str, Any] = {}
+    status: dict[str, Any] = {}
     with _Progress(errors(), len(asked)) as progress:
         while len(delays) < len(asked):
             with contextlib.suppress(EventSinkError):  # for a moment; what has not arrived in the end is said
-                workers = sink.get("/v1/status")["workers"]
-            elapsed = time.monotonic() - begun
+                status = sink.get("/v1/status")
+            workers, elapsed = status.get("workers", {}), time.monotonic() - begun
             for name in asked:
                 last = workers.get(name, {}).get("canary")
                 # One that was sent after ours may have come so soon that ours was not seen; ids are in order of time.
@@ -82,7 +87,7 @@ def _wait(
             if elapsed > (min(STUCK, patience) if stuck else patience):
                 break
             time.sleep(LOOK_EVERY if len(delays) < len(asked) else 0)
-    return delays, elapsed, workers
+    return delays, elapsed, status
 
 
 def _finding(name: str, account: Mapping[str, Any], delay: float | None, waited: float) -> Finding:

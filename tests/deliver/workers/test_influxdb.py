@@ -154,7 +154,8 @@ async def test_a_user_who_may_not_make_it_is_told_what_to_run_and_who_is_unknown
         worker = InfluxDB(Options(url=server.url, username="bob", password="hush-hush", retention="90d"))
         await worker.open()
         said = await _later(worker)
-        assert "Run: influx -execute 'CREATE DATABASE \"eventsink\" WITH DURATION 90d'" in said.reason
+        by_hand = 'CREATE DATABASE "eventsink" WITH DURATION 90d; GRANT WRITE ON "eventsink" TO "bob"'
+        assert f"Run: influx -execute '{by_hand}'" in said.reason
         assert said.after == 30
 
         _ask(server, 'CREATE DATABASE "eventsink"', "admin")

@@ -87,6 +87,7 @@ def test_a_dashboard_is_well_formed(folder: Path, name: str) -> None:
             used = set(re.findall(r"\$\{?([A-Za-z_]+)", target["query"]))
             assert used <= variables | {"timeFilter", "__interval"}, "each variable is there"
     for variable in board["templating"]["list"]:
+        assert "SELECT" not in variable["query"] or "$timeFilter" in variable["query"], "of the period alone"
         assert variable.get("datasource", reference) == reference
         assert re.search(rf"\$\{{?{variable['name']}\b", json.dumps(panels)), "each variable is of some use"
 

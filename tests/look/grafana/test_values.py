@@ -68,7 +68,7 @@ async def test_every_target_and_variable_has_data(filled: InfluxDB, export: Expo
             assert board.ask(target), (page, target["query"])
         for variable in board.dashboard["templating"]["list"]:
             if variable["type"] == "query":
-                assert len(filled.query(DATABASE, variable["query"])) > 2, variable["name"]
+                assert len(filled.query(DATABASE, board.query(variable["query"]))) > 2, variable["name"]
 
 
 def _spaces(events: Sequence[Event]) -> list[str]:

@@ -43,15 +43,24 @@ def existing(path: Path) -> Path:
     return path if path.exists() else existing(path.absolute().parent)
 
 
-def holder(directory: Path) -> int | None:
-    """The process that has a lock on the data directory, as Linux tells it; to try the lock would be to take it."""
-    locked = {(status.st_dev, status.st_ino) for file in directory.glob("*.lock") if (status := _status(file))}
+def holder(settings: Settings) -> int | None:
+    """The process that has a lock that a sink needs here, as Linux tells it; to try the lock would be to take it.
+
+    Doors on other ports have spools of their own in the same directory, and so has a monitor: they are in nobody's way.
+    """
+    beside = {
+        file for pattern in ("spool-*", "aside-*", "monitor-*") for file in settings.directory.glob(pattern + ".lock")
+    }
+    needed = {*settings.directory.glob("*.lock")} - beside | {settings.spool_path.with_suffix(".lock")}
+    locked = {(status.st_dev, status.st_ino) for file in needed if (status := _status(file))}
     try:
         lines = Path("/proc/locks").read_text().splitlines()
     except OSError:  # of another system
         return None
     for line in lines:
         _, kind, _, _, pid, place, *_ = line.split()[:8]
+        if kind == "->":  # one that waits for a lock, under the one who has it
+            continue
         major, minor, inode = place.split(":")
         if kind == "FLOCK" and (os.makedev(int(major, 16), int(minor, 16)), int(inode)) in locked:
             return int(pid)

@@ -11,6 +11,7 @@ from eventsink.cli.finding import Finding
 from eventsink.cli.status import concerns
 from eventsink.client.sink import Sink
 from eventsink.errors import EventSinkError
+from eventsink.mistakes import is_address
 from eventsink.settings import Settings
 
 __all__ = ["running"]
@@ -28,7 +29,12 @@ def running(settings: Settings, sink: Sink, *, named: bool) -> Iterator[Finding]
         sink.get("/readyz")
         yield Finding("ready for events", True, "yes")
     except EventSinkError as error:
-        yield Finding("running sink", False, str(error), "Start one with `eventsink up`, or look at its log.")
+        if not named and is_address(settings.monitor.url):
+            yield Finding("running sink", True, "none is needed here: a monitor sends to monitor.url")
+            return
+        start = "`eventsink serve`" if settings.exchange.url.startswith("amqp") else "`eventsink up`"
+        found = str(error).replace("`eventsink up`", start)
+        yield Finding("running sink", False, found, f"Start one with {start}, or look at its log.")
         if not named:
             yield from _in_its_place(settings)
         return
@@ -60,7 +66,7 @@ def _answers(sink: Sink) -> Finding:
 
 def _in_its_place(settings: Settings) -> Iterator[Finding]:
     """What would keep a sink from starting here."""
-    if (process := holder(settings.directory)) is not None:
+    if (process := holder(settings)) is not None:
         found = f"process {process} has {settings.directory}, and no sink answers there"
         remedy = "Wait if it is starting or ending; else end it, or give another --data."
         yield Finding("data directory in use", False, found, remedy)

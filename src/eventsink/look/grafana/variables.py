@@ -30,7 +30,12 @@ class Variable:
 
 REGION = Variable("region", "Region", "region", 'SHOW TAG VALUES FROM "health" WITH KEY = "region"')
 EXTRACTOR = Variable("extractor", "Extractor", "extractor", 'SHOW TAG VALUES FROM "extractions" WITH KEY = "extractor"')
-SPACE = Variable("space", "Space", "space_id", 'SELECT distinct("space_id") FROM "storage", "traffic", "extractions"')
+SPACE = Variable(
+    "space",
+    "Space",
+    "space_id",
+    'SELECT distinct("space_id") FROM "storage", "traffic", "extractions" WHERE $timeFilter',
+)
 
 
 def condition(by: Variable) -> str:

@@ -3,6 +3,7 @@
 In: settings. Out: paths, headers, requests. Called by the worker, which is the same for all three.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ __all__ = ["Send", "Version", "influxdb_1", "influxdb_2", "influxdb_3", "seconds
 SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _JSON = {"Content-Type": "application/json"}
+_PLAIN = re.compile(r"[A-Za-z0-9_.@-]+")  # a name that needs no care in a command
 
 Send = Callable[..., Awaitable[Answer]]
 """Sends a request: method and path, by keyword query, headers and body."""
@@ -47,6 +49,8 @@ class Version:
 def influxdb_1(*, database: str, username: str, password: str, retention: str) -> Version:
     """A database, and a user if it asks for one."""
     statement = f'CREATE DATABASE "{database}"' + (f" WITH DURATION {retention}" if retention else "")
+    # Whoever makes the database is seldom the worker, who still may not write into it then.
+    grant = f'; GRANT WRITE ON "{database}" TO "{username}"' if _PLAIN.fullmatch(username) else ""
     credentials = b64encode(f"{username}:{password}".encode()).decode()
 
     async def create(send: Send) -> str:
@@ -63,7 +67,7 @@ def influxdb_1(*, database: str, username: str, password: str, retention: str) -
         "/write",
         {"db": database, "precision": "ns"},
         {"Authorization": f"Basic {credentials}"} if username else {},
-        f"influx -execute '{statement}'",
+        f"influx -execute '{statement}{grant}'",
         create,
         may_create,
     )
