@@ -1,17 +1,22 @@
 """What a backup has and has not, and what is said of one that cannot be used."""
 
+import io
 import json
 import os
+import resource
 import sqlite3
 import tarfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eventsink.assemble.backup import Manifest, back_up, check, restore
-from eventsink.assemble.backup.archive import BackupUnusable
+from eventsink.assemble.backup.archive import BackupUnusable, Writer
 from eventsink.client.sink import Sink
 from eventsink.errors import EventSinkError
 from eventsink.files import hold
@@ -194,3 +199,55 @@ def test_a_store_that_somebody_has_who_does_not_answer_is_not_copied(data: Path)
     finally:
         os.close(lock)
     assert sorted(path.name for path in data.parent.iterdir()) == ["data"]
+
+
+def test_a_month_whose_size_nobody_says_is_not_taken_for_an_empty_one(data: Path) -> None:
+    lock = hold(data / "store" / "lock")
+    try:
+        with (
+            _silent_of_sizes() as url,
+            pytest.raises(BackupUnusable, match=r"how large store/events-2026-11\.duckdb is"),
+        ):
+            back_up(of(data), data.parent / "backup.tar", lambda: Sink(url), told)
+    finally:
+        os.close(lock)
+    assert sorted(path.name for path in data.parent.iterdir()) == ["data"]
+
+
+@contextmanager
+def _silent_of_sizes() -> Iterator[str]:
+    """A proxy that sends on in chunks."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"5\r\nmonth\r\n0\r\n\r\n")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_full_disk_of_the_backup_is_no_fault_of_who_is_read(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "backup.tar", told)
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(BackupUnusable, match="The backup cannot be written"):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, most[1]))
+            writer.add("keys.db", io.BytesIO(bytes(1 << 20)), 1 << 20)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+        writer.abandon()
+    assert not list(tmp_path.iterdir())

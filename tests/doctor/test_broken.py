@@ -12,6 +12,7 @@ from pymongo.write_concern import WriteConcern
 from typer.testing import CliRunner
 
 from eventsink.cli import app
+from eventsink.cli.doctoring.web import places
 from eventsink.keys import KeyFile
 from tests import processes
 from tests.doctor.answering import answering, grafana
@@ -118,6 +119,35 @@ def test_a_monitor_needs_no_sink_beside_it(patient: Patient) -> None:
     patient.settle(f'[monitor]\nurl = "http://127.0.0.1:{patient.port}"\nkey = "clw_00000000_x"\n')
     found = {finding["check"]: finding for finding in patient.ask()}
     assert found["running sink"]["ok"] and not found["monitor.url"]["ok"]
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [("EXCHANGE__URL", "amqp://guest:guest@[::1/"), ("WORKERS__INFLUXDB__URL", "http://user:secret@[::1:8086")],
+)
+def test_an_address_that_cannot_be_one_is_a_finding(patient: Patient, name: str, url: str) -> None:
+    patient.set(**{"WORKERS__INFLUXDB__DATABASE": "eventsink", "WORKERS__INFLUXDB__URL": NOBODY, name: url})
+    found = [finding for finding in patient.ask() if not finding["ok"]]
+    assert any("exchange" in finding["check"] or "influxdb" in finding["check"] for finding in found)
+    assert url not in patient.lines and "secret" not in patient.lines
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://sink.example.org/path", [("sink.example.org", None)]),
+        (
+            "amqps://user:a,b@one.example.org,two.example.org:5672/vhost",
+            [("one.example.org", None), ("two.example.org", 5672)],
+        ),
+        ("amqp://[::1]:5672", [("::1", 5672)]),
+        ("http://[::1", []),
+        ("http://host:port", []),
+        ("", []),
+    ],
+)
+def test_places_of_an_address(url: str, found: list[tuple[str, int | None]]) -> None:
+    assert places(url) == found
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tests.sink_process import PATIENCE, Process, SinkProcess
 __all__ = ["Api", "Production", "WorkerProcess", "production"]
 
 DATABASE = "eventsink"
+WORKERS = ("influxdb", "mongodb")
 
 
 class Api(Process):
@@ -69,22 +70,27 @@ class Production:
     Args:
         folder: for their data and logs.
         rabbitmq: where the exchange is.
-        workers: names of the workers to run; more may be started later.
+        workers: names of those in the settings, which run; more processes of them may be started later.
         environment: more settings.
     """
 
     def __init__(
-        self, folder: Path, rabbitmq: RabbitMQ, influxdb: InfluxDB, mongodb: MongoDB, **environment: str
+        self,
+        folder: Path,
+        rabbitmq: RabbitMQ,
+        influxdb: InfluxDB,
+        mongodb: MongoDB,
+        *,
+        workers: Sequence[str] = WORKERS,
+        **environment: str,
     ) -> None:
         self.folder = folder
         self.rabbitmq, self.influxdb, self.mongodb = rabbitmq, influxdb, mongodb
         self.environment = {
             "EVENTSINK_EXCHANGE__URL": rabbitmq.url,
             "EVENTSINK_EXCHANGE__MANAGEMENT": f"http://127.0.0.1:{rabbitmq.management}",
-            "EVENTSINK_WORKERS__INFLUXDB__URL": influxdb.url,
-            "EVENTSINK_WORKERS__INFLUXDB__DATABASE": DATABASE,
-            "EVENTSINK_WORKERS__MONGODB__URL": mongodb.url,
-            "EVENTSINK_WORKERS__MONGODB__DATABASE": DATABASE,
+            **{f"EVENTSINK_WORKERS__{name.upper()}__DATABASE": DATABASE for name in workers},
+            **{f"EVENTSINK_WORKERS__{name.upper()}__URL": getattr(self, name).url for name in workers},
             **environment,
         }
         serve, api = free_ports(2)
@@ -92,7 +98,7 @@ class Production:
         self.key = self.serve.lasting_key = self._create_key()
         self.replayed = 0  # events that InfluxDB was given again
         self.api = Api(folder, api, self.key, self.environment)
-        self.workers = {name: self.worker(name) for name in ("influxdb", "mongodb")}
+        self.workers = {name: self.worker(name) for name in workers}
 
     def worker(self, name: str, number: int = 1, **environment: str) -> "WorkerProcess":
         """A process of a worker, not started yet."""
@@ -105,7 +111,7 @@ class Production:
         self.api.start()
         for worker in self.workers.values():
             worker.start()
-        self.wait_for_queues("influxdb", "mongodb")
+        self.wait_for_queues(*self.workers)
         time.sleep(1.5)  # RabbitMQ 3.10 forgets part of a quorum queue that was made less than a second before kill -9
 
     def close(self) -> None:
@@ -170,18 +176,21 @@ class Production:
 
 
 @contextmanager
-def production(folder: Path, broker: type[RabbitMQ] = RabbitMQ, **environment: str) -> Iterator[Production]:
-    """A running set-up with servers of its own."""
+def production(
+    folder: Path, broker: type[RabbitMQ] = RabbitMQ, workers: Sequence[str] = WORKERS, **environment: str
+) -> Iterator[Production]:
+    """A running set-up with servers of its own: RabbitMQ, and those of the workers."""
     with ExitStack() as stack:
         rabbitmq = broker(folder / "rabbitmq")
         influxdb, mongodb = InfluxDB(folder / "influxdb"), MongoDB(folder / "mongodb")
-        servers = (rabbitmq, influxdb, mongodb)
+        destinations = {"influxdb": influxdb, "mongodb": mongodb}
+        servers = (rabbitmq, *(destinations[name] for name in workers))
         for server in servers:
             stack.callback(server.close)
             server.launch()
         for server in servers:
             server.wait()
-        running = Production(folder, rabbitmq, influxdb, mongodb, **environment)
+        running = Production(folder, rabbitmq, influxdb, mongodb, workers=workers, **environment)
         stack.callback(running.close)
         running.start()
         yield running

@@ -74,13 +74,13 @@ def sink(tmp_path: Path, hook: Hook, target: Target) -> Iterator[SinkProcess]:
     made.close()
 
 
-def test_each_of_three_outages_is_told_once_and_so_is_its_end(sink: SinkProcess, hook: Hook, target: Target) -> None:
-    _change(3, sink, hook, target, kill=False)
+def test_each_of_two_outages_is_told_once_and_so_is_its_end(sink: SinkProcess, hook: Hook, target: Target) -> None:
+    _change(2, sink, hook, target, kill=False)
     assert {notice["again"] for notice in hook.notices} == {False}
 
 
 def test_killed_at_every_change_it_tells_each_once(sink: SinkProcess, hook: Hook, target: Target) -> None:
-    _change(3, sink, hook, target, kill=True)
+    _change(2, sink, hook, target, kill=True)
 
 
 @pytest.mark.soak

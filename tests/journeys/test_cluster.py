@@ -15,27 +15,18 @@ from eventsink.exchange.contract import Batch, Queue
 from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, layout
 from eventsink.exchange.spooled import SpooledExchange, open_spool
 from eventsink.testing import sample_events
+from tests.servers import rabbitmq
 from tests.servers.rabbitmq import RabbitMQ
 
 LOAD_SECONDS = 2.5  # before, between and after the failures
+PAUSE = 0.05  # seconds between two requests of one client: more than that only makes what is waited for in the end
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RabbitMQ]]:
     """Three nodes that know each other; a test has a virtual host of its own, and leaves all of them running."""
-    folder = tmp_path_factory.mktemp("cluster")
-    nodes = [RabbitMQ(folder, node=f"node{number}") for number in range(3)]
-    try:
-        nodes[0].start()  # it makes the cookie that the others need
-        for node in nodes[1:]:
-            node.launch()
-        for node in nodes[1:]:
-            node.wait()
-            node.join(nodes[0])
+    with rabbitmq.cluster(tmp_path_factory.mktemp("cluster"), 3) as nodes:
         yield nodes
-    finally:
-        for node in nodes:
-            node.close()
 
 
 class _Load:
@@ -80,7 +71,7 @@ class _Load:
             events: list[Event] = sample_events(count)
             await asyncio.shield(self._exchange.publish(events))
             self.accepted += [event.id for event in events]
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
 
     async def _consume(self, queue: Queue) -> None:
         while True:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make ne
 
 REGIONS = ("urbana", "berlin", "tokyo")
 EVERY = 1.0  # seconds
-CUT = 12.0  # seconds that something is cut off
+CUT = 7.0  # seconds that something is cut off
 NET = "10.213.77"
 
 

@@ -16,8 +16,7 @@ from tests.servers.nginx import NGINX
 from tests.servers.process import eventually
 
 READER = Path(__file__).with_name("nginx_reader.py")
-KILLS = 20
-ROTATIONS = 4
+ROTATED_EVERY = 5  # kills
 AGENTS = (
     "Firefox/140.0",
     'with "quotes", \\ and {braces}',
@@ -27,8 +26,9 @@ AGENTS = (
 )  # as strangers send
 
 
+@pytest.mark.parametrize("kills", [10, pytest.param(40, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("log_format", ["combined", "all"])
-def test_requests_counted_are_requests_written(tmp_path: Path, log_format: str) -> None:
+def test_requests_counted_are_requests_written(tmp_path: Path, log_format: str, kills: int) -> None:
     server = NGINX(tmp_path / "nginx", log_format)
     folder = tmp_path / "reader"
     folder.mkdir()
@@ -39,10 +39,12 @@ def test_requests_counted_are_requests_written(tmp_path: Path, log_format: str) 
         loads = [threading.Thread(target=_load, args=(server.port, stop)) for _ in range(2)]
         for load in loads:
             load.start()
-        for kill in range(KILLS):
+        for kill in range(kills):
             reader = processes.start(command)
+            if not kill:  # who has never read counts from where he begins, and knows of no file before
+                eventually(lambda: bool([*folder.glob("state/*")]), "the first has begun")
             time.sleep(0.75)
-            if kill % (KILLS // ROTATIONS) == 2:
+            if kill % ROTATED_EVERY == 2:
                 server.rotate(f"access.log.{100 - kill}")
             reader.kill()
             processes.end(reader)
@@ -51,7 +53,7 @@ def test_requests_counted_are_requests_written(tmp_path: Path, log_format: str) 
             load.join()
         server.quit()
     written = sum(file.read_bytes().count(b"\n") for file in server.folder.glob("access.log*"))
-    assert len([*server.folder.glob("access.log.*")]) == ROTATIONS
+    assert len([*server.folder.glob("access.log.*")]) == kills // ROTATED_EVERY
     assert written > 1000
     with processes.running(command) as reader:
         eventually(lambda: sum(_heard(folder).values()) >= written, "all is counted")

@@ -21,6 +21,8 @@ from tests.journeys.production import Api, Production, production
 from tests.servers.moody_proxy import moody_proxy
 from tests.servers.process import free_ports
 
+PAUSE = 0.3  # seconds between two posts of a client: each test reads all events of all others at three destinations
+
 
 class Clowder:
     """Publishes like Clowder: straight into the exchange, one JSON object a message, no properties at all.
@@ -185,7 +187,7 @@ def _kill_in_turn(setup: Production, rounds: int, seed: int) -> None:
 
 def _fault_run(setup: Production, rounds: int, seed: int) -> None:
     dead_before = {name: account["dead"] for name, account in setup.serve.accounts().items()}
-    flood = Flood(setup.serve, setup.api, clients=4, broken=0.01, seed=seed, pause=0.1)
+    flood = Flood(setup.serve, setup.api, clients=4, broken=0.01, seed=seed, pause=PAUSE)
     clowder = Clowder(setup.rabbitmq.url, seed)
     with _looking(setup), flood, clowder:
         _kill_in_turn(setup, rounds, seed)
@@ -208,7 +210,7 @@ def test_nothing_is_lost_or_doubled_when_processes_are_killed_for_minutes(tmp_pa
 
 
 def test_sigterm_in_mid_batch_loses_nothing(setup: Production) -> None:
-    flood = Flood(setup.serve, setup.api, clients=4, seed=11, pause=0.1)
+    flood = Flood(setup.serve, setup.api, clients=4, seed=11, pause=PAUSE)
     with _looking(setup), flood:
         for process in _processes(setup):
             time.sleep(0.5)
@@ -220,7 +222,7 @@ def test_sigterm_in_mid_batch_loses_nothing(setup: Production) -> None:
 
 
 def test_an_alarm_of_rabbitmq_fills_the_spool_and_loses_nothing(setup: Production) -> None:
-    flood = Flood(setup.serve, setup.api, clients=4, seed=12, pause=0.1)
+    flood = Flood(setup.serve, setup.api, clients=4, seed=12, pause=PAUSE)
     with _looking(setup), flood:
         time.sleep(1.0)
         setup.rabbitmq.control("set_vm_memory_high_watermark", "0.000001")
@@ -297,7 +299,7 @@ def _probed(setup: Production) -> Iterator[float]:
 
 @pytest.mark.parametrize("seconds", [6.0, pytest.param(120.0, marks=pytest.mark.soak)])
 def test_a_destination_that_hangs_delays_nobody_else(setup: Production, seconds: float) -> None:
-    flood = Flood(setup.serve, setup.api, clients=2, seed=13, pause=0.1)
+    flood = Flood(setup.serve, setup.api, clients=2, seed=13, pause=PAUSE)
     usual = max(_delay(setup) for _ in range(3))  # a loaded machine is slow by itself
     setup.influxdb.freeze()
     try:
@@ -322,7 +324,7 @@ def test_a_destination_that_says_no_is_asked_again_until_it_takes_all(setup: Pro
         moody = setup.worker("influxdb", 2, EVENTSINK_WORKERS__INFLUXDB__URL=mood.url)
         moody.start()
         try:
-            flood = Flood(setup.serve, setup.api, clients=2, seed=14, pause=0.1)
+            flood = Flood(setup.serve, setup.api, clients=2, seed=14, pause=PAUSE)
             with _looking(setup), flood:
                 for status, headers in ((500, {}), (503, {"Retry_After": "1"}), (429, {"Retry_After": "1"})):
                     before = mood.refused
@@ -339,7 +341,7 @@ def test_two_processes_of_one_worker_share_its_queue(setup: Production) -> None:
     second = setup.worker("mongodb", 2)
     second.start()
     try:
-        flood = Flood(setup.serve, setup.api, clients=4, seed=15, pause=0.1)
+        flood = Flood(setup.serve, setup.api, clients=4, seed=15, pause=PAUSE)
         with _looking(setup), flood:
             time.sleep(2.0)
             second.kill()

@@ -1,10 +1,13 @@
 """A private RabbitMQ, with its management API; also several of them as a cluster."""
 
+import contextlib
 import http.client
 import json
 import os
+import secrets
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +15,7 @@ from urllib.parse import quote
 from tests import processes
 from tests.servers.process import Server, eventually, free_ports, required
 
-__all__ = ["RabbitMQ"]
+__all__ = ["RabbitMQ", "cluster"]
 
 # Erlang's distribution listens on loopback alone, and small: two cores are shared with what is tested.
 _ERLANG = "-kernel inet_dist_use_interface {127,0,0,1}"
@@ -95,6 +98,10 @@ class RabbitMQ(Server):
         finally:
             connection.close()
 
+    def knows(self, count: int) -> bool:
+        """Whether so many nodes of its cluster run."""
+        return [node["running"] for node in self.manage("GET", "/api/nodes")[1]] == count * [True]
+
     def vhost(self, name: str) -> str:
         """Make an empty virtual host; gives its address."""
         path = f"/api/vhosts/{quote(name, safe='')}"
@@ -124,12 +131,29 @@ class RabbitMQ(Server):
         assert status == 200, found
         return int(found.get("messages", 0))
 
-    def join(self, other: "RabbitMQ") -> None:
-        """Become a node of the cluster of another one."""
-        self.control("stop_app")
-        self.control("join_cluster", other.node)
-        self.control("start_app")
-        eventually(self.answers, f"{self.node} answers in the cluster")
+
+@contextlib.contextmanager
+def cluster(folder: Path, count: int) -> Iterator[list[RabbitMQ]]:
+    """Nodes that run and know each other: started at once, they find each other by their names."""
+    cookie = folder / ".erlang.cookie"
+    cookie.write_text(secrets.token_hex(16))
+    cookie.chmod(0o400)
+    nodes = [RabbitMQ(folder, node=f"node{number}") for number in range(count)]
+    known = "".join(
+        f"cluster_formation.classic_config.nodes.{number} = {node.node}\n" for number, node in enumerate(nodes)
+    )
+    try:
+        for node in nodes:
+            with (node.folder / "rabbitmq.conf").open("a") as config:
+                config.write(f"cluster_formation.peer_discovery_backend = classic_config\n{known}")
+            node.launch()
+        for node in nodes:
+            node.wait()
+            eventually(partial(node.knows, count), f"{node.node} knows the others")
+        yield nodes
+    finally:
+        for node in nodes:
+            node.close()
 
 
 _EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}

@@ -8,11 +8,11 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from eventsink.assemble.listening import cannot_listen
 from eventsink.collect.metrics import MEDIA_TYPE
 from eventsink.collect.problems import MEDIA_TYPE as PROBLEM
 from eventsink.collect.problems import SAFE, Problem, encode
 from eventsink.collect.readiness import Part, is_ready, readiness
-from eventsink.errors import SettingsError
 from eventsink.settings import Telemetry
 
 __all__ = ["answering"]
@@ -72,10 +72,8 @@ async def _listen(runner: web.AppRunner, settings: Telemetry) -> None:
     try:
         await web.TCPSite(runner, settings.host, settings.port).start()
     except OSError as error:
-        raise SettingsError(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Give another telemetry.port, one for"
-            " each process of this machine, or end what uses it."
-        ) from error
+        of_port = "telemetry.port, one for each process of this machine"
+        raise cannot_listen(error, settings.host, settings.port, of_port=of_port, of_host="telemetry.host") from error
 
 
 def _json(content: Any) -> web.Response:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import json
 import os
 import resource
@@ -17,9 +16,10 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
+from eventsink.assemble.listening import cannot_listen
 from eventsink.collect.app import App
 from eventsink.collect.intake_route import Receive, Send
-from eventsink.errors import EventSinkError, SettingsError
+from eventsink.errors import EventSinkError
 from eventsink.keys import NewKey
 from eventsink.settings import Settings
 
@@ -83,13 +83,7 @@ def _free_port(host: str, port: int) -> int:
         with socket.create_server((host, port)) as probe:
             return int(probe.getsockname()[1])
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            reason = f"{os.strerror(error.errno)}. Give another --port, or end what uses it."
-        elif isinstance(error, PermissionError):
-            reason = f"{os.strerror(errno.EACCES)}. Give a --port from 1024 on, and a proxy in front."
-        else:  # a name that is none, an address of another machine
-            reason = "this machine has no such address. Give another --host (collect.host), as 127.0.0.1."
-        raise SettingsError(f"Cannot listen on {host}:{port}: {reason}") from error
+        raise cannot_listen(error, host, port, of_port="--port", of_host="--host (collect.host)") from error
 
 
 class _Known:

@@ -16,7 +16,9 @@ import msgspec
 
 from eventsink import __version__
 from eventsink.assemble.backup.names import BACKED_UP
+from eventsink.causes import why
 from eventsink.errors import EventSinkError
+from eventsink.files import sync_names
 
 __all__ = ["BackupUnusable", "Content", "Manifest", "Told", "Writer", "contents"]
 
@@ -92,8 +94,8 @@ class Writer:
         """Add a file under a name.
 
         Raises:
-            BackupUnusable: it is shorter than it was said to be.
-            OSError: it cannot be read or written.
+            BackupUnusable: it is shorter than it was said to be, or the backup cannot be written.
+            OSError: it cannot be read.
         """
         reader = _Counting(file, lambda more: self._told(name, more))
         try:
@@ -103,6 +105,8 @@ class Writer:
                 raise BackupUnusable(
                     f"{name} broke off after {reader.bytes:,} of {size:,} bytes: try again."
                 ) from error
+            if not reader.failed:  # it is the writing that fails, whoever it comes from
+                raise BackupUnusable(f"The backup cannot be written: {why(error)}. Nothing of it is left.") from error
             raise
         self._contents.append(Content(name, size, reader.sha256))
 
@@ -117,7 +121,7 @@ class Writer:
         os.fsync(self._file.fileno())
         self._file.close()
         self.part.rename(self.path)
-        _sync(self.path.parent)
+        sync_names(self.path.parent)
         return manifest
 
     def abandon(self) -> None:
@@ -183,15 +187,6 @@ def _header(name: str, size: int) -> tarfile.TarInfo:
     return header
 
 
-def _sync(folder: Path) -> None:
-    """Have the name of a new file survive the loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 class _Counting(io.RawIOBase):
     """What is read of a file, with its checksum."""
 
@@ -201,6 +196,8 @@ class _Counting(io.RawIOBase):
         self._told = told
         self._hash = hashlib.sha256()
         self.bytes = 0
+        self.failed = False
+        """Whether it could not be read."""
 
     @property
     def sha256(self) -> str:
@@ -209,7 +206,11 @@ class _Counting(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, empty at the end."""
-        content = self._file.read(size)
+        try:
+            content = self._file.read(size)
+        except OSError:
+            self.failed = True
+            raise
         self._hash.update(content)
         self.bytes += len(content)
         self._told(len(content))

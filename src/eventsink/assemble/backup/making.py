@@ -128,7 +128,12 @@ def _add_months(writer: Writer, connect: Connect, names: list[str]) -> None:
             month = name.removeprefix("events-").removesuffix(".duckdb")
             try:
                 with sink.download("/v1/backup", month=month) as answer:
-                    writer.add(f"store/{name}", answer, int(answer.getheader("content-length") or 0))
+                    if (size := answer.length) is None:
+                        raise BackupUnusable(
+                            f"{sink.where} does not say how large store/{name} is: back up on the machine of the sink,"
+                            " without a proxy between."
+                        )
+                    writer.add(f"store/{name}", answer, size)
             except Refusal as refusal:
                 if refusal.status != NO_SUCH_MONTH:  # it was too old to be kept, and went meanwhile
                     raise

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from eventsink.assemble.backup.archive import BackupUnusable, Manifest, Told, contents
 from eventsink.assemble.backup.names import named_places
 from eventsink.causes import why
+from eventsink.files import sync_names
 from eventsink.settings import Settings
 
 __all__ = ["check", "restore"]
@@ -68,7 +69,7 @@ def restore(settings: Settings, path: Path, told: Told) -> Manifest:
             for part, final in written.items():
                 part.rename(final)
             for folder in {final.parent for final in written.values()}:
-                _sync(folder)
+                sync_names(folder)
         return manifest
 
 
@@ -113,12 +114,3 @@ def _in_words(path: Path, directory: Path) -> Iterator[None]:
         raise BackupUnusable(
             f"{path} cannot be restored into {directory}: {why(error)}. Nothing of it is left."
         ) from error
-
-
-def _sync(folder: Path) -> None:
-    """Have the names of new files survive the loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,9 +5,9 @@ import socket
 import ssl
 from collections.abc import Iterator
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from eventsink.causes import why, why_unreachable
+from eventsink.cli.doctoring.web import places
 from eventsink.cli.finding import Finding
 from eventsink.settings import Settings
 from eventsink.watch.certificates import context, days_left, failure, flaw
@@ -83,8 +83,10 @@ def _places(settings: Settings, sink: str) -> Iterator[_Place]:
         ("exchange.url", settings.exchange.url),
         ("exchange.management", settings.exchange.management),
         ("extractors.url", settings.extractors.url if settings.extractors else ""),
+        ("extractors.management", settings.extractors.management if settings.extractors else ""),
         ("monitor.url", settings.monitor.url),
         ("reports.clowder_url", settings.reports.clowder_url),
+        ("telemetry.traces", settings.telemetry.traces),
         ("grafana.url", settings.grafana.url),
         ("--url", sink),
     ]
@@ -93,13 +95,4 @@ def _places(settings: Settings, sink: str) -> Iterator[_Place]:
     for setting, url in given:
         scheme = url.partition("://")[0].lower()
         if scheme in PORTS:
-            yield from _hosts(setting, scheme, url)
-
-
-def _hosts(setting: str, scheme: str, url: str) -> Iterator[_Place]:
-    """Of a cluster all nodes, which one address names with commas between them."""
-    for host in url.partition("://")[2].partition("/")[0].rpartition("@")[2].split(","):
-        with contextlib.suppress(ValueError):  # a port that is none: said of the setting
-            parts = urlsplit(f"//{host}")
-            if parts.hostname:
-                yield _Place(setting, parts.hostname, parts.port or PORTS[scheme])
+            yield from (_Place(setting, host, port or PORTS[scheme]) for host, port in places(url))

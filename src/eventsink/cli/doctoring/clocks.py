@@ -3,10 +3,10 @@
 import http.client
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
-from eventsink.cli.doctoring.web import ask
+from eventsink.cli.doctoring.web import ask, places
 from eventsink.cli.finding import Finding
+from eventsink.mistakes import is_address
 from eventsink.settings import Settings
 
 __all__ = ["clocks"]
@@ -42,10 +42,9 @@ def clocks(settings: Settings, sink: str) -> Iterator[Finding]:
 
 def _servers(settings: Settings, sink: str) -> Iterator[tuple[str, str]]:
     """Who is asked, and where: each place once."""
-    seen: set[str] = set()
+    seen: set[tuple[str, int | None]] = set()
     for name, url in _named(settings, sink):
-        place = urlsplit(url).netloc.rpartition("@")[2]
-        if url.startswith(("http://", "https://")) and place not in seen:
+        if is_address(url) and (place := places(url)[0]) not in seen:
             seen.add(place)
             yield name, url
 
@@ -61,7 +60,7 @@ def _named(settings: Settings, sink: str) -> Iterator[tuple[str, str]]:
 
 
 def _management(url: str) -> str:
-    host = urlsplit(url.partition(",")[0]).hostname or ""
+    host = next((host for host, _ in places(url)), "")
     return f"http://[{host}]:15672" if ":" in host else f"http://{host}:15672"
 
 

@@ -1,6 +1,7 @@
 """The files of the data directory: ours to write, ours alone to read, not damaged, and who has them locked."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -16,6 +17,10 @@ from eventsink.exchange.inherited import left_behind
 from eventsink.settings import Settings
 
 __all__ = ["embedded", "existing", "files", "holder"]
+
+
+# A line of /proc/locks, as `1: FLOCK  ADVISORY  WRITE 4711 fd:01:815 0 EOF`; with an arrow before FLOCK it only waits.
+_LOCK = re.compile(r"^\d+: FLOCK +\S+ +\S+ +(?P<pid>\d+) (?P<major>[\da-f]+):(?P<minor>[\da-f]+):(?P<inode>\d+) ")
 
 
 def files(settings: Settings) -> Iterator[Finding]:
@@ -58,12 +63,10 @@ def holder(settings: Settings) -> int | None:
     except OSError:  # of another system
         return None
     for line in lines:
-        _, kind, _, _, pid, place, *_ = line.split()[:8]
-        if kind == "->":  # one that waits for a lock, under the one who has it
-            continue
-        major, minor, inode = place.split(":")
-        if kind == "FLOCK" and (os.makedev(int(major, 16), int(minor, 16)), int(inode)) in locked:
-            return int(pid)
+        if (lock := _LOCK.search(line)) is not None:
+            major, minor = int(lock["major"], 16), int(lock["minor"], 16)
+            if (os.makedev(major, minor), int(lock["inode"])) in locked:
+                return int(lock["pid"])
     return None
 
 

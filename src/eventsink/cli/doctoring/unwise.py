@@ -3,9 +3,9 @@
 import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from eventsink import plugins
+from eventsink.cli.doctoring.web import places
 from eventsink.cli.finding import Finding
 from eventsink.deliver import loading
 from eventsink.deliver.worker import ENTRY_POINTS, Worker
@@ -124,11 +124,7 @@ def _in_the_clear(settings: Settings) -> Iterator[tuple[str, str, str]]:
 
 
 def _hosts(url: str) -> list[str]:
-    place = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
-    try:
-        return [urlsplit(f"//{host}").hostname or "" for host in place.split(",")]
-    except ValueError:  # no address: said of the setting
-        return []
+    return [host for host, _ in places(url)]
 
 
 def _is_local(host: str) -> bool:

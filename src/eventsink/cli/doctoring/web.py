@@ -1,5 +1,6 @@
 """One question to a server of the web: what it answers, and which time it says that it is."""
 
+import contextlib
 import email.utils
 import http.client
 import time
@@ -12,7 +13,7 @@ import msgspec
 from eventsink import __version__
 from eventsink.watch.certificates import context
 
-__all__ = ["Said", "ask"]
+__all__ = ["Said", "ask", "places"]
 
 WITHIN = 5.0  # seconds in which it must have answered
 LONGEST = 1 << 20  # bytes of an answer that are read
@@ -65,6 +66,17 @@ def ask(
         return Said(answer.status, _json(answer.read(LONGEST)), _ahead(answer.getheader("date"), before, after))
     finally:
         connection.close()
+
+
+def places(url: str) -> list[tuple[str, int | None]]:
+    """Host and port in an address, of a cluster all of them, with commas between; nothing of what cannot be one."""
+    found = []
+    for place in url.partition("://")[2].partition("/")[0].rpartition("@")[2].split(","):
+        with contextlib.suppress(ValueError):  # a port that is none, a bracket too many: said of the setting
+            parts = urlsplit(f"//{place}")
+            if parts.hostname:
+                found.append((parts.hostname, parts.port))
+    return found
 
 
 def _json(content: bytes) -> Any:

@@ -7,6 +7,7 @@ import msgspec
 
 from eventsink.causes import why
 from eventsink.errors import EventSinkError
+from eventsink.files import sync_names
 from eventsink.watch.nginx.place import Place
 
 __all__ = ["State", "Step", "load", "save"]
@@ -77,10 +78,6 @@ def save(path: Path, state: State) -> None:
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_names(path.parent)
     except OSError as error:
         raise EventSinkError(f"{path} cannot be written: {why(error)}. Nothing more is counted until it can.") from None
