@@ -291,3 +291,9 @@ def test_a_list_comes_from_the_environment_as_it_stands_in_the_file(tmp_path: Pa
     alerts = load(environment=environment).alerts
     assert (alerts.notify, alerts.ignore) == (["mailto://u:p@example.org"], ["sink/*"])
     assert load(environment={"EVENTSINK_MONITOR__KEY": "[a}"}).monitor.key == "[a}"
+
+
+def test_a_file_that_is_nested_too_deeply_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "eventsink.toml").write_text("data = " + "[" * 20_000)
+    with pytest.raises(SettingsError, match="nested too deeply"):
+        load(tmp_path / "eventsink.toml")

@@ -1,7 +1,9 @@
 """`eventsink` and `python -m eventsink`: Ctrl-C is in hand before anything else is imported."""
 
+import io
 import os
 import signal
+import sys
 from types import FrameType
 
 __all__ = ["main"]
@@ -15,6 +17,7 @@ def main() -> None:
     While a command is imported, an exception may be swallowed, or shown, by whoever imports: so none is raised then.
     Nothing has been begun that could be left half done.
     """
+    _open_streams()
     heeded = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else the caller had it ignored
     if heeded:
         signal.signal(signal.SIGINT, _leave)
@@ -30,6 +33,23 @@ def main() -> None:
     finally:
         if heeded:
             signal.signal(signal.SIGINT, _leave)
+
+
+def _open_streams() -> None:
+    """Have the three streams that every program has, also where its caller has closed them: files must not become them.
+
+    A character that a terminal of another encoding has not is shown by its number.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    sys.stdin = sys.stdin or open(0, closefd=False, encoding="utf-8")  # noqa: SIM115 - for as long as we run
+    sys.stdout = sys.stdout or open(1, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -1,6 +1,7 @@
 """What the system and libraries say of a failure, for the person who has to act: no class names, no numbers."""
 
 import errno
+import http.client
 import os
 import re
 import socket
@@ -43,14 +44,17 @@ def why_unreachable(error: BaseException) -> str | None:
         match cause:
             case ConnectionRefusedError():
                 return "nothing listens at this address"
-            case ssl.SSLError():
-                return _in_words(str(cause)) or "no TLS could be agreed on"
-            case socket.gaierror():
-                return _in_words(str(cause)) or "there is no host of this name"
+            case ssl.SSLError() | socket.gaierror():
+                tls = isinstance(cause, ssl.SSLError)
+                return _in_words(str(cause)) or (
+                    "no TLS could be agreed on" if tls else "there is no host of this name"
+                )
             case TimeoutError():
                 return "no answer came in time"
-            case ConnectionError():
+            case ConnectionError() | http.client.IncompleteRead():
                 return "it hung up"
+            case http.client.HTTPException():
+                return "its answer is no HTTP"
     return _in_words(" ".join(map(str, _chain(error))))
 
 

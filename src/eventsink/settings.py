@@ -567,6 +567,8 @@ def _read_file(path: Path | None, environment: Mapping[str, str]) -> dict[str, A
         raise SettingsError(f"There is no settings file {file}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is not TOML: {error}.") from None
+    except RecursionError:
+        raise SettingsError(f"{file} is nested too deeply: no setting is.") from None
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error.strerror}.") from None
 

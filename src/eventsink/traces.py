@@ -60,9 +60,19 @@ def open_traces(endpoint: str, part: str, version: str) -> "Traces":
     address = address if address.endswith("/v1/traces") else f"{address}/v1/traces"
     service = Resource.create({"service.name": f"eventsink-{part}", "service.version": version})
     provider = TracerProvider(resource=service, shutdown_on_exit=False)
-    exporter = _Exporter(OTLPSpanExporter(endpoint=address, timeout=ANSWER_WITHIN))
+    exporter = _Exporter(OTLPSpanExporter(endpoint=address, timeout=ANSWER_WITHIN, session=_session()))
     provider.add_span_processor(BatchSpanProcessor(exporter))  # type: ignore[arg-type] # it has what is called of it
     return Traces(provider, exporter)
+
+
+def _session() -> Any:
+    """What sends spans, and reads of an answer no more than its status: nobody knows how long the rest is."""
+    import requests  # noqa: PLC0415 - comes with the exporter
+
+    session = requests.Session()
+    session.stream = True
+    session.hooks["response"].append(lambda answer, **_: answer.close())
+    return session
 
 
 class _Exporter:
@@ -199,7 +209,10 @@ class Traces:
         """Send what is left; for a moment only, where the endpoint does not take it. It blocks."""
         hurry = threading.Timer(LEFT, self._exporter.shutdown)
         hurry.start()
-        self._provider.shutdown()
+        # An endpoint that goes on answering, a byte now and then, is never late for who waits for its next byte.
+        closing = threading.Thread(target=self._provider.shutdown, name="traces-closing", daemon=True)
+        closing.start()
+        closing.join(ANSWER_WITHIN + LEFT)
         hurry.cancel()
 
 

@@ -251,3 +251,59 @@ def test_a_full_disk_of_the_backup_is_no_fault_of_who_is_read(tmp_path: Path) ->
         resource.setrlimit(resource.RLIMIT_FSIZE, most)
         writer.abandon()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["sparse", "without an end", "nul", "twice"])
+def test_headers_that_no_backup_of_ours_has(tmp_path: Path, kind: str) -> None:
+    header = tarfile.TarInfo("aside-a\0b.db" if kind == "nul" else "keys.db")
+    raw = bytearray(header.tobuf(tarfile.PAX_FORMAT if kind == "nul" else tarfile.GNU_FORMAT))
+    if kind == "sparse":  # a petabyte that nobody has sent
+        raw[156:157], raw[483:495] = b"S", b"\x80" + (1 << 50).to_bytes(11, "big")
+    elif kind == "without an end":
+        raw[156:157], raw[124:136] = b"x", b"\x80" + (1 << 80).to_bytes(11, "big")
+    if kind != "nul":
+        raw[148:156] = b" " * 8
+        raw[148:156] = b"%06o\0 " % sum(raw[:512])
+    (tmp_path / "backup.tar").write_bytes(bytes(raw) * (2 if kind == "twice" else 1) + bytes(1024))
+    for use in (check, lambda path, told: restore(of(tmp_path / "new"), path, told)):
+        with pytest.raises(BackupUnusable, match=r"no file|header of no sense|another kind"):
+            use(tmp_path / "backup.tar", told)
+    assert not (tmp_path / "new").exists()
+
+
+def test_two_at_once_do_not_destroy_each_other(data: Path) -> None:
+    out, begun, go_on = data.parent / "backup.tar", threading.Event(), threading.Event()
+
+    def slowly(_: str, __: int) -> None:
+        begun.set()
+        go_on.wait(30)
+
+    first = threading.Thread(target=back_up, args=(of(data), out, nobody, slowly))
+    first.start()
+    assert begun.wait(30)
+    with pytest.raises(BackupUnusable, match="Another command is writing"):
+        back_up(of(data), out, nobody, told)
+    go_on.set()
+    first.join()
+    assert check(out, told).files and sorted(path.name for path in data.parent.iterdir()) == ["backup.tar", "data"]
+
+
+def test_what_a_killed_backup_left_goes_with_the_next(data: Path) -> None:
+    (data.parent / ".backup.tar.part").write_text("half")
+    (data.parent / ".backup.tar.copies").mkdir()
+    (data.parent / ".backup.tar.copies" / "keys.db").write_text("half")
+    out, _ = backed_up(data)
+    assert check(out, told).files and sorted(path.name for path in data.parent.iterdir()) == ["backup.tar", "data"]
+
+
+def test_a_sink_that_was_started_meanwhile_loses_nothing(data: Path) -> None:
+    out, _ = backed_up(data)
+    new = data.parent / "new"
+
+    def start(name: str, _: int) -> None:
+        (new / "exchange.db").write_text("accepted")
+
+    with pytest.raises(BackupUnusable, match=r"exchange\.db was made by somebody else meanwhile"):
+        restore(of(new), out, start)
+    assert [path.name for path in new.rglob("*") if path.is_file()] == ["exchange.db"]
+    assert (new / "exchange.db").read_text() == "accepted"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from typer.testing import Result
@@ -78,3 +79,19 @@ def test_with_the_exchange_away_nobody_is_told_to_start_or_forget_a_worker_that_
     with FakeSink(answer) as fake, Sink(fake.url, "key") as sink:
         (found,) = examine_canary(sink, status)
     assert not found.ok and "exchange is away" in found.remedy and "forget" not in found.remedy
+
+
+def test_an_id_that_a_sender_chose_shows_nothing_when_it_was_there_before() -> None:
+    last = {"id": "zzzz", "delay_seconds": 0.0, "at": "2026-11-29T00:00:00Z"}
+    status = {"workers": {"store": {"types": [], "state": "delivering", "waiting": 0, "canary": last}}}
+
+    class Stuck(Sink):
+        def get(self, path: str, **query: Any) -> dict[str, Any]:
+            return status
+
+        def post(self, path: str, content: object) -> dict[str, Any]:
+            return {}
+
+    with Stuck("http://127.0.0.1:1") as sink:
+        (found,) = examine_canary(sink, status, patience=0.1)
+    assert not found.ok

@@ -1,9 +1,11 @@
 """What is printed: nothing that others wrote commands the terminal, and programs get the same data."""
 
 import io
+import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 from rich.text import Text
 
 from eventsink.cli.screen import errors, new_table, note, output, print_json, say
+from eventsink.keys import KeyFile
+from tests import processes
 
 UNSEEN = "\x1b[2J\x07\x7f\x85\x9b31m\u00ad\u061c\u200b\u200e\u2028\u2029\u202e\u2066\u2069\ufeff\U000e0041"
 
@@ -85,3 +89,17 @@ def test_a_line_is_handed_over_at_once() -> None:
         say("a")
     assert stream.buffer.getvalue() == b"a\n"
     assert sys.stdout is not stream
+
+
+def test_who_closed_all_streams_has_an_answer_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "data" / "store").mkdir(parents=True)
+    KeyFile(tmp_path / "data" / "keys.db").create(["ingest"])
+    backup = f"{sys.executable} -m eventsink backup --data {tmp_path / 'data'} --out {tmp_path / 'backup.tar'}"
+    assert processes.run(["sh", "-c", f"exec {backup} <&- >&- 2>&-"]).returncode == 0
+    assert (tmp_path / "backup.tar").exists()
+
+
+def test_a_stream_without_our_characters_gets_their_numbers() -> None:
+    command = [sys.executable, "-m", "eventsink", "types"]
+    answer = processes.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert answer.returncode == 0 and b"Traceback" not in answer.stderr

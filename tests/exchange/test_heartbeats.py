@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, heartbeat
 from eventsink.exchange.rabbitmq.heartbeats import HEARTBEATS, Heartbeat
 
 CANARY = Canary(id="one", delay_seconds=0.25, at=datetime(2026, 11, 23, 10, tzinfo=UTC))
+FUTURE = Canary(id="ahead", delay_seconds=0.0, at=datetime(2999, 1, 1, tzinfo=UTC))
 OLDER = {"worker": "influxdb", "process": "far:1:ab", "state": "idle", "messages": 0, "version": "0.0.9"}
 
 
@@ -55,6 +56,22 @@ async def test_a_process_of_another_version_is_understood(keeper: RabbitExchange
             await keeper._service.publish(body, exchange=HEARTBEATS, delivery_mode=None, mandatory=False)
             await asyncio.sleep(0.05)
     assert keeper.canaries() == {"mongodb": CANARY}
+
+
+async def test_a_canary_of_a_clock_that_is_ahead_hides_none_that_comes_after_it(keeper: RabbitExchange) -> None:
+    ahead = Heartbeat(worker="influxdb", process="p", state="idle", messages=0, canary=FUTURE)
+    later = msgspec.structs.replace(CANARY, id="two", at=datetime.now(UTC) + timedelta(seconds=20))
+
+    async def until_heard(heartbeat: Heartbeat) -> Canary:
+        async with asyncio.timeout(30):
+            while keeper.canaries().get("influxdb", CANARY).id != (heartbeat.canary or CANARY).id:
+                body = msgspec.json.encode([heartbeat])
+                await keeper._service.publish(body, exchange=HEARTBEATS, delivery_mode=None, mandatory=False)
+                await asyncio.sleep(0.05)
+        return keeper.canaries()["influxdb"]
+
+    assert (await until_heard(ahead)).at <= datetime.now(UTC), "it is not of the future, and gets old"
+    assert (await until_heard(msgspec.structs.replace(ahead, canary=later))).id == "two"
 
 
 def test_an_older_process_understands_ours() -> None:

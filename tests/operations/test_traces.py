@@ -1,6 +1,9 @@
 """Traces: a real sink, and a receiver that reads what OpenTelemetry sends."""
 
+import contextlib
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -153,3 +156,24 @@ def test_what_is_not_installed_is_said_with_what_to_do(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(SettingsError, match=r"clowder-eventsink\[traces\]"):
         open_traces("http://127.0.0.1:1", "test", "1")
+
+
+def test_an_answer_without_an_end_is_not_read_and_waited_for_no_longer_than_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError), server.accept()[0] as taken:
+                taken.recv(65_536)
+                taken.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while True:
+                    taken.sendall(b" ")
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        made = open_traces(f"http://127.0.0.1:{server.getsockname()[1]}", "test", "1")
+        made.accept({}).end("accepted", 202)
+        begun = time.monotonic()
+        made.close()
+        assert time.monotonic() - begun < 4.0
+        thread.join(10)

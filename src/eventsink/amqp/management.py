@@ -13,6 +13,8 @@ from eventsink.errors import BrokerRefuses, BrokerUnavailable, SettingsError
 
 __all__ = ["Management"]
 
+LONGEST = 64 << 20  # bytes of an answer
+
 
 class Management:
     """Asks the management API of one node, with the credentials of AMQP unless its own URL has others.
@@ -95,7 +97,7 @@ class Management:
         try:
             connection.request(method, self._prefix + path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
-            content = answer.read()
+            content = answer.read(LONGEST)
         except (OSError, http.client.HTTPException) as error:
             raise BrokerUnavailable(
                 f"The management API does not answer at {self.where}: {why(error)}. Is the plugin on"
@@ -114,4 +116,9 @@ class Management:
             raise BrokerRefuses(
                 f"The management API at {self.where} answers {answer.status}: {text}", code=answer.status
             )
-        return json.loads(content) if content else {}
+        try:
+            return json.loads(content) if content else {}
+        except (ValueError, RecursionError):
+            raise BrokerUnavailable(
+                f"What answers at {self.where} is no management API of RabbitMQ: see exchange.management."
+            ) from None

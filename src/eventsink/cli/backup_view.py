@@ -1,6 +1,8 @@
 """What is shown of a backup: how far it is, and what is in it."""
 
 import contextlib
+import signal
+import sys
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -16,13 +18,20 @@ __all__ = ["bar", "print_manifest"]
 
 @contextlib.contextmanager
 def bar(name: str, total: int | None) -> Iterator[Callable[[str, int], None]]:
-    """A bar on standard error, where that is a terminal; told the name of a file and bytes of it."""
+    """A bar on standard error, where that is a terminal; told the name of a file and bytes of it.
+
+    SIGTERM ends what is done meanwhile as Ctrl-C does: nothing that was half done is left.
+    """
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     screen = errors()
     columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=None), DownloadColumn())
     progress = Progress(*columns, console=screen, transient=True, expand=True, disable=not screen.is_terminal)
     task = progress.add_task(name, total=total)
-    with progress:
-        yield lambda file, more: progress.update(task, advance=more, description=file)
+    try:
+        with progress:
+            yield lambda file, more: progress.update(task, advance=more, description=file)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def print_manifest(manifest: Manifest, done: str, form: Form) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -37,7 +37,8 @@ def examine_canary(sink: Sink, status: Mapping[str, Any], patience: float = PATI
     except EventSinkError as error:
         yield _not_posted(error)
         return
-    delays, waited, last = _wait(sink, canary, asked, patience)
+    before = {(name, last["id"]) for name in asked if (last := status["workers"][name].get("canary"))}
+    delays, waited, last = _wait(sink, canary, asked, patience, before)
     workers = last.get("workers", {})
     if asked and not delays and last.get("exchange") == "away":  # then nobody hears of workers elsewhere, either
         remedy = "It waits in the spool: the exchange is away, or still gets what came before. See `eventsink status`."
@@ -66,9 +67,13 @@ def _not_posted(error: EventSinkError) -> Finding:
 
 
 def _wait(
-    sink: Sink, canary: str, asked: Sequence[str], patience: float
+    sink: Sink, canary: str, asked: Sequence[str], patience: float, before: Collection[tuple[str, str]]
 ) -> tuple[dict[str, float], float, dict[str, Any]]:
-    """How long the canary took to each worker that has it, in seconds; how long it was waited for; the last status."""
+    """How long the canary took to each worker that has it, in seconds; how long it was waited for; the last status.
+
+    Args:
+        before: the last of each worker when ours was posted: an id that its sender chose may look later than ours.
+    """
     begun, elapsed = time.monotonic(), 0.0
     delays: dict[str, float] = {}
     status: dict[str, Any] = {}
@@ -80,7 +85,7 @@ def _wait(
             for name in asked:
                 last = workers.get(name, {}).get("canary")
                 # One that was sent after ours may have come so soon that ours was not seen; ids are in order of time.
-                if name not in delays and last and last["id"] >= canary:
+                if name not in delays and last and last["id"] >= canary and (name, last["id"]) not in before:
                     delays[name] = min(last["delay_seconds"], elapsed)  # clocks may differ
             progress.show(len(delays))
             stuck = all(_is_stuck(workers.get(name, {})) for name in asked if name not in delays)

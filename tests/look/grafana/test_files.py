@@ -13,6 +13,7 @@ from grafana_foundation_sdk.models.alerting import Rule
 from typer.testing import CliRunner
 
 from eventsink.cli import app
+from eventsink.look.grafana.yaml import to_yaml
 from tests.look.grafana.asking import load, read_yaml
 from tests.look.grafana.conftest import Export
 
@@ -196,3 +197,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert said.exit_code == 1
     assert "cannot be written" in said.stderr
     assert "--out" in said.stderr
+
+
+def test_characters_that_yaml_would_not_read_come_through(tmp_path: Path) -> None:
+    text = "a\x7f\x85\x9b\u2028\u2029\ufeff\ufffeé\U0001f600"
+    (tmp_path / "file.yaml").write_text(to_yaml({"name": text, "list": [text]}, "about"), "utf-8")
+    assert read_yaml(tmp_path / "file.yaml") == {"name": text, "list": [text]}

@@ -3,6 +3,8 @@
 The list is last because only then the checksums are known, and so that a file that was cut off has none.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import io
 import os
@@ -74,7 +76,7 @@ class Writer:
         told: called for each piece that is written.
 
     Raises:
-        BackupUnusable: there is a file of this name.
+        BackupUnusable: there is a file of this name, or another command is writing it.
         OSError: it cannot be written.
     """
 
@@ -86,8 +88,7 @@ class Writer:
         self._told = told
         self._contents: list[Content] = []
         self._began = datetime.now(UTC)
-        descriptor = os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        self._file = os.fdopen(descriptor, "wb")
+        self._file = os.fdopen(_alone(self.part), "wb")
         self._tar = tarfile.open(fileobj=self._file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed below
 
     def add(self, name: str, file: BinaryIO, size: int) -> None:
@@ -119,15 +120,19 @@ class Writer:
         self._tar.close()
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._file.close()
+        if self.path.exists():
+            raise BackupUnusable(f"{self.path} was made by somebody else meanwhile: give another name.")
         self.part.rename(self.path)
+        self._file.close()
         sync_names(self.path.parent)
         return manifest
 
     def abandon(self) -> None:
         """Leave nothing behind. Safe to call at any time, and twice."""
-        self._file.close()
-        self.part.unlink(missing_ok=True)
+        if not self._file.closed:
+            self.part.unlink(missing_ok=True)  # it is ours for as long as we have it open
+            with contextlib.suppress(OSError):  # of a full disk, for what was not written yet
+                self._file.close()
 
 
 def contents(path: Path, take: Callable[[str, BinaryIO], None]) -> Manifest:
@@ -146,16 +151,21 @@ def contents(path: Path, take: Callable[[str, BinaryIO], None]) -> Manifest:
     try:
         with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
             for member in tar:
-                content = tar.extractfile(member) if member.isfile() else None
+                # A sparse file has more bytes than the backup: a few may say that they are all that a disk has.
+                content = tar.extractfile(member) if member.isfile() and not member.issparse() else None
                 if content is None:
                     raise BackupUnusable(f"{path} holds something that is no file: it is no backup of an event sink.")
                 if member.name == MANIFEST:
                     return _compared(path, content.read(LONGEST_MANIFEST), found)
-                if not BACKED_UP.fullmatch(member.name):
+                if not BACKED_UP.fullmatch(member.name) or member.name in {known.name for known in found}:
                     raise BackupUnusable(f"{path} holds a file of another kind: it is no backup of an event sink.")
                 found.append(_taken(member, content, take))
     except (tarfile.TarError, EOFError) as error:
         raise BackupUnusable(f"{path} is no backup, or damaged: {error}. Take another one.") from error
+    except (ValueError, OverflowError, MemoryError) as error:  # of tarfile, at headers that no tar file has
+        raise BackupUnusable(
+            f"{path} is no backup, or damaged: it has a header of no sense. Take another one."
+        ) from error
     raise BackupUnusable(f"{path} ends before its list: it is no backup, or was cut off. Take another one.")
 
 
@@ -185,6 +195,27 @@ def _header(name: str, size: int) -> tarfile.TarInfo:
     header = tarfile.TarInfo(name)
     header.size, header.mode, header.mtime = size, 0o600, int(datetime.now(UTC).timestamp())
     return header
+
+
+def _alone(part: Path) -> int:
+    """Open a file to write it anew; two commands that write into one would each destroy what the other writes.
+
+    Raises:
+        BackupUnusable: another command is writing it.
+        OSError: it cannot be written.
+    """
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not part.exists() or not os.path.samestat(part.lstat(), os.fstat(descriptor)):
+            raise BlockingIOError  # it was done a moment ago, and the file has its name
+        os.truncate(descriptor, 0)
+    except BaseException as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            raise BackupUnusable(f"Another command is writing {part}: give another name, or wait.") from None
+        raise
+    return descriptor
 
 
 class _Counting(io.RawIOBase):

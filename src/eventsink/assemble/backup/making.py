@@ -7,9 +7,9 @@ known by its id.
 
 import contextlib
 import os
+import shutil
 import sqlite3
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -59,7 +59,7 @@ def back_up(settings: Settings, out: Path, connect: Connect, told: Told) -> Mani
             writer = Writer(out, told)
             stack.callback(writer.abandon)
             closed = _held(store, stack) if store.is_dir() else True
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent)))
+            scratch = stack.enter_context(_scratch(out.with_name(f".{out.name}.copies")))
             for name, path in databases.items():
                 _add_database(writer, name, path, scratch)
             for path in _named(settings.directory, TEXT.fullmatch):
@@ -74,6 +74,17 @@ def back_up(settings: Settings, out: Path, connect: Connect, told: Told) -> Mani
             return writer.finish(running=not closed)
     except OSError as error:
         raise BackupUnusable(f"The backup cannot be made: {why(error)}. Nothing of it is left.") from error
+
+
+@contextlib.contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A folder for copies beside a backup that is ours alone to write, without what a killed command left in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _databases(settings: Settings) -> dict[str, Path]:
@@ -108,6 +119,10 @@ def _add_database(writer: Writer, name: str, path: Path, scratch: Path) -> None:
         ) as database:
             database.execute("VACUUM INTO ?", (str(copy),))
     except sqlite3.Error as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise BackupUnusable(
+                f"The backup cannot be made: the disk of {scratch.parent} is full. Nothing of it is left."
+            ) from error
         raise BackupUnusable(
             f"{path} cannot be copied: {why(error)}. If it is damaged, start the event sink again, which keeps what can"
             " be read; then back up again."

@@ -8,7 +8,9 @@ from eventsink.settings import Settings
 __all__ = ["BACKED_UP", "DATABASE", "MONTH", "STORED", "TEXT", "named_places"]
 
 # Spools first: what is in one when it is copied may be published a moment later, and is then in both, never in neither.
-DATABASE = re.compile(r"(spool-\d+(-\d+)?|aside-[^/]+|jobs-spool|monitor-spool|exchange|accounts|keys|alerts|jobs)\.db")
+DATABASE = re.compile(
+    r"(spool-\d+(-\d+)?|aside-[^/\x00-\x1f\x7f]+|jobs-spool|monitor-spool|exchange|accounts|keys|alerts|jobs)\.db"
+)
 TEXT = re.compile(r"(names|monitor-states)\.json")
 MONTH = re.compile(r"events-\d{4}-\d{2}\.duckdb")
 STORED = re.compile(rf"{MONTH.pattern}(\.wal(\.[a-z]+)?)?")

@@ -66,8 +66,10 @@ def restore(settings: Settings, path: Path, told: Told) -> Manifest:
                     os.fsync(made.fileno())
 
             manifest = contents(path, take)
-            for part, final in written.items():
+            _refuse_company(folders, written)
+            for part, final in [*written.items()]:
                 part.rename(final)
+                written[final] = written.pop(part)
             for folder in {final.parent for final in written.values()}:
                 sync_names(folder)
         return manifest
@@ -85,6 +87,19 @@ def _target_of(settings: Settings) -> Callable[[str], Path]:
     return target
 
 
+def _refuse_company(folders: list[Path], written: dict[Path, Path]) -> None:
+    """Take the place of nothing that came while we wrote: a sink that was started has accepted events."""
+    ours = {*written, *(part.parent for part in written)}
+    came = [entry for folder in folders if folder.exists() for entry in folder.iterdir() if entry not in ours]
+    came = [entry for entry in came if entry.name not in HARMLESS]
+    came += [final for final in written.values() if final.exists() and final not in came]
+    if came:
+        raise BackupUnusable(
+            f"{min(came)} was made by somebody else meanwhile: see that no sink runs here, move away what is there, and"
+            " restore again."
+        )
+
+
 def _parts(file: BinaryIO) -> Iterator[bytes]:
     while part := file.read(AT_ONCE):
         yield part
@@ -92,14 +107,13 @@ def _parts(file: BinaryIO) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _nothing_left(made: list[Path]) -> Iterator[dict[Path, Path]]:
-    """Files that are written, by the names that they have until all is well; else they go, and what folders we made."""
+    """Files that are written, by their names of now; unless all is well, they go, and what folders we made."""
     written: dict[Path, Path] = {}
     try:
         yield written
     except BaseException:
-        for part, final in written.items():
+        for part in written:
             part.unlink(missing_ok=True)
-            final.unlink(missing_ok=True)
         for folder in reversed(made):
             with contextlib.suppress(OSError):  # it was not made yet
                 folder.rmdir()

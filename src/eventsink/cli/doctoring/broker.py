@@ -22,6 +22,9 @@ def broker(settings: Settings) -> Iterator[Finding]:
     except EventSinkError as error:
         # Many brokers have none: only whoever names it says that there is one.
         yield Finding("management API", not settings.exchange.management, str(error), _WITHOUT)
+    except (LookupError, TypeError, ValueError, AttributeError):  # JSON, and none of its own
+        found = "what answers is no management API of RabbitMQ"
+        yield Finding("management API", not settings.exchange.management, found, "See exchange.management.")
 
 
 _WITHOUT = "All works without it; version, policies, bindings and queues that nobody wants cannot be checked."

@@ -46,7 +46,7 @@ def _look(place: _Place, least: float) -> Finding:
     except ssl.SSLCertVerificationError as error:
         found, remedy = _wrong(place, flaw(error))
         return Finding(check, False, found, remedy)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name with two dots in a row is none
         found = (
             failure(error)
             if isinstance(error, ssl.SSLError)

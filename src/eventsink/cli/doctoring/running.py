@@ -24,6 +24,14 @@ def running(settings: Settings, sink: Sink, *, named: bool) -> Iterator[Finding]
         named: whether the sink was named, and need not be that of the settings.
     """
     try:
+        yield from _running(settings, sink, named=named)
+    except (LookupError, TypeError, ValueError, AttributeError):  # JSON, and none of ours
+        remedy = f"See what answers there, or name another with {sink.named_by[0]}."
+        yield Finding("status", False, f"what answers at {sink.where} is no event sink that this command knows", remedy)
+
+
+def _running(settings: Settings, sink: Sink, *, named: bool) -> Iterator[Finding]:
+    try:
         sink.get("/healthz")
         yield Finding("running sink", True, sink.where)
         sink.get("/readyz")

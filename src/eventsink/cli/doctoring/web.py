@@ -3,8 +3,10 @@
 import contextlib
 import email.utils
 import http.client
+import socket
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -55,15 +57,17 @@ def ask(
     else:
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=within)
     try:
-        before = time.time()
-        connection.request(
-            "GET",
-            (parts.path.rstrip("/") + path) or "/",
-            headers={"user-agent": f"eventsink-doctor/{__version__}", **(headers or {})},
-        )
-        answer = connection.getresponse()
-        after = time.time()
-        return Said(answer.status, _json(answer.read(LONGEST)), _ahead(answer.getheader("date"), before, after))
+        connection.connect()
+        with _cut_off(connection, within):
+            before = time.time()
+            connection.request(
+                "GET",
+                (parts.path.rstrip("/") + path) or "/",
+                headers={"user-agent": f"eventsink-doctor/{__version__}", **(headers or {})},
+            )
+            answer = connection.getresponse()
+            after = time.time()
+            return Said(answer.status, _json(answer.read(LONGEST)), _ahead(answer.getheader("date"), before, after))
     finally:
         connection.close()
 
@@ -79,6 +83,35 @@ def places(url: str) -> list[tuple[str, int | None]]:
     return found
 
 
+@contextlib.contextmanager
+def _cut_off(connection: http.client.HTTPConnection, within: float) -> Iterator[None]:
+    """End a connection that takes longer: who sends a byte now and then is never late for who waits for the next.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    late = threading.Event()
+    opened = connection.sock
+
+    def end() -> None:
+        late.set()
+        with contextlib.suppress(OSError):  # it has ended by itself
+            opened.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(within, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException):
+        if not late.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if late.is_set():  # also where what had come looks whole
+        raise TimeoutError
+
+
 def _json(content: bytes) -> Any:
     try:
         return msgspec.json.decode(content)
@@ -90,7 +123,7 @@ def _ahead(date: str | None, before: float, after: float) -> float | None:
     """Seconds between its clock and ours; 0 within the second that a date leaves open, and the time of the way."""
     try:
         there = email.utils.parsedate_to_datetime(date or "").timestamp()
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     if there > after:
         return there - after

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 import structlog
@@ -152,11 +152,30 @@ class Heartbeats:
             _log.warning("heartbeat.not_understood", reason=str(error))
             return
         now = asyncio.get_running_loop().time()
-        for heartbeat in heartbeats:
+        for said in heartbeats:
+            heartbeat = self._by_our_clock(said)
             self._known[heartbeat.worker, heartbeat.process] = now, heartbeat
             if heartbeat.canary:
-                self._canaries = latest(self._canaries, {heartbeat.worker: heartbeat.canary})
+                before = {name: _not_ahead(canary) for name, canary in self._canaries.items()}
+                self._canaries = latest(before, {heartbeat.worker: heartbeat.canary})
         self._heard.set()
+
+    def _by_our_clock(self, said: Heartbeat) -> Heartbeat:
+        """What was said, with no canary that was delivered later than it was heard of first.
+
+        Else one of a clock that is ahead would hide all that come after it, and never be old.
+        """
+        if not said.canary:
+            return said
+        _, before = self._known.get((said.worker, said.process), (0.0, None))
+        known = before.canary if before else None
+        canary = known if known and known.id == said.canary.id else said.canary
+        return msgspec.structs.replace(said, canary=_not_ahead(canary))
+
+
+def _not_ahead(canary: Canary) -> Canary:
+    now = datetime.now(UTC)
+    return canary if canary.at <= now else msgspec.structs.replace(canary, at=now)
 
 
 def summary(heartbeats: Sequence[Heartbeat]) -> str:

@@ -5,10 +5,14 @@ YAML reads.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 __all__ = ["to_yaml"]
+
+# What JSON writes as it is, and YAML reads as a line break, or refuses.
+_UNSEEN = re.compile("[\\x7f-\\x9f\\u2028\\u2029\\ufeff\\ufffe\\uffff]")
 
 
 def to_yaml(value: dict[str, Any], about: str) -> str:
@@ -26,7 +30,7 @@ def _lines(value: Any, indent: str) -> Iterator[str]:
             yield f"{indent}- {first.lstrip()}"
             yield from rest
     else:
-        yield indent + json.dumps(value, ensure_ascii=False)
+        yield indent + _scalar(value)
 
 
 def _entry(name: str, value: Any, indent: str) -> Iterator[str]:
@@ -34,4 +38,8 @@ def _entry(name: str, value: Any, indent: str) -> Iterator[str]:
         yield name
         yield from _lines(value, indent)
     else:
-        yield f"{name} {json.dumps(value, ensure_ascii=False)}"
+        yield f"{name} {_scalar(value)}"
+
+
+def _scalar(value: Any) -> str:
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
