@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import eventsink.assemble.answering as answering_module
 from eventsink.assemble.answering import answering
 from eventsink.cli import app
 from eventsink.collect.metrics import OwnMetrics
@@ -176,3 +177,34 @@ async def test_no_word_of_a_probe_is_taken_for_more_than_it_is() -> None:
         await asyncio.to_thread(connection.request, "POST", "/metrics", b"x")
         assert (await asyncio.to_thread(connection.getresponse)).status == 405
         connection.close()
+
+
+async def test_clients_that_stay_take_no_more_than_a_few_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering_module, "STAYS", 1.0)
+    (port,) = free_ports(1)
+
+    async def parts() -> list[Part]:
+        return []
+
+    async with answering(Telemetry(port=port), parts, lambda *, ready: b""):
+        slow = await asyncio.to_thread(lambda: [socket.create_connection(("127.0.0.1", port)) for _ in range(200)])
+        for one in slow:
+            one.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
+            one.settimeout(0.0)
+        async with asyncio.timeout(PATIENCE):
+            while len([one for one in slow if _is_open(one)]) > answering_module.MOST:
+                await asyncio.sleep(0.1)
+            assert (await asyncio.to_thread(ask, port, "/healthz"))[0] == 200, "others are answered meanwhile"
+            while any(_is_open(one) for one in slow):
+                await asyncio.sleep(0.1)
+        for one in slow:
+            one.close()
+
+
+def _is_open(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False

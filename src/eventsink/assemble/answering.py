@@ -1,5 +1,6 @@
 """Where processes without a front door answer probes and scrapes: /healthz, /readyz and /metrics, and nothing else."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
@@ -16,6 +17,10 @@ from eventsink.collect.readiness import Part, is_ready, readiness
 from eventsink.settings import Telemetry
 
 __all__ = ["answering"]
+
+MOST = 64  # connections at once
+STAYS = 15.0  # seconds that one may stay: a probe takes a moment
+LOOK_EVERY = 0.2
 
 _HEADERS = {name.decode(): value.decode() for name, value in SAFE}
 _log = structlog.get_logger(__name__)
@@ -60,11 +65,14 @@ async def answering(
     app.add_routes([web.get("/healthz", get_healthz), web.get("/readyz", get_readyz), web.get("/metrics", get_metrics)])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
+    bounding = asyncio.create_task(_bound(runner), name="telemetry")
     try:
         await _listen(runner, settings)
         _log.info("telemetry.answering", address=f"http://{settings.host}:{settings.port}")
         yield
     finally:
+        bounding.cancel()
+        await asyncio.gather(bounding, return_exceptions=True)
         await runner.cleanup()
 
 
@@ -74,6 +82,20 @@ async def _listen(runner: web.AppRunner, settings: Telemetry) -> None:
     except OSError as error:
         of_port = "telemetry.port, one for each process of this machine"
         raise cannot_listen(error, settings.host, settings.port, of_port=of_port, of_host="telemetry.host") from error
+
+
+async def _bound(runner: web.AppRunner) -> None:
+    """Cut off who stays, and the oldest of too many: the process needs its descriptors for its work."""
+    since: dict[Any, float] = {}
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        now = asyncio.get_running_loop().time()
+        connections = runner.server.connections if runner.server else []
+        since = {connection: since.get(connection, now) for connection in connections}
+        oldest = sorted(since, key=since.__getitem__)
+        for place, connection in enumerate(oldest):
+            if place < len(oldest) - MOST or now - since[connection] > STAYS:
+                connection.force_close()
 
 
 def _json(content: Any) -> web.Response:
