@@ -4,9 +4,11 @@
 # /var/lib/eventsink, and units of systemd for `serve`, `api` and the worker of InfluxDB.
 #
 #   deploy/install.sh [--embedded] [--server-name NAME] [--certificate FILE --key FILE] [--no-systemd]
+#   deploy/install.sh --monitor [--no-systemd]
 #   deploy/install.sh --uninstall [--yes]
 #
 #   --embedded           one process, `up`, behind NGINX: without RabbitMQ and InfluxDB
+#   --monitor            a monitor alone, which measures from here for a sink elsewhere: no server, no site
 #   --server-name NAME   name of this machine for those who send and look; default: what `hostname -f` says
 #   --certificate FILE   certificate for it, with its chain, in PEM; without one a self-signed one is made, for trying
 #   --key FILE           its key
@@ -51,12 +53,13 @@ main() {
     install_program
     put_settings
     make_secrets
-    make_certificate
-    configure_nginx
+    if [ "$monitor" = no ]; then
+        make_certificate
+        configure_nginx
+    fi
     put_units
     if [ "$systemd" = yes ]; then start_servers; fi
-    pending=no
-    if [ "$embedded" = no ]; then
+    if [ "$monitor" = no ] && [ "$embedded" = no ]; then
         set_up_rabbitmq
         set_up_influxdb
     fi
@@ -65,13 +68,14 @@ main() {
 }
 
 read_options() {
-    systemd=yes embedded=no uninstall=no sure=no server_name='' certificate='' key=''
+    systemd=yes embedded=no monitor=no pending=no uninstall=no sure=no server_name='' certificate='' key=''
     while [ $# -gt 0 ]; do
         case $1 in
         --server-name) server_name=${2:?--server-name needs a name} && shift ;;
         --certificate) certificate=${2:?--certificate needs a file} && shift ;;
         --key) key=${2:?--key needs a file} && shift ;;
         --embedded) embedded=yes ;;
+        --monitor) monitor=yes ;;
         --no-systemd) systemd=no ;;
         --uninstall) uninstall=yes ;;
         --yes) sure=yes ;;
@@ -86,7 +90,13 @@ read_options() {
     [ -d /run/systemd/system ] || systemd=no
     packages=(nginx openssl curl python3 python3-venv ca-certificates)
     doors=(8750)
-    if [ "$embedded" = yes ]; then
+    if [ "$monitor" = yes ]; then
+        [ "$embedded" = no ] || fail "--monitor and --embedded are two different things: give one of them."
+        [ ! -e "$etc/eventsink.toml" ] || fail "a sink is installed here already: its units include eventsink-monitor."
+        packages=(curl python3 python3-venv ca-certificates)
+        units=(eventsink-monitor.service) servers=() doors=() example=monitor fix=()
+        data=/var/lib/eventsink-monitor
+    elif [ "$embedded" = yes ]; then
         units=(eventsink.service) servers=(nginx) example=embedded fix=()
     else
         packages+=(rabbitmq-server influxdb)
@@ -160,7 +170,7 @@ install_packages() {
         "$root/scripts/apt-install" "${missing[@]}"
         say packages "installed ${missing[*]}"
     fi
-    if [ "$embedded" = yes ]; then return; fi
+    if [ "$embedded" = yes ] || [ "$monitor" = yes ]; then return; fi
     if grep -qs rabbitmq_management /etc/rabbitmq/enabled_plugins; then
         say RabbitMQ "its management plugin is on"
     else
@@ -213,14 +223,16 @@ pip() { "$program/bin/python" -m pip --quiet --disable-pip-version-check --no-in
 # --- settings, secrets, certificate ----------------------------------------------------------------------------------
 
 put_settings() {
-    if [ -e "$etc/eventsink.toml" ]; then
-        say settings "$etc/eventsink.toml is yours, and stays"
+    local settings=$etc/eventsink.toml
+    if [ "$monitor" = yes ]; then settings=$etc/monitor.toml; fi
+    if [ -e "$settings" ]; then
+        say settings "$settings is yours, and stays"
     else
-        put "$root/deploy/examples/$example.toml" "$etc/eventsink.toml"
-        say settings "$etc/eventsink.toml made: put the name of your Clowder into it"
+        put "$root/deploy/examples/$example.toml" "$settings"
+        say settings "$settings made: put the name of your Clowder into it"
     fi
     printed "$etc/environment" <<ENVIRONMENT || true
-EVENTSINK_CONFIG=$etc/eventsink.toml
+EVENTSINK_CONFIG=$settings
 EVENTSINK_DATA=$data
 ENVIRONMENT
 }
@@ -237,6 +249,15 @@ secret() { # FILE OWNER, from standard input
 make_secrets() {
     local made=()
     install -d -m 700 -o eventsink -g eventsink "$secrets"
+    if [ "$monitor" = yes ]; then
+        if [ -s "$secrets/monitor__key" ]; then
+            say secrets "$secrets/monitor__key is there"
+        else
+            pending=yes
+            say secrets "put the key of the monitor (eventsink keys create --scope ingest,read, at the sink) into $secrets/monitor__key, mode 600, of eventsink; then run this once more"
+        fi
+        return
+    fi
     if [ "$embedded" = yes ]; then
         [ ! -e "$secrets/exchange__url" ] ||
             fail "RabbitMQ is set up here: take $secrets and $etc/eventsink.toml away, or leave out --embedded."
@@ -323,6 +344,7 @@ put_units() {
 
 start_servers() {
     systemctl daemon-reload
+    if [ ${#servers[@]} -eq 0 ]; then return; fi
     systemctl enable --now --quiet "${servers[@]}"
     if [ "$nginx_changed" = yes ]; then systemctl reload nginx; fi
     if [ "$embedded" = no ]; then
@@ -417,13 +439,18 @@ influx_status() { influx_request "$1" --output /dev/null --write-out '%{http_cod
 # --- the event sink --------------------------------------------------------------------------------------------------
 
 start_sink() {
+    if [ "$monitor" = yes ] && [ "$pending" = yes ]; then return; fi # it has no key yet
     systemctl enable --quiet "${units[@]}"
     if [ "$changed" = yes ]; then systemctl restart "${units[@]}"; fi
     systemctl start "${units[@]}"
     for port in "${doors[@]}"; do
         for _ in $(seq 60); do ! answers "http://127.0.0.1:$port/healthz" || break; sleep 1; done
     done
-    say "event sink" "runs, also after the next start: https://$server_name/"
+    if [ "$monitor" = yes ]; then
+        say monitor "runs, also after the next start"
+    else
+        say "event sink" "runs, also after the next start: https://$server_name/"
+    fi
 }
 
 tell_how() {
@@ -435,6 +462,10 @@ tell_how() {
 }
 
 look() {
+    if [ "$monitor" = yes ]; then
+        eventsink doctor || fail "not all is well yet: see above what to do, then: eventsink doctor"
+        return
+    fi
     if answers http://127.0.0.1:8750/healthz; then
         echo
         eventsink doctor "${fix[@]}" || fail "not all is well yet: see above what to do, then: eventsink doctor"

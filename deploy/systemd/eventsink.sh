@@ -9,9 +9,9 @@ if [ "$(id -un)" != eventsink ]; then
     exec setpriv --reuid=eventsink --regid=eventsink --init-groups --inh-caps=-all "$0" "$@"
 fi
 set -a
-HOME=/var/lib/eventsink
 # shellcheck source=/dev/null
 . /etc/eventsink/environment
+HOME=$EVENTSINK_DATA
 for file in /etc/eventsink/secrets/*; do # named as the setting that it is: exchange__url
     [ ! -f "$file" ] || eval "EVENTSINK_$(basename "$file" | tr '[:lower:]' '[:upper:]')_FILE=\$file"
 done

@@ -40,6 +40,12 @@ class Quota(Throttling):
             raise TryLater("over the quota", after=3600, events=error.events) from None
 
 
+async def _all_came_again(exchange: RabbitExchange, worker: Quota, others: set[str]) -> bool:
+    """Whether all came three times but for those of a batch in which none had to wait: that one was settled at once."""
+    once = (await exchange.accounts())["scripted"].delivered
+    return sum(Counter(worker.delivered)[id_] >= 3 for id_ in others) >= len(others) - once
+
+
 async def settled(exchange: RabbitExchange, waiting: int) -> Account:
     """The account, once so many events wait."""
     account = (await exchange.accounts())["scripted"]
@@ -98,7 +104,9 @@ async def test_what_the_queue_has_let_go_is_forgotten_and_offered_again(
         await exchange.publish(events)
         slow = sum(event.user == "user-3" for event in events)
         others = {event.id for event in events if event.user != "user-3"}
-        await until(lambda: min(Counter(worker.delivered)[id_] for id_ in others) >= 3)
+        async with asyncio.timeout(60):
+            while not await _all_came_again(exchange, worker, others):
+                await asyncio.sleep(0.05)
         await until(lambda: len(runner._waiting) == slow)
         held = [event.identity for hand in runner._waiting._hands for event in hand.batch.events]
         assert len(held) == len(set(held)) <= len(events), "nothing is in hand twice"
