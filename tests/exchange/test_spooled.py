@@ -693,8 +693,9 @@ async def test_workers_settle_while_the_broker_takes_nothing(own: RabbitMQ, tmp_
         assert asyncio.get_running_loop().time() - begun < 8
     finally:
         await asyncio.to_thread(own.control, "set_disk_free_limit", "50MB")
+    # What was refused may have reached the broker all the same, or not: its connection decides. It is in both or none.
     async with asyncio.timeout(90):
-        while [account.delivered for account in (await keeper.accounts()).values()] != [41, 41]:
+        while not all(40 <= account.delivered == account.accepted for account in (await keeper.accounts()).values()):
             for queue in (one, beside, two):  # RabbitMQ gives the event that waited to either process of the worker
                 await drain(queue)
     for exchange in (late, worker, keeper):
