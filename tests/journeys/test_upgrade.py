@@ -24,7 +24,10 @@ COUNTS = ("accepted", "delivered", "waiting", "dead", "missing")
 def unpacked(version: Path, folder: Path, name: str) -> dict[str, Any]:
     """The data of a version, and what was recorded of it."""
     with tarfile.open(version) as tar:
-        tar.extractall(folder, filter="data")
+        safely: dict[str, Any] = (
+            {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        )  # Debian 12 has no filters
+        tar.extractall(folder, **safely)
     recorded: dict[str, Any] = json.loads((folder / "recorded.json").read_text())[name]
     return recorded
 
