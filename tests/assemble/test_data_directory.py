@@ -317,3 +317,12 @@ def test_a_process_that_has_ended_leaves_the_umask_of_its_caller(tmp_path: Path)
     command = [sys.executable, "-c", code, tmp_path / "data"]
     answer = processes.run(command, capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1] == "0o27"
+
+
+@pytest.mark.parametrize("place", ["keys.db.restoring", "store/events-2026-11.duckdb.restoring"])
+def test_no_sink_starts_on_a_part_of_a_backup(data: Path, place: str) -> None:
+    (data / place).touch(0o600)
+    with pytest.raises(SettingsError, match=r"`eventsink restore` still runs, or was broken off\. .* restore again\."):
+        prepare(of(data))
+    (data / place).unlink()
+    prepare(of(data))

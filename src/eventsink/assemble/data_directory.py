@@ -22,7 +22,7 @@ from eventsink.errors import SettingsError
 from eventsink.settings import Settings
 from eventsink.trust import check_found, others_may_write, owner
 
-__all__ = ["Exposed", "open_to_others", "prepare"]
+__all__ = ["UNFINISHED", "Exposed", "open_to_others", "prepare"]
 
 OTHERS = 0o077  # the bits of a mode that are for group and others
 SHOWN = 3  # paths in a line of the log
@@ -34,6 +34,8 @@ _DATA = re.compile(
 )
 _STORED = re.compile(r"events-\d{4}-\d{2}\.duckdb.*|facts\.duckdb.*|uptime\.db.*|lock|tmp")
 _HARMLESS = frozenset({"lost+found"})  # a file system of its own has it
+
+UNFINISHED = ".restoring"  # the end of a name, until all files of a backup are there and compared
 
 _log = structlog.get_logger(__name__)
 
@@ -98,8 +100,19 @@ def prepare(settings: Settings) -> None:
     if status.st_uid not in {os.geteuid(), 0}:
         advice = f"run it as {owner(status)}, or: chown -R {os.geteuid()} {directory}"
         _log.warning("data.of_another_user", path=str(directory), owner=owner(status), remedy=advice)
+    _refuse_half_restored(settings)
     _refuse_planted(settings)
     _make_private(settings)
+
+
+def _refuse_half_restored(settings: Settings) -> None:
+    """Begin with all of a backup or with none: with a part of it the accounts of another time would go on."""
+    for folder in (settings.directory, settings.store_path):
+        if folder.is_dir() and any(folder.glob(f"*{UNFINISHED}")):
+            raise SettingsError(
+                f"{folder} holds a part of a backup: `eventsink restore` still runs, or was broken off. Wait for it;"
+                " else empty the data directory and restore again."
+            )
 
 
 def open_to_others(settings: Settings) -> list[Exposed]:

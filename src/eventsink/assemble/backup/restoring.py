@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from eventsink.assemble.backup.archive import BackupUnusable, Manifest, Told, contents
 from eventsink.assemble.backup.names import named_places
+from eventsink.assemble.data_directory import UNFINISHED
 from eventsink.causes import why
 from eventsink.files import sync_names
 from eventsink.settings import Settings
@@ -15,7 +16,6 @@ from eventsink.settings import Settings
 __all__ = ["check", "restore"]
 
 AT_ONCE = 1 << 20  # bytes
-UNFINISHED = ".restoring"  # the end of a name, until all files are there and compared
 HARMLESS = {"lost+found"}  # a file system of its own has it
 
 
