@@ -48,7 +48,7 @@ def export(what: Exported) -> Iterator[tuple[PurePosixPath, str]]:
     folder = PurePosixPath("provisioning")
     yield folder / "datasources" / "eventsink.yaml", to_yaml(datasource(what.influx), ABOUT)
     yield folder / "dashboards" / "eventsink.yaml", to_yaml(_provider(what.dashboards), ABOUT)
-    rules = alerting(what.thresholds, runbooks=what.runbooks, zone=what.zone)
+    rules = alerting(what.thresholds, runbooks=what.runbooks)
     yield folder / "alerting" / "eventsink.yaml", to_yaml(rules, ABOUT)
     for found in (*from_pages(what.sink), HEALTH, SINK):
         text = msgspec.json.format(msgspec.json.encode(dashboard(found, zone=what.zone, sink=what.sink)), indent=2)

@@ -33,9 +33,8 @@ def from_pages(sink: str) -> list[Dashboard]:
 def _from_page(page: Page, sink: str) -> Dashboard:
     variables = _VARIABLES.get(page.name, (SPACE,))
     own = [panel.title for panel in page.panels if not is_asked_for(panel)]
-    about = f"InfluxDB groups by tags, and people, ids and names are none: the [pages of the sink]({sink}) have " + (
-        f"{', '.join(own)}." if own else ""
-    )
+    about = "InfluxDB groups by tags, and people, ids and names are none: "
+    about += f"the [pages of the sink]({sink}) have {', '.join(own)}."
     return Dashboard(
         name=page.name,
         title=f"Clowder: {page.title}",
@@ -65,5 +64,5 @@ def _drawn(panel: Panel, variables: tuple[Variable, ...]) -> Iterator[Drawn]:
 
 def _width(panel: Panel, numbers: int, of: int) -> int:
     if panel.chart == "figures":
-        return COLUMNS * numbers // of if numbers < of else COLUMNS
+        return COLUMNS * numbers // of
     return COLUMNS if panel.chart == "table" else COLUMNS // 2

@@ -169,13 +169,13 @@ def rules(limits: Thresholds) -> list[Rule]:
     ]
 
 
-def alerting(limits: Thresholds, *, runbooks: str, zone: str = "UTC") -> dict[str, Any]:
+def alerting(limits: Thresholds, *, runbooks: str) -> dict[str, Any]:
     """The file of `provisioning/alerting`: rules alone. Who is told of them is Grafana's, and stays as it is.
 
     Args:
         runbooks: the address of the document whose sections have the names of rules.
     """
-    found = [_written(rule, runbooks, zone) for rule in rules(limits)]
+    found = [_written(rule, runbooks) for rule in rules(limits)]
     group = {"orgId": 1, "name": "eventsink", "folder": FOLDER, "interval": EVALUATED, "rules": found}
     return {"apiVersion": 1, "groups": [group]}
 
@@ -188,7 +188,7 @@ def _report(select: str) -> Series:
     return Series(title="value", select=select, measurement='"health"', where=(REPORTS,), by=("worker",))
 
 
-def _written(rule: Rule, runbooks: str, zone: str) -> dict[str, Any]:
+def _written(rule: Rule, runbooks: str) -> dict[str, Any]:
     return {
         "uid": f"eventsink-{rule.name}",
         "title": rule.title,
@@ -199,14 +199,14 @@ def _written(rule: Rule, runbooks: str, zone: str) -> dict[str, Any]:
         "labels": {"severity": rule.severity, "service": "eventsink"},
         "annotations": {"summary": _templated(rule), "runbook_url": f"{runbooks}#{rule.runbook or rule.name}"},
         "data": [
-            _asked(rule, zone),
+            _asked(rule),
             _computed("B", "A", {"type": "reduce", "reducer": "last", "settings": {"mode": "dropNN"}}),
             _computed("C", "B", {"type": "threshold", "conditions": [_condition(rule)]}),
         ],
     }
 
 
-def _asked(rule: Rule, zone: str) -> dict[str, Any]:
+def _asked(rule: Rule) -> dict[str, Any]:
     return {
         "refId": "A",
         "datasourceUid": UID,
@@ -216,7 +216,7 @@ def _asked(rule: Rule, zone: str) -> dict[str, Any]:
             "datasource": REFERENCE,
             "rawQuery": True,
             # Grafana puts variables of its environment into this file, and reads two as one of its own.
-            "query": said(rule.series, zone).replace("$", "$$"),
+            "query": said(rule.series).replace("$", "$$"),
             "resultFormat": "time_series",
             "intervalMs": 10_000,
             "maxDataPoints": 1000,
