@@ -8,13 +8,16 @@ from pathlib import Path
 from tests.sink_process import SinkProcess
 
 _ALWAYS_FAILS = '''
-"""Fails always."""
+"""Fails always, once a file is there."""
+import asyncio
+import pathlib
 from dataclasses import dataclass
 from eventsink.deliver.worker import Worker
 
 @dataclass(frozen=True)
 class Options:
-    """None."""
+    """The file that it waits for."""
+    go: str
 
 class Failing(Worker[Options]):
     """Raises."""
@@ -22,6 +25,8 @@ class Failing(Worker[Options]):
 
     async def deliver(self, events):
         """Raise."""
+        while not pathlib.Path(self.options.go).exists():
+            await asyncio.sleep(0.05)
         raise RuntimeError("no, with password=hunter2 in it")
 '''
 
@@ -63,13 +68,18 @@ def _uploads(*sizes: int) -> list[dict[str, object]]:
 def test_a_worker_that_always_fails_ends_in_dead_letters_and_the_others_go_on(
     tmp_path: Path, make_sink: Callable[..., SinkProcess]
 ) -> None:
-    path = _worker(tmp_path, "failing", _ALWAYS_FAILS)
-    sink = make_sink(environment={"EVENTSINK_WORKERS__FAILING__USE": path}).start()
+    go = tmp_path / "go"
+    environment = {
+        "EVENTSINK_WORKERS__FAILING__USE": _worker(tmp_path, "failing", _ALWAYS_FAILS),
+        "EVENTSINK_WORKERS__FAILING__GO": str(go),
+    }
+    sink = make_sink(environment=environment).start()
     deadline = time.monotonic() + 30
     sink.post(_uploads(*range(25)))
     while (accounts := sink.accounts())["store"]["delivered"] < 25:
         assert time.monotonic() < deadline
     assert accounts["failing"]["waiting"] == 25, "the store does not wait for the one that fails"
+    go.touch()
     accounts = sink.settle()
     assert (accounts["failing"]["dead"], accounts["failing"]["delivered"]) == (25, 0)
     _, page = sink.request("GET", "/v1/dead?limit=100")
