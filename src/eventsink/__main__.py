@@ -1,9 +1,12 @@
 """`eventsink` and `python -m eventsink`: Ctrl-C is in hand before anything else is imported."""
 
+import contextlib
+import errno
 import io
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from types import FrameType
 
 __all__ = ["main"]
@@ -29,7 +32,8 @@ def main() -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     try:
-        cli.main(loaded)
+        with _output_finished():
+            cli.main(loaded)
     finally:
         if heeded:
             signal.signal(signal.SIGINT, _leave)
@@ -50,6 +54,29 @@ def _open_streams() -> None:
     sys.stderr = sys.stderr or open(2, "w", closefd=False, encoding="utf-8")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _output_finished() -> Iterator[None]:
+    """Write out what a command printed. Where its output takes no more, as a file on a full disk, say so; the end is 1.
+
+    A command that was half written must not end with 0, and nobody is helped by where in the code it was. An error says
+    not of which file it is, so one more character tells whether the output takes any. A reader that has gone away, as
+    `head`, is no fault.
+    """
+    try:
+        yield
+    except (OSError, SystemExit) as end:
+        try:
+            sys.stdout.write("\n" if isinstance(end, OSError) else "")
+            sys.stdout.flush()
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            sys.stderr.write(f"The output could not be written: {error.strerror}. Its end is missing.\n")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python tries once more when it ends
+            sys.exit(1)
+        raise
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

@@ -50,6 +50,18 @@ def test_ctrl_c_while_a_command_starts_ends_it_quietly(delay):
     assert "Traceback" not in told and "Exception" not in told
 
 
+@pytest.mark.parametrize("words", [["--help"], ["types"], ["types", "--format", "json"], ["asyncapi"], ["--version"]])
+def test_an_output_that_takes_no_more_is_said_in_one_line(words):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "eventsink", *words]
+        answer = processes.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert answer.returncode == 1
+    assert answer.stderr.splitlines()[-1] == (
+        "The output could not be written: No space left on device. Its end is missing."
+    )
+    assert "Traceback" not in answer.stderr
+
+
 def leaves() -> list[tuple[str, ...]]:
     groups = {"dead": ("list", "show", "retry", "drop", "export"), "keys": ("create", "list", "revoke")}
     groups["config"], groups["workers"] = ("show", "check"), ("list", "forget")
