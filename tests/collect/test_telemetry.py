@@ -148,7 +148,7 @@ def test_nothing_is_told_where_nobody_wants_it(door: SinkProcess) -> None:
 
 def test_a_worker_that_is_in_no_settings_and_does_not_run_is_not_waited_for() -> None:
     settings = load(environment={}, telemetry={"every": 1})
-    desk: Any = SimpleNamespace(settings=settings, asked={"store": [], "echo": ["users.*"]})
+    desk: Any = SimpleNamespace(settings=settings, given={"store": [], "echo": ["users.*"]})
     names = ["store", "echo", "former", "elsewhere"]
     assert api._awaited(desk, names, {"elsewhere": "idle"}) == ["store", "elsewhere"]
 

@@ -15,6 +15,7 @@ from eventsink.client.sink import Refusal, Sink
 from eventsink.errors import EventSinkError
 from eventsink.event import new_ids
 from eventsink.exchange.canary import CANARY
+from eventsink.worker_state import is_missing, pause_of
 
 __all__ = ["examine_canary"]
 
@@ -56,7 +57,7 @@ def _asks(account: Mapping[str, Any]) -> bool:
 def _is_stuck(account: Mapping[str, Any]) -> bool:
     """Whether a worker takes nothing now, by its own word."""
     state = account.get("state", "")
-    return state.startswith("not running") or "paused since" in state
+    return is_missing(state) or bool(pause_of(state))
 
 
 def _not_posted(error: EventSinkError) -> Finding:
@@ -100,10 +101,10 @@ def _finding(name: str, account: Mapping[str, Any], delay: float | None, waited:
     if delay is not None:
         return Finding(check, True, f"delivered after {delay:.2f} s")
     state = plain(account.get("state", ""))
-    if state.startswith("not running"):
+    if is_missing(state):
         remedy = f"No process runs it: start `eventsink worker {name}`, or forget it if it is needed no more."
-    elif "paused since" in state:
-        remedy = f"It is {state} The event arrives when that is mended."
+    elif pause := pause_of(state):
+        remedy = f"It is {pause} The event arrives when that is mended."
     elif account.get("waiting"):
         remedy = (
             f"{count(account['waiting'])} events waited before it: see with `eventsink status` whether they get fewer."

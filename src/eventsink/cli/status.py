@@ -1,6 +1,5 @@
 """`eventsink status`: the accounts of each worker."""
 
-import re
 import time
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -14,6 +13,7 @@ from eventsink.cli.options import Form, Format, new_app, talks
 from eventsink.cli.screen import count, events, flush, new_table, output, plain, print_json, size
 from eventsink.cli.times import age, clock
 from eventsink.client.sink import Sink
+from eventsink.worker_state import brief, is_missing, pause_of
 
 EVERY = 1.0  # seconds between two looks of --watch
 STALE = 5.0  # seconds after which the age of what is shown is worth a word
@@ -73,18 +73,13 @@ def _page(found: dict[str, Any]) -> Group:
     for name, account in found["workers"].items():
         figures = [count(account[column.lower()]) for column in _COLUMNS[1:6]]
         lag = age(account["lag_seconds"]) if account["waiting"] else "-"
-        table.add_row(plain(name), *figures, lag, Text(brief(account.get("state", "")), overflow="fold"))
+        table.add_row(plain(name), *figures, lag, Text(brief(plain(account.get("state", ""))), overflow="fold"))
     needs = concerns(found)
     attention = [Text(f"! {sentence}", style="yellow") for sentence in needs]
     return Group(table, Text(""), *_lines(found), Text(""), *(attention or [Text("All is well.", style="green")]))
 
 
 _COLUMNS = ("Worker", "Accepted", "Delivered", "Waiting", "Dead", "Missing", "Lag", "State")
-
-
-def brief(state: str) -> str:
-    """What a worker is doing, without why: that stands below the table."""
-    return re.sub(r"(paused since \S+ \S+ UTC): .*?(?=$|; )", r"\1", plain(state))
 
 
 def _lines(found: dict[str, Any]) -> list[Text]:
@@ -164,8 +159,8 @@ def _concerns_of(name: str, account: Mapping[str, Any]) -> list[str]:
             " Somebody purged or deleted its queue, or the disk is damaged: see the log."
             f" `eventsink replay --to {name} --since TIME` delivers again what the store has."
         )
-    if (pause := state.find("paused since")) >= 0:
-        needs.append(f"{name} is {state[pause:]} Its events wait, and are delivered when that is mended.")
+    if pause := pause_of(state):
+        needs.append(f"{name} is {pause} Its events wait, and are delivered when that is mended.")
     elif not account.get("configured", True) and account["waiting"]:
         gone = f", and {events(account['missing'])} were let go to keep room for others" if account["missing"] else ""
         needs.append(
@@ -173,7 +168,7 @@ def _concerns_of(name: str, account: Mapping[str, Any]) -> list[str]:
             f" `eventsink workers forget {name}` throws them away."
         )
     elif account["waiting"] and account["lag_seconds"] > LATE:
-        why = "no process runs it" if state.startswith("not running") else "it does not keep up"
+        why = "no process runs it" if is_missing(state) else "it does not keep up"
         needs.append(f"{name} is {age(account['lag_seconds'])} behind: {why}.")
     if account["accepted"] != account["delivered"] + account["waiting"] + account["dead"] + account["missing"]:
         needs.append(f"The account of {name} does not add up: this is a bug, please report it with this output.")

@@ -7,9 +7,9 @@ import typer
 
 from eventsink.cli.options import Form, Format, new_app, talks
 from eventsink.cli.screen import count, events, new_table, output, plain, print_json, say
-from eventsink.cli.status import brief
 from eventsink.client.sink import Sink
 from eventsink.errors import EventSinkError
+from eventsink.worker_state import brief
 
 app = new_app("See which workers have queues, and forget one that nobody needs any more.")
 
@@ -26,7 +26,7 @@ def list_(sink: Sink, format: Format = Form.table) -> None:  # noqa: A002
     table = new_table("Worker", "Waiting", "Dead", "In the settings", "State", right=("Waiting", "Dead"))
     for name, account in workers.items():
         figures = count(account["waiting"]), count(account["dead"] - account["dropped"])
-        table.add_row(plain(name), *figures, "yes" if account["configured"] else "no", brief(account["state"]))
+        table.add_row(plain(name), *figures, "yes" if account["configured"] else "no", brief(plain(account["state"])))
     output().print(table)
 
 

@@ -34,6 +34,7 @@ from eventsink.errors import StoreUnavailable, WorkerInUse
 from eventsink.exchange.canary import CANARY
 from eventsink.exchange.contract import DeadLetter
 from eventsink.store import EventQuery, encode_list
+from eventsink.worker_state import NOT_RUNNING
 
 __all__ = ["routes"]
 
@@ -185,9 +186,9 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
         workers = {
             name: msgspec.to_builtins(account)
             | {
-                "state": states.get(name, "not running"),
+                "state": states.get(name, NOT_RUNNING),
                 "configured": name == "store" or name in desk.settings.workers or name in states,
-                "types": [*desk.asked.get(name, ())],
+                "types": [*desk.given.get(name, ())],
                 "canary": canaries.get(name),
             }
             for name, account in seen.accounts.items()
@@ -339,7 +340,7 @@ def _for_machines(desk: Desk) -> list[BaseRouteHandler]:
         Either way `parts` says of each part whether it is ready, and what is wrong with it.
         """
         seen, states = await desk.outlook.look(), desk.states()
-        workers = {name: states.get(name, "not running") for name in seen.accounts}
+        workers = {name: states.get(name, NOT_RUNNING) for name in seen.accounts}
         return readiness(await parts_of_door(desk, seen), workers=workers, **_exchange(seen))
 
     @get(
@@ -364,8 +365,8 @@ def _awaited(desk: Desk, names: Iterable[str], states: Mapping[str, str]) -> lis
     """Who is sent canaries and should deliver them: not a worker that is in no settings and that nobody runs."""
     if not desk.settings.telemetry.every:
         return []
-    ours = [name for name in names if name in desk.asked or name in states]
-    return [name for name in ours if matches(CANARY, desk.asked.get(name, ()))]
+    ours = [name for name in names if name in desk.given or name in states]
+    return [name for name in ours if matches(CANARY, desk.given.get(name, ()))]
 
 
 def _about_uptime(desk: Desk) -> list[str]:

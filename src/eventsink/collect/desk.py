@@ -37,14 +37,14 @@ class Desk:
         metrics: counts.
         states: what each worker of this process is doing, by name.
         canaries: the last that each worker has delivered, by name.
-        asked: the types that each worker of the settings is given; all if empty.
+        given: the types that each worker of the settings is given, be it by its section or by itself; all if empty.
         concerns: what a person should do about the exchange itself.
         uptime: what is known of checks; None where this process has no store.
         monitors: those that report here.
         alerts: those of this process; None where it has no store.
         numbers: pages, panels and reports; None where this process has no store.
         counter: makes COUNTER's reports; None where this process has no store.
-        destinations: the types that each wants, by its name, all if empty: whose queues the exchange on RabbitMQ has.
+        destinations: the types of their sections alone, all if empty: by these RabbitMQ fills the queue of each.
         traces: makes a span of each request with events; None where nobody wants that.
         extractors: jobs and who works on them; None where this process has nothing to do with them.
     """
@@ -56,7 +56,7 @@ class Desk:
     metrics: Metrics
     states: Callable[[], dict[str, str]] = dict
     canaries: Callable[[], dict[str, Canary]] = dict
-    asked: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    given: Mapping[str, Sequence[str]] = field(default_factory=dict)
     concerns: Callable[[], list[str]] = list
     extractors: "Extractors | None" = None
     uptime: UptimeBook | None = None

@@ -14,6 +14,7 @@ from eventsink import __version__
 from eventsink.collect.outlook import Seen
 from eventsink.collect.refusals import REASONS, Reason, reason_of_request
 from eventsink.exchange.canary import Canary
+from eventsink.worker_state import pause_of
 
 __all__ = ["MEDIA_TYPE", "DeliveryMetrics", "Metrics", "MonitorMetrics", "OwnMetrics"]
 
@@ -162,7 +163,7 @@ class DeliveryMetrics(OwnMetrics):
         for gauge in (self._paused, self._canary_delay, self._canary_age):
             gauge.clear()  # of a worker that was forgotten nothing is said any more
         for worker, state in states.items():
-            self._paused.labels(worker).set("paused since" in state)
+            self._paused.labels(worker).set(bool(pause_of(state)))
         now = datetime.now(UTC)
         for worker in awaited:
             self._canary_age.labels(worker).set(time.monotonic() - self._began)

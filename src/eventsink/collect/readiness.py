@@ -13,10 +13,9 @@ from eventsink.collect.desk import Desk
 from eventsink.collect.outlook import Seen
 from eventsink.collect.problems import Problem
 from eventsink.redact import hide_secrets
+from eventsink.worker_state import has_failed, pause_of
 
 __all__ = ["Part", "is_ready", "parts_of_door", "parts_of_workers", "readiness"]
-
-_PAUSED = "paused since"
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +81,6 @@ async def parts_of_door(desk: Desk, seen: Seen) -> list[Part]:
 def parts_of_workers(states: dict[str, str]) -> list[Part]:
     """Workers, by what they say that they are doing."""
     return [
-        Part(part=f"worker {name}", ready=not (bad := _PAUSED in state or state.startswith("failed")), says=state * bad)
+        Part(part=f"worker {name}", ready=not (bad := bool(pause_of(state)) or has_failed(state)), says=state * bad)
         for name, state in sorted(states.items())
     ]

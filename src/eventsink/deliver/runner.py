@@ -26,6 +26,7 @@ from eventsink.event import Event
 from eventsink.exchange.canary import CANARY, Canary, seen
 from eventsink.exchange.contract import Batch, Failure, Queue
 from eventsink.traces import Traces
+from eventsink.worker_state import FAILED, paused
 
 __all__ = ["Counters", "Runner"]
 
@@ -132,7 +133,7 @@ class Runner:
         try:
             await self._turn()
         except Exception:  # noqa: BLE001 - a bug of ours or of the exchange: said, and no reason to deliver nothing any more
-            self.state = "failed, see the log"
+            self.state = FAILED
             _log.exception("worker.turn_failed", worker=self.name)
             await self._pause(self._policy.longest / 10)
 
@@ -493,7 +494,7 @@ class Runner:
 
     def _show_pause(self, why: str) -> None:
         self._paused_since = self._paused_since or datetime.now(UTC)
-        self.state = f"paused since {self._paused_since:%Y-%m-%d %H:%M} UTC: {why}{'' if why.endswith('.') else '.'}"
+        self.state = paused(self._paused_since, why)
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -9,6 +9,7 @@ from eventsink.exchange.contract import Account
 from eventsink.settings import Alerts
 from eventsink.watch.alerts.alert import Facts
 from eventsink.watch.alerts.notice import Severity
+from eventsink.worker_state import pause_of
 
 __all__ = ["Condition", "Look", "conditions"]
 
@@ -108,18 +109,18 @@ def _of_worker(name: str, account: Account, state: str, alerts: Alerts) -> Itera
         message=f"{account.missing:,} events that were accepted are nowhere: `eventsink status` says what to do.",
         severity="critical",
     )
-    pause = state.find("paused since")
+    pause = pause_of(state)
     yield _condition(
         f"sink/paused/{name}",
-        holds=pause >= 0,
+        holds=bool(pause),
         lasts=alerts.paused,
         title=f"{name} delivers nothing",
-        message=f"{name} is {state[pause:]}",
+        message=f"{name} is {pause}",
     )
     minutes = account.lag_seconds / 60
     yield _condition(
         f"sink/lag/{name}",
-        holds=account.waiting > 0 and account.lag_seconds > alerts.lag and pause < 0,
+        holds=account.waiting > 0 and account.lag_seconds > alerts.lag and not pause,
         lasts=0.0,
         title=f"{name} is behind",
         message=f"{account.waiting:,} events wait for {name}, the oldest for {minutes:,.0f} minutes.",
