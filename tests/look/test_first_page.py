@@ -125,6 +125,13 @@ def test_workers_and_what_is_wrong_with_them(make_sink: Callable[..., SinkProces
     sink.request("POST", "/v1/dead/drop", {"all": True})
     later(page, 2)
     expect(notices).to_have_count(0)
+    expect(page.locator("#facts")).not_to_contain_text("canary")
+
+    sink.post([event("health.canary_update", by="doctor")])
+    sink.settle()
+    later(page, 2)
+    arrived = re.compile(r"The last canary arrived: chat \d+\.\d\d s at .*\d, store \d+\.\d\d s at .*\d")
+    expect(page.locator("#facts")).to_contain_text(arrived)
 
     broken = {"accepted": 9, "delivered": 3, "waiting": 5, "dead": 0, "dropped": 0, "missing": 7, "lag_seconds": 4000}
     status = sink.request("GET", "/v1/status")[1]

@@ -113,11 +113,17 @@ function mood(state) {
   return state === "stopped" ? "bad" : "calm"; // a worker that does not run here may run elsewhere
 }
 
-function showFacts({ version, started, store }) {
+function showFacts({ version, started, store, workers }) {
   const facts = [`Event sink ${version}, running since ${moment(new Date(started))}`];
   if (store) {
     const since = store.first ? ` since ${moment(new Date(store.first))}` : "";
     facts.push(`Store: ${count(store.events)} events${since}, ${bytes(store.bytes)} on disk`);
+  }
+  const canaries = Object.entries(workers).filter(([, { canary }]) => canary);
+  if (canaries.length) {
+    const took = ([name, { canary }]) =>
+      `${name} ${canary.delay_seconds.toFixed(2)} s at ${moment(new Date(canary.at))}`;
+    facts.push(`The last canary arrived: ${canaries.map(took).join(", ")}`);
   }
   const list = one("#facts");
   if (list.dataset.said === facts.join()) return;
