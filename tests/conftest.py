@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mongodb import MongoDB
@@ -18,6 +19,11 @@ from tests.sink_process import SinkProcess
 
 # What pika says of connections that tests break fills pages, and none of it is news.
 logging.getLogger("pika").setLevel(logging.CRITICAL + 1)
+
+
+# That this machine stood still for a moment is no fault of what is tested: as Hypothesis has it where CI is set.
+settings.register_profile("busy", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

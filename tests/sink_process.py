@@ -52,10 +52,10 @@ class Process:
                 command, stdout=log, stderr=log, env=self._environment, start_new_session=True
             )
 
-    def wait_for(self, true: Callable[[], bool]) -> None:
+    def wait_for(self, true: Callable[[], bool], *, patience: float = PATIENCE) -> None:
         """Wait until something is so while it runs."""
         assert self._process is not None
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while not true():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"{self._words[0]} did not start:\n{self.log.read_text()[-3000:]}")

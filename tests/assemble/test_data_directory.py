@@ -1,5 +1,6 @@
 """What is in the data directory is for nobody else, whatever it was before, and what is somebody else's stays."""
 
+import contextlib
 import errno
 import json
 import os
@@ -47,7 +48,12 @@ def of(folder: Path, **more: Any) -> Settings:
 
 def modes(folder: Path) -> dict[str, int]:
     """The modes of a folder, and of all that is in it."""
-    return {str(path): path.lstat().st_mode & 0o7777 for path in (folder, *folder.rglob("*")) if not path.is_symlink()}
+    found: dict[str, int] = {}
+    for path in (folder, *folder.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):  # a sink that runs makes files and takes them away
+            if not path.is_symlink():
+                found[str(path)] = path.lstat().st_mode & 0o7777
+    return found
 
 
 def open_ones(folder: Path) -> list[str]:

@@ -92,16 +92,20 @@ def test_canaries_go_through_rabbitmq_and_processes_of_workers_say_how_they_are(
     assert accounts["influxdb"]["canary"] is None and accounts["influxdb"]["types"] == ["storage.*"]
 
     eventually(lambda: ask(good, "/readyz")[0] == 200, "the worker is ready")
+    delivered = 'eventsink_worker_delivered_total{worker="echo"}'
+    eventually(lambda: value(ask(good, "/metrics")[1], delivered) >= 2, "it goes on delivering")
     assert ask(good, "/healthz") == (200, {"status": "ok"})
     assert set(ask(good, "/readyz")[1]) == {"status", "parts"}
     scraped = ask(good, "/metrics")[1]
     assert value(scraped, "eventsink_ready") == 1.0
-    assert value(scraped, 'eventsink_worker_delivered_total{worker="echo"}') >= 2
     assert value(scraped, 'eventsink_canary_age_seconds{worker="echo"}') < PATIENCE
     assert "eventsink_account_" not in scraped and "eventsink_events_accepted" not in scraped
     assert value(serve.request("GET", "/metrics")[1], 'eventsink_canary_delay_seconds{worker="echo"}') >= 0
 
-    eventually(lambda: ask(bad, "/readyz")[0] == 503, "the other worker waits for its destination")
+    eventually(
+        lambda: ask(bad, "/readyz")[0] == 503 and list(unready(bad)) == ["worker influxdb"],
+        "the other worker waits for its destination, and for nothing else",
+    )
     status, problem = ask(bad, "/readyz")
     assert (status, problem["status"]) == (503, 503)
     assert list(unready(bad)) == ["worker influxdb"] and "InfluxDB" in problem["detail"]
@@ -133,11 +137,18 @@ def test_a_monitor_says_what_it_runs_and_what_waits_for_the_sink(
     host, _, sink_port = sink.url.removeprefix("http://").partition(":")
     settings |= {"EVENTSINK_CHECKS__SINK__HOST": host, "EVENTSINK_CHECKS__SINK__PORT": sink_port}
     first = start("monitor", "--data", str(tmp_path / "monitor"), **settings)
-    eventually(lambda: ask(port, "/readyz")[0] == 503, "results wait", log=first.log)
+
+    def results_wait() -> bool:
+        status, scraped = ask(port, "/metrics")
+        return (
+            status == 200
+            and value(scraped, "eventsink_monitor_waiting") > 0
+            and value(scraped, 'eventsink_monitor_checks{state="up"}') == 1
+            and ask(port, "/readyz")[0] == 503
+        )
+
+    eventually(results_wait, "results wait", log=first.log)
     assert list(unready(port)) == ["sink"]
-    scraped = ask(port, "/metrics")[1]
-    assert value(scraped, "eventsink_monitor_waiting") > 0
-    assert value(scraped, 'eventsink_monitor_checks{state="up"}') == 1
     first.stop()
 
     begun = time.monotonic()

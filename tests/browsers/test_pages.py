@@ -1,7 +1,7 @@
 """Addresses of pages are kept without what lets in or names a person."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventsink.browsers import pages
@@ -50,6 +50,7 @@ def test_an_address_of_any_length_is_cut() -> None:
     assert len(pages.clean("https://x/" + "a/" * 100_000)) == 2000
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_whatever_it_is_nothing_is_raised(text: str) -> None:
     for address in (text, f"https://{text}", f"https://x/{text}"):

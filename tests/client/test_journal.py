@@ -104,6 +104,7 @@ def test_a_broken_entry_is_no_entry(file: Path):
 def test_progress_is_written_now_and_then(file: Path, monkeypatch: pytest.MonkeyPatch):
     with journal(file) as first:
         first.note(Mark(len(LINE), 1), accepted=1, refused=0)
+        monkeypatch.setattr("eventsink.client.journal.SAVE_EVERY", 3600.0)
         first.save(done=False)
         assert look(file)[0] is Known.new
         monkeypatch.setattr("eventsink.client.journal.SAVE_EVERY", 0.0)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,20 @@ from eventsink.client.over_amqp import OverAmqp
 from tests.amqp.foreign import channel, get_all
 
 
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait until something is so; that the last were sent is counted a moment after they are gone."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_events_go_in_batches_of_one_type_and_wait_while_nobody_takes_them(
     broker: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with SinkService(broker, source="amqp", spool=tmp_path) as sink:
         sink.capture("demo.one", number=0)
-        deadline = time.monotonic() + 30
-        while "Start the event sink" not in caplog.text:  # there is no exchange yet
-            assert time.monotonic() < deadline, caplog.text
-            time.sleep(0.05)
+        wait_until(lambda: "Start the event sink" in caplog.text)  # there is no exchange yet
         assert sink.counts["waiting"] == 1
     with channel(broker) as foreign:
         foreign.exchange_declare("clowder.metrics", "fanout", durable=True)
@@ -30,7 +36,7 @@ def test_events_go_in_batches_of_one_type_and_wait_while_nobody_takes_them(
             sink.capture("demo.one", number=number)
             sink.storage.file_uploaded(bytes=number)
         assert sink.flush(30)
-        assert sink.counts["sent"] == 9
+        wait_until(lambda: sink.counts.get("sent") == 9)
     events = []
     for method, properties, body in get_all(broker, "q"):
         batch = json.loads(body)
@@ -45,10 +51,11 @@ def test_events_go_in_batches_of_one_type_and_wait_while_nobody_takes_them(
 def test_a_broker_that_is_away_costs_nothing(tmp_path: Path) -> None:
     sink = SinkService("amqp://guest:hush@127.0.0.1:1/", spool=tmp_path)
     sink.capture("demo.one")
-    time.sleep(0.5)
+    wait_until(lambda: bool(sink.counts.get("attempts that failed")))
     began = time.monotonic()
-    sink.close()
-    assert time.monotonic() - began < 2.0 and list(tmp_path.glob("*.db"))
+    sink.close(30.0)
+    assert time.monotonic() - began < 15, "not the time that it was given"
+    assert list(tmp_path.glob("*.db"))
 
 
 def test_a_line_that_is_none_holds_up_no_other(broker: str) -> None:

@@ -129,7 +129,7 @@ def test_a_pipe_gives_its_lines_as_they_come(tmp_path: Path):
     def write() -> None:
         with pipe.open("wb", buffering=0) as file:
             file.write(EVENTS[0] + b"\n")
-            quiet.wait(5)
+            quiet.wait(60)
             file.write(EVENTS[1])
 
     writer = threading.Thread(target=write)

@@ -140,7 +140,10 @@ def test_requests_to_fastapi_are_counted_with_their_meaning(sink: SinkProcess, t
         assert json.loads(uploaded[1]) == {"bytes": len(form)}
         abort(port, "/api/v2/files/1000", 3 * PIECE)
         flood(port, "/api/v2/datasets/N", 100)
-    requests = found(sink, "fast", "traffic.api_request", 408)
+        requests = found(sink, "fast", "traffic.api_request", 408)  # at its end it waits a second at most for a sink
+        views = found(sink, "fast", "traffic.resource_viewed", 401)
+        downloads = found(sink, "fast", "traffic.resource_downloaded", 2)
+        (upload,) = found(sink, "fast", "storage.file_uploaded", 1)
     assert len(requests) == 408
     seen = {(e["data"]["route"], e["data"]["status"]): e for e in requests}
     alice = seen["/api/v2/datasets/{dataset_id}", 200]
@@ -151,12 +154,9 @@ def test_requests_to_fastapi_are_counted_with_their_meaning(sink: SinkProcess, t
     assert alice["data"]["duration_ms"] > 0
     sent = [e["data"]["bytes"] for e in requests if e["data"]["route"] == "/api/v2/files/{file_id}"]
     assert sent[0] == 3 * PIECE and 3 * PIECE <= sent[1] < 200 * PIECE, "of what was broken off, what was sent"
-    views = found(sink, "fast", "traffic.resource_viewed", 401)
     assert len(views) == 401 and views[0]["user"] == "alice@example.org"
     assert views[0]["data"] == {"resource_type": "dataset", "resource_id": "64d"}
-    downloads = found(sink, "fast", "traffic.resource_downloaded", 2)
     assert downloads[0]["data"] == {"resource_type": "file", "resource_id": "3", "bytes": 3 * PIECE}
-    (upload,) = found(sink, "fast", "storage.file_uploaded", 1)
     assert 5000 < upload["data"]["bytes"] == len(form)
     _, everything = sink.request("GET", "/v1/events?source=fast&limit=10000")
     assert "hush" not in json.dumps(everything)
@@ -174,7 +174,8 @@ def test_requests_to_flask_on_gunicorn_with_preload_are_counted(sink: SinkProces
         assert len(ask(port, "/file")[1]) == (Path(apps).parent / "flasks.py").stat().st_size
         assert ask(port, "/healthz")[0] == 200
         abort(port, "/stream/1000", 2 * PIECE)
-    requests = found(sink, "flask", "traffic.api_request", before.total() + 405)[before.total() :]
+        requests = found(sink, "flask", "traffic.api_request", before.total() + 405)[before.total() :]
+        loaded = found(sink, "flask", "demo.loaded", 1)
     routes = Counter(e["data"]["route"] for e in requests)
     assert routes == {"/things/<int:number>": 402, "/stream/<int:pieces>": 2, "/file": 1}
     by_route = {(e["data"]["route"], e["data"]["status"]): e["data"] for e in requests}
@@ -182,7 +183,6 @@ def test_requests_to_flask_on_gunicorn_with_preload_are_counted(sink: SinkProces
     assert by_route["/file", 200]["bytes"] == (Path(apps).parent / "flasks.py").stat().st_size
     streams = sorted(e["data"]["bytes"] for e in requests if e["data"]["route"] == "/stream/<int:pieces>")
     assert streams[0] == 3 * PIECE and 2 * PIECE <= streams[1] < 1000 * PIECE
-    loaded = found(sink, "flask", "demo.loaded", 1)
     assert len({event["id"] for event in loaded}) == len(loaded) and len(loaded) in {1, 2}, "once a start, not a worker"
 
 
@@ -190,7 +190,7 @@ def test_requests_to_django_are_counted(sink: SinkProcess, tmp_path: Path) -> No
     with serving(sink, tmp_path, "gunicorn", "--bind", "127.0.0.1:PORT", "tests.client.apps.djangos:app") as port:
         flood(port, "/things/N/", 25)
         assert ask(port, "/things/13/")[0] == ask(port, "/nowhere/")[0] == 404
-    requests = found(sink, "django", "traffic.api_request", 102)
+        requests = found(sink, "django", "traffic.api_request", 102)
     assert Counter((e["data"]["route"], e["data"]["status"]) for e in requests) == {
         ("/things/<int:number>/", 200): 100,
         ("/things/<int:number>/", 404): 1,

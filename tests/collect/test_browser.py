@@ -168,8 +168,11 @@ def test_requests_of_nothing_and_large_ones_cost_as_well(tmp_path: Path) -> None
     try:
         sink.start()
         key = KeyFile(sink.data / "keys.db").create(["browser"], origins=[SITE]).key
-        empty = [post(sink, key, X_Forwarded_For="192.0.2.1")[0] for _ in range(62)]
-        assert empty[:58] == [202] * 58 and empty[-1] == 429
+        begun, empty = time.monotonic(), 0
+        while (status := post(sink, key, X_Forwarded_For="192.0.2.1")[0]) == 202:
+            empty += 1
+            assert empty <= 60 + (time.monotonic() - begun), "each costs one of sixty a minute"
+        assert status == 429 and empty >= 60
         large = event("browser.x", data={f"n{number}": "x" * 2000 for number in range(25)})
         answers = [post(sink, key, large, X_Forwarded_For="192.0.2.2")[0] for _ in range(6)]
         assert answers[0] == 202 and answers[-1] == 429
@@ -221,8 +224,9 @@ def test_a_clock_that_is_wrong_is_set_right(sink: SinkProcess, key: str, behind:
     sent = event(time=(now - behind - 30) * 1000)
     body = {"v": 7, "key": key, "sent": (now - behind) * 1000, "events": [sent], "later": {"unknown": True}}
     assert send(sink, json.dumps(body).encode())[0] == 202
+    took = time.time() - now  # for so long it may have been on its way
     stored = datetime.fromisoformat(found(sink, sent["id"])["time"])
-    assert stored.timestamp() == pytest.approx(now - 30, abs=5) and stored.tzinfo == UTC
+    assert now - 30 - 0.01 <= stored.timestamp() <= now - 30 + took + 0.01 and stored.tzinfo == UTC
 
 
 def test_only_pages_of_its_sites_may_use_a_key(sink: SinkProcess, key: str) -> None:

@@ -26,12 +26,15 @@ from tests.sink_process import SinkProcess
 _CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 _GENERATED = settings(deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate], database=None)
 
+LONG = pytest.mark.timeout(600)  # it takes a minute where nothing else runs
 SOAK = [pytest.mark.soak, pytest.mark.timeout(3600)]
 
 
 # Schemathesis draws from `random` now and then, which Hypothesis warns of; what it drew is no matter of ours.
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
-@pytest.mark.parametrize(("examples", "of_a_type"), [(12, 4), pytest.param(100, 100, marks=SOAK)])
+@pytest.mark.parametrize(
+    ("examples", "of_a_type"), [pytest.param(12, 4, marks=LONG), pytest.param(100, 100, marks=SOAK)]
+)
 def test_every_operation_keeps_the_word_of_the_document(door: SinkProcess, examples: int, of_a_type: int) -> None:
     """The routes of types are one and the same but for the schema of their data: few examples of each are many."""
     schema = schemathesis.openapi.from_url(f"{door.url}/openapi.json")

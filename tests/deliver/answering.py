@@ -6,8 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import unused_port
+
+from eventsink.deliver.http import HttpDestination
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Said:
     body: Any = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     after: float = 0.0  # seconds
+    together: int = 1  # requests that must have been under way at once before it is said
 
     def response(self) -> web.Response:
         if isinstance(self.body, bytes | str):
@@ -55,10 +59,19 @@ class Answering:
         self.under_way += 1
         self.at_once = max(self.at_once, self.under_way)
         try:
+            async with asyncio.timeout(30):
+                while self.at_once < said.together:
+                    await asyncio.sleep(0.01)
             await asyncio.sleep(said.after)
         finally:
             self.under_way -= 1
         return said.response()
+
+
+def give_time(destination: HttpDestination, seconds: float) -> None:
+    """Have a destination that is open wait so long for each answer from now on."""
+    assert destination._session is not None
+    destination._session._timeout = aiohttp.ClientTimeout(total=seconds)
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ REMEDY = "Set token."
 
 
 @asynccontextmanager
-async def talking(*script: Said, timeout: float = 5.0) -> AsyncIterator[tuple[HttpDestination, Answering]]:
+async def talking(*script: Said, timeout: float = 30.0) -> AsyncIterator[tuple[HttpDestination, Answering]]:
     """A destination that is open, and the server that it talks to."""
     async with answering(*script) as server:
         destination = HttpDestination("Somebody", remedy=REMEDY, timeout=timeout)
@@ -90,7 +90,7 @@ async def test_it_can_be_opened_and_closed_again_and_again() -> None:
 # --- no answer -------------------------------------------------------------------------------------------------------
 
 
-async def silence(url: str, *, timeout: float = 5.0) -> str:
+async def silence(url: str, *, timeout: float = 30.0) -> str:
     """What is said of a server that gives no answer."""
     destination = HttpDestination("Somebody", remedy=REMEDY, timeout=timeout)
     await destination.open()

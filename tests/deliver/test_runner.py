@@ -91,13 +91,20 @@ async def test_a_batch_is_never_larger_than_the_worker_wants(tmp_path: Path) -> 
 
 
 async def test_events_wait_for_company_until_the_batch_is_full_or_the_time_is_over(tmp_path: Path) -> None:
-    worker = Scripted()
-    worker.batch_wait = 0.2  # type: ignore[misc]
-    async with running(tmp_path, worker) as made:
-        for _ in range(10):
+    patient, hurried = Scripted(), Scripted()
+    patient.batch_size, patient.batch_wait = 10, 3600.0  # type: ignore[misc]
+    hurried.batch_size, hurried.batch_wait = 10, 0.2  # type: ignore[misc]
+    async with bench(tmp_path, patient) as made:
+        task = asyncio.create_task(made.runner.run())
+        for _ in range(10):  # however long a busy disk takes for each
             await made.publish(1)
         await made.settled()
-    assert worker.calls == [10]
+        task.cancel()
+        await asyncio.wait([task])
+    async with running(tmp_path, hurried) as made:
+        await made.publish(3)
+        await made.settled()
+    assert (patient.calls, hurried.calls) == ([10], [3])
 
 
 async def test_deliver_is_never_called_twice_at_once_nor_before_open_nor_after_close(tmp_path: Path) -> None:
@@ -310,6 +317,8 @@ class Throttling(Scripted):
         self.user = user
         self.after = after
         self.offered = 0
+        self.early = 0  # of those times: before what waits was due
+        self.waits: set[str] = set()
         self.until = 0.0
 
     async def deliver(self, events: Sequence[Event]) -> None:
@@ -318,6 +327,8 @@ class Throttling(Scripted):
         if found:
             self.offered += 1
             now = asyncio.get_running_loop().time()
+            self.early += any(event.id in self.waits for event in found) and now < self.until
+            self.waits |= {event.id for event in found}
             self.until = self.until if self.until > now else now + self.after
             raise TryLater("too fast", after=self.until - now, events=found)
 
@@ -340,15 +351,13 @@ async def test_the_time_of_those_that_wait_is_kept_and_they_are_not_offered_befo
     async with running(tmp_path, worker := Throttling("user-0", after=0.3)) as made:
         await made.publish(2)
         await until(lambda: worker.offered)
-        begun = asyncio.get_running_loop().time()
         for _ in range(5):
             await made.publish(0)
             await made.exchange.publish([event for event in sample_events(3) if event.user != "user-0"])
             await until(lambda: made.runner.state != "starting")
         await until(lambda: made.runner.state == "1 events wait: too fast")
-        assert worker.offered == 1
-        await until(lambda: worker.offered == 2)
-        assert asyncio.get_running_loop().time() - begun >= 0.25
+        await until(lambda: worker.offered >= 2)
+        assert worker.early == 0
 
 
 async def test_one_that_waited_may_be_refused_and_has_its_attempts_and_the_time_of_the_first(tmp_path: Path) -> None:
@@ -432,7 +441,9 @@ async def test_a_destination_that_goes_away_while_some_wait_gets_all(tmp_path: P
 
 async def test_no_more_wait_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "MOST_WAITING", 5)
-    async with running(tmp_path, worker := Throttling("user-0", after=0.2)) as made:
+    worker = Throttling("user-0", after=0.2)
+    worker.batch_size = 7  # type: ignore[misc] # with one that waits in each, however many have come meanwhile
+    async with running(tmp_path, worker) as made:
         for _ in range(10):
             await made.publish(7)
             await asyncio.sleep(0.005)

@@ -107,10 +107,10 @@ async def test_what_the_queue_has_let_go_is_forgotten_and_offered_again(
         async with asyncio.timeout(60):
             while not await _all_came_again(exchange, worker, others):
                 await asyncio.sleep(0.05)
-        await until(lambda: len(runner._waiting) == slow)
-        held = [event.identity for hand in runner._waiting._hands for event in hand.batch.events]
+        in_hand = runner._waiting._hands
+        await until(lambda: len(runner._waiting) == slow and len(runner._queue._out) == len(in_hand))  # type: ignore[attr-defined]
+        held = [event.identity for hand in in_hand for event in hand.batch.events]
         assert len(held) == len(set(held)) <= len(events), "nothing is in hand twice"
-        assert len(runner._queue._out) == len(runner._waiting._hands)  # type: ignore[attr-defined]
         assert tally.dead == 0
         worker.user = ""
         account = await settled(exchange, 0)

@@ -15,6 +15,8 @@ from tests.deploy.manifests import DEPLOY, Started, started, without_settings
 from tests.servers.process import free_ports
 from tests.sink_process import Process
 
+TOGETHER = 120.0  # seconds; all processes of a production start at once here, on a machine of two cores
+
 WAYS = {
     "compose": lambda where: where.startswith("compose"),
     "kubernetes": lambda where: where.startswith(("kubernetes/overlays/production", "kubernetes/overlays/monitor")),
@@ -95,6 +97,7 @@ class Ready(Process):
             return False
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_started_gets_ready_and_an_event_goes_through(
     way, tmp_path, broker, rabbitmq, influxdb, mongodb, vhost
@@ -143,12 +146,12 @@ def test_what_is_started_gets_ready_and_an_event_goes_through(
             one.launch()
             running[" ".join(process.words[: 2 if kind == "worker" else 1])] = one
         for name, one in running.items():
-            one.wait_for(one.is_ready)
+            one.wait_for(one.is_ready, patience=TOGETHER)
             assert not one.port or health_check(one.port) == 0, name
         assert {"serve", "api", "worker influxdb", "monitor"} <= set(running)
         event = json.dumps({"type": "users.login", "user": "alice", "data": {"method": "userpass"}}).encode()
         assert answer(ports["api"], "/v1/events", key, event)[0] == 202
-        running["worker influxdb"].wait_for(lambda: has_event(influxdb, vhost))
+        running["worker influxdb"].wait_for(lambda: has_event(influxdb, vhost), patience=TOGETHER)
         with ThreadPoolExecutor() as pool:  # all at once, as when a machine goes down
             assert [*pool.map(Ready.stop, running.values())] == [0] * len(running)
     assert health_check(ports["api"]) == 1, "nothing answers any more"

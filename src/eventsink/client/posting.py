@@ -92,10 +92,10 @@ class Posting:
     def _send(self, pieces: Sequence[Piece], *, apart: bool) -> None:
         lines = b"\n".join(piece.lines for piece in pieces)
         verdict = self._send_apart(lines.split(b"\n")) if apart else self._transport.send(lines, _events(pieces))
-        self._waiting.done(pieces)
-        self._tallies.count("sent", verdict.accepted)
+        self._tallies.count("sent", verdict.accepted)  # before nothing waits any more, which is what `flush` goes by
         if verdict.refused:
             self._tallies.drop("refused", verdict.refused, verdict.reason)
+        self._waiting.done(pieces)
 
     def _send_apart(self, lines: Sequence[bytes]) -> Verdict:
         """Send all but those at which the sink fails: they wait again, behind the others, and are given up at last."""

@@ -418,20 +418,33 @@ class SinkService(Catalogued):
                     self._abandoned += waiting.leave()
             self._abandoned += [self._waiting, self._late, self._posting, self._queue]
             self._tallies.begin_child()
+            if self._forking.__dict__.pop("unready", False):
+                self._folder = None  # SQLite may be locked here for ever
+                self._tallies.say("fork", "Events wait in memory: at the fork the disk of the spool was too busy.")
         finally:
             self._begin()
 
     def prepare_fork(self) -> None:
-        """Wait until no thread of ours is within SQLite: its locks would be held in the child for ever."""
-        if self._waiting is not None and self._waiting.reach(FORK_WITHIN):
-            self._forking.waiting = self._waiting
+        """Wait until no thread of ours is within SQLite: its locks would be held in the child for ever.
+
+        Where one is for too long, as while a disk hangs, the child keeps its events in memory.
+        """
+        mine, end = self._forking.__dict__, clock.monotonic() + FORK_WITHIN
+        mine["unready"], mine["held"] = True, []
+        if not self._lock.acquire(timeout=FORK_WITHIN):  # who holds it may be opening a file
+            return
+        mine["held"].append(self._lock.release)
+        if self._waiting is not None:
+            if not self._waiting.reach(end - clock.monotonic()):
+                return
+            mine["held"].append(self._waiting.let_go)
+        mine["unready"] = False
 
     def end_fork(self) -> None:
         """Let the threads go on."""
-        waiting: Waiting | None = getattr(self._forking, "waiting", None)
-        if waiting is not None:
-            self._forking.waiting = None
-            waiting.let_go()
+        held = self._forking.__dict__.pop("held", [])
+        while held:
+            held.pop()()
 
     # --- settings ----------------------------------------------------------------------------------------------------
 

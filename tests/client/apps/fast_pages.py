@@ -12,6 +12,7 @@ from eventsink.client.asgi_snippet import AsgiSnippet
 from tests.client.apps.pages import FILE, HTML, PIECE, SNIPPET
 
 app = FastAPI()
+go_on = asyncio.Event()
 app.add_middleware(GZipMiddleware)
 
 
@@ -42,11 +43,25 @@ async def stream(pieces: int) -> StreamingResponse:
     async def made() -> AsyncIterator[bytes]:
         for piece in (b"<html><head>", b"<title></title></he", b"ad><body>"):
             yield piece
-            await asyncio.sleep(0.3 if pieces == 0 else 0)
         for _ in range(pieces):
             yield PIECE
 
     return StreamingResponse(made(), media_type="text/html")
+
+
+@app.get("/held")
+async def held() -> StreamingResponse:
+    async def made() -> AsyncIterator[bytes]:
+        yield b"<html><head>"
+        await go_on.wait()
+        yield b"<title></title></head><body>"
+
+    return StreamingResponse(made(), media_type="text/html")
+
+
+@app.get("/go-on")
+async def let_go() -> None:
+    go_on.set()
 
 
 @app.get("/broken")
