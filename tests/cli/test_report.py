@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import threading
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -11,7 +13,7 @@ from typing import Any, Self
 
 import pytest
 
-from eventsink.cli.report_files import Every, Schedule
+from eventsink.cli.report_files import Every, Schedule, write
 from eventsink.client.sink import Unreachable
 from eventsink.errors import EventSinkError
 from tests.sink_process import SinkProcess
@@ -113,6 +115,24 @@ def test_a_disk_that_takes_nothing_is_a_sentence(on_town):
     answer = on_town("report", "usage", "--out", "/proc/nothing/u.csv")
     assert answer.exit_code == 1
     assert "cannot be written" in answer.stderr
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path):
+    pipe, read = tmp_path / "pipe", list[bytes]()
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    write(pipe, "usage", "csv", b"month\n")
+    reader.join(10)
+    assert (pipe.is_fifo(), read) == (True, [b"month\n"]), "else root would put a file in the place of /dev/full"
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path: Path):
+    link, kept = tmp_path / "latest.csv", tmp_path / "kept.csv"
+    link.symlink_to(kept)
+    for content in (b"new\n", b"newer\n"):
+        write(link, "usage", "csv", content)
+        assert (link.is_symlink(), kept.read_bytes(), len(list(tmp_path.iterdir()))) == (True, content, 2)
 
 
 def test_the_answer_of_a_page_allows_nothing_else(town: SinkProcess):

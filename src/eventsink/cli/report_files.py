@@ -161,16 +161,23 @@ def _safe(name: str) -> str:
 
 
 def _put(target: Path, content: bytes) -> None:
-    """Beside it first, then in its place."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.new")
+    """Beside it first, then in its place. A pipe or device is written to: what took its place would destroy it."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_bytes(content)
-            draft.replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                draft.unlink()
-            raise
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)
+            return
+        _replace(Path(os.path.realpath(target)), content)  # what a link leads to, not the link
     except OSError as error:
         raise EventSinkError(f"{plain(target)} cannot be written: {why(error)}.") from error
+
+
+def _replace(target: Path, content: bytes) -> None:
+    draft = target.with_name(f".{target.name}.{os.getpid()}.new")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        draft.write_bytes(content)
+        draft.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise

@@ -223,9 +223,11 @@ class Writer:
 
 def _by_month(events: Sequence[Event]) -> dict[str, list[Event]]:
     """The events of each month, the earliest month first, each event once: as it came first."""
-    once = {(event.source, event.id): event for event in reversed(events)}
+    once: dict[tuple[str, str], Event] = {}
+    for event in events:
+        once.setdefault((event.source, event.id), event)  # which leaves it at its place also if it comes again
     months: dict[tuple[int, int], list[Event]] = {}
-    for event in reversed(once.values()):
+    for event in once.values():
         time = event.time if event.time.tzinfo is UTC else event.time.astimezone(UTC)
         months.setdefault((time.year, time.month), []).append(event)
     return {month_of(part[0].time): part for _, part in sorted(months.items())}

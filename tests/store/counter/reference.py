@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from eventsink.event import Event
 from eventsink.store.counter import Rules
+from eventsink.store.counter.period import bounds
 
 NOBODY = {"", "anonymous", "0" * 24}
 ENDS = ("done", "skipped", "failed", "cancelled")
@@ -177,14 +178,13 @@ def runs(events: list[Event], month: str, rules: Rules) -> list[tuple[Any, ...]]
     if rules.extractor_downloads == "count":
         return []
     zone = ZoneInfo(rules.zone)
-    begin = datetime(int(month[:4]), int(month[5:]), 1, tzinfo=zone)
-    since = begin.timestamp() - 86_400
+    begin, end = bounds(month, zone)
+    since = begin - timedelta(seconds=max(7 * 86_400, rules.extraction_s))
+    until = end + timedelta(days=7, seconds=30)
     jobs: defaultdict[Any, list[Event]] = defaultdict(list)
     for place, event in enumerate(events):
-        if event.type == "extractions.extraction_event" and event.time.timestamp() >= since:
-            local = month_of(event.time, zone)
-            if local <= month:
-                jobs[event.data.get("job_id", place)].append(event)
+        if event.type == "extractions.extraction_event" and since <= event.time < until:
+            jobs[event.data.get("job_id", place)].append(event)
     found = []
     for steps in jobs.values():
         ends = [step.time for step in steps if step.data["status"] in ENDS]
@@ -193,8 +193,8 @@ def runs(events: list[Event], month: str, rules: Rules) -> list[tuple[Any, ...]]
             if step.data["status"] not in ENDS and step.user and step.data.get("resource_id"):
                 by_what[(step.data["resource_type"], step.data["resource_id"]), step.user].append(step.time)
         for (resource, user), times in by_what.items():
-            until = max(ends) + timedelta(seconds=5) if ends else min(times) + timedelta(seconds=rules.extraction_s)
-            found.append((resource, user, min(times), until))
+            last = max(ends) + timedelta(seconds=5) if ends else min(times) + timedelta(seconds=rules.extraction_s)
+            found.append((resource, user, min(times), last))
     return found
 
 

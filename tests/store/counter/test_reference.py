@@ -108,7 +108,7 @@ def _upload(chance: random.Random, time: datetime) -> Event:
 def _job(chance: random.Random, time: datetime) -> Event:
     data = {"resource_type": "file", "resource_id": "b", "status": chance.choice(("queued", "working", "done"))}
     data |= {"job_id": chance.choice("jk")} if chance.random() < 0.8 else {}
-    before = (0, 5, 5.000001, 10) if data["status"] == "done" else (0, 60, 60.000001, 86_400)
+    before = (0, 5, 5.000001, 10) if data["status"] == "done" else (0, 60, 60.000001, 86_400, 7 * 86_400)
     time -= timedelta(seconds=chance.choice(before))
     return an_event(
         type="extractions.extraction_event", user=chance.choice(("u1", "u1", "u2", None)), data=data, time=time

@@ -227,6 +227,33 @@ async def test_a_job_of_the_day_before_reaches_into_the_month(store: Store) -> N
     assert excluded(await month(store)) == {"extractor": 1}
 
 
+@pytest.mark.parametrize(("begin", "end"), [(-7200, 60), (-6 * 86_400, 86_400), (-40, 6 * 86_400)])
+@pytest.mark.parametrize("seconds", [-30, 30])
+async def test_a_job_over_the_border_of_months_is_known_on_both_sides(
+    store: Store, begin: int, end: int, seconds: int
+) -> None:
+    border = (datetime(2026, 2, 1, tzinfo=UTC) - START).total_seconds()
+    download = at(border + seconds, DOWNLOAD, FILE, user="u")
+    await store.append([job(border + begin, "queued"), job(border + end, "done", user=None), download])
+    usage = await store.counter(Period("2026-01", "2026-02"), Rules(extraction_s=1))
+    assert [excluded(counted) for counted in usage.months] == [{"extractor": 1}, {}][:: -1 if seconds > 0 else 1]
+
+
+async def test_an_extractor_of_the_next_month_does_not_displace_a_download(store: Store) -> None:
+    border = (datetime(2026, 2, 1, tzinfo=UTC) - START).total_seconds()
+    await store.append([at(border - 10, DOWNLOAD, FILE, user="u"), at(border + 10, DOWNLOAD, FILE, user="u")])
+    await store.append([job(border + 5, "queued"), job(border + 60, "done", user=None)])
+    usage = await store.counter(Period("2026-01", "2026-02"), Rules())
+    assert [totals(counted) for counted in usage.months] == [[[1, 1, 1, 1]], []]
+
+
+async def test_a_job_without_an_end_runs_as_long_as_the_settings_say_also_into_the_month(store: Store) -> None:
+    border = (datetime(2026, 1, 1, tzinfo=UTC) - START).total_seconds()
+    await store.append([job(border - 20 * 86_400, "queued"), at(border + 5, DOWNLOAD, FILE, user="u")])
+    assert excluded(await month(store, Rules(extraction_s=30 * 86_400))) == {"extractor": 1}
+    assert excluded(await month(store)) == {}
+
+
 async def test_the_dataset_of_a_file_is_looked_up(store: Store) -> None:
     plain = {"resource_type": "file", "resource_id": "f"}
     upload = {"file_id": "f", "dataset_id": "second"}
@@ -298,6 +325,14 @@ async def test_odd_names_and_values_break_nothing(store: Store) -> None:
 async def test_equal_times_keep_the_order_of_arrival(store: Store) -> None:
     one, other = DATASET | {"country": "US"}, DATASET | {"country": "DE"}
     await store.append([at(0, VIEW, one, user="u"), at(0, VIEW, other, user="u")])
+    (usage,) = (await month(store)).datasets
+    assert list(usage.countries) == ["DE"], "the second is retained"
+
+
+async def test_what_is_told_twice_keeps_its_place(store: Store) -> None:
+    one, other = DATASET | {"country": "US"}, DATASET | {"country": "DE"}
+    first = at(0, VIEW, one, user="u", id="first")
+    await store.append([first, at(0, VIEW, other, user="u"), first])
     (usage,) = (await month(store)).datasets
     assert list(usage.countries) == ["DE"], "the second is retained"
 

@@ -22,7 +22,7 @@ from eventsink.store.zones import offsets, zone_of
 __all__ = ["SpanOf", "count_month"]
 
 DOUBLE_CLICK = timedelta(seconds=30)  # for which is looked beyond the end of a month (6.8)
-LOOK_BACK = timedelta(days=1)  # for jobs of extractors that still run as the month begins
+LONGEST_JOB = timedelta(days=7)  # of jobs that run over a border of the month: their begin or end is beyond it
 _CHOICES = ("views", "downloads", "visitor", "session_slice", "anonymous", "partial")
 _NO_COUNTRY = frozenset({"XX", "ZZ", "T1"})  # what lists and proxies write for an unknown one
 
@@ -49,7 +49,7 @@ def count_month(span_of: SpanOf, month: str, rules: Rules, datasets: Mapping[str
     span = span_of(EventQuery(since=begin, until=end + DOUBLE_CLICK))
     with _tables(span):
         _judge(span_of, begin, end + DOUBLE_CLICK, rules)
-        _find_extractors(span, span_of(_query("extractions.extraction_event", begin - LOOK_BACK, end)), rules)
+        _find_extractors(span, span_of(_jobs_about(begin, end, rules)), rules)
         _find_datasets(span, span_of(_query("storage.file_uploaded", None, None)), datasets)
         return _counted(span, month, (begin, end), rules)
 
@@ -68,6 +68,12 @@ def _tables(span: Span) -> Iterator[None]:
 
 def _query(kind: str, since: datetime | None, until: datetime | None) -> EventQuery:
     return EventQuery(type=kind, since=since, until=until)
+
+
+def _jobs_about(begin: datetime, end: datetime, rules: Rules) -> EventQuery:
+    """What is told of jobs that run in a month. Without their ends, they would seem to have none."""
+    before = max(LONGEST_JOB, timedelta(seconds=rules.extraction_s))
+    return _query("extractions.extraction_event", begin - before, end + DOUBLE_CLICK + LONGEST_JOB)
 
 
 def _judge(span_of: SpanOf, begin: datetime, until: datetime, rules: Rules) -> None:
