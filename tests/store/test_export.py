@@ -11,6 +11,7 @@ import pytest
 from eventsink.errors import StoreUnavailable
 from eventsink.event import Event
 from eventsink.store import EventQuery, QueryRefused, Store
+from eventsink.store.exporter import Exporter
 from tests.store.events import NOVEMBER, an_event, some_events
 
 HUGE = 123456789012345678901234567890
@@ -102,6 +103,16 @@ async def test_a_failure_leaves_nothing_and_is_a_sentence(store: Store, monkeypa
     with pytest.raises(StoreUnavailable, match=r"cannot be exported: .*Free some space"):
         await store.export(EventQuery())
     assert not list((store.path / "tmp").glob("export-*"))
+
+
+async def test_one_that_takes_too_long_is_not_to_be_asked_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(exporter: Exporter, query: EventQuery) -> None:
+        store._months.files.exporter.execute("SELECT sum(random()) FROM range(1_000_000_000_000)").fetchall()
+
+    monkeypatch.setattr(Exporter, "_made", endless)
+    monkeypatch.setattr("eventsink.store.exporter.MOST_SECONDS", 0.0)
+    with pytest.raises(QueryRefused, match=r"longer than 0 h: ask for a shorter time"):
+        await store.export(EventQuery())
 
 
 async def test_many_events_go_through_little_memory(tmp_path: Path) -> None:

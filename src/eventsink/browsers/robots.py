@@ -52,9 +52,13 @@ class Robots(dict[Any, Kind]):
         self._lists = _lists()
 
     def __missing__(self, agent: Any) -> Kind:
+        text = _text(agent)
+        kind = self._kind(text[:LONGEST].lower())
+        if len(text) > LONGEST:  # servers take eight times as much: all that is remembered would be 400 MB
+            return kind
         if len(self) >= MOST_KNOWN:
             self.clear()
-        kind = self[agent] = self._kind(_text(agent)[:LONGEST].lower())
+        self[agent] = kind
         return kind
 
     def requests(self, counts: Mapping[Any, int]) -> int:

@@ -60,7 +60,7 @@ class Exporter:
         """The events of a span of time, and of a type, as one Parquet file.
 
         Raises:
-            QueryRefused: they lie in too many files.
+            QueryRefused: they lie in too many files, or it takes too long.
             StoreUnavailable, OSError, duckdb.Error: they cannot be read or written, or somebody replaces the files.
         """
         files = self._months.files
@@ -70,6 +70,11 @@ class Exporter:
             try:
                 return self._made(query)
             except duckdb.InterruptException as error:
+                if guard.reason == "time":  # asked again it would take as long
+                    raise QueryRefused(
+                        f"The export took longer than {MOST_SECONDS / 3600:g} h: ask for a shorter time, with since and"
+                        " until."
+                    ) from error
                 raise StoreUnavailable("The export was broken off: the store needs its files. Ask again.") from error
 
     def _interrupt(self) -> None:

@@ -218,7 +218,7 @@ class Store:
         """The events of a span of time, and of a type if one is given, as a Parquet file.
 
         Raises:
-            QueryRefused: they lie in too many files.
+            QueryRefused: they lie in too many files, or it takes too long.
             StoreUnavailable: it cannot be made now.
         """
         return await self._run(self._exporting, "exported", lambda: self._exporter.export(query))

@@ -41,6 +41,9 @@ def zone_of(name: str) -> ZoneInfo:
 def offsets(begin: datetime, until: datetime, zone: ZoneInfo) -> Iterator[Offset]:
     """The offsets of a zone in a span: one, or two where clocks change."""
     at = begin
+    if zone.key == "UTC" and at < until:  # it never changes, and a span may be of thousands of years
+        yield Offset(begin, until, 0, 0)
+        return
     while at < until:
         change = _next_change(at, until, zone)
         shift = _offset(at, zone) // timedelta(microseconds=1)

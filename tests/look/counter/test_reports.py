@@ -125,6 +125,13 @@ async def test_the_table_for_spreadsheets_has_the_rows_of_the_other_and_no_formu
     assert [row[2:] for row in read[12:]] == [row[2:] for row in rows[12:]]
 
 
+async def test_a_title_behind_a_blank_is_no_formula_either(store: Store) -> None:
+    await store.append([seen(datetime(2026, 2, 2, tzinfo=UTC), resource_name="\t=cmd|' /C calc'!A0")])
+    found = await reports(store).render(form="csv")
+    read = list(csv.reader(found.body.decode().splitlines()))
+    assert read[12][0] == "' =cmd|' /C calc'!A0"
+
+
 async def test_rows_for_programs(store: Store) -> None:
     february = datetime(2026, 2, 2, 10, tzinfo=UTC)
     await store.append(

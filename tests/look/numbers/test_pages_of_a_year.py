@@ -25,6 +25,8 @@ ASKED: dict[str, tuple[Named, str, dict[str, list[str]]]] = {
     "a month in Chicago with its change of clocks": (Named(since="2026-11"), "America/Chicago", {}),
     "a quarter in Berlin": (Named(since="2026-03-01", until="2026-05-31"), "Europe/Berlin", {}),
     "two days in Kolkata by the hour": (Named(since="2026-09-14", until="2026-09-15"), "Asia/Kolkata", {}),
+    "half an hour less on Lord Howe Island": (Named(since="2026-10-03", until="2026-10-04"), "Australia/Lord_Howe", {}),
+    "half an hour more on it": (Named(since="2026-04-04", until="2026-04-05"), "Australia/Lord_Howe", {}),
     "one country": (Named("365d"), "UTC", {"country": ["DE", "NL"]}),
     "one extractor": (Named("90d"), "UTC", {"extractor": ["ncsa.image.preview"]}),
     "nothing at all": (Named(since="1999-01", until="1999-02"), "UTC", {}),

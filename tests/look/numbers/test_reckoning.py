@@ -250,6 +250,35 @@ async def test_a_job_belongs_to_the_period_in_which_it_was_submitted(tmp_path: P
     assert [row[1:3] for row in rows] == [("last", "queue"), ("last", "work")]
 
 
+async def test_far_times_of_wild_clocks_cost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are made month by month: of months in which there are some."""
+    times = ["1970-01-01T00:00:00", "2026-10-31T10:00:00", "2026-11-01T10:00:00", "9999-12-31T00:00:00"]
+    events = [job("done", time, "alice", job_id=f"j{place}") for place, time in enumerate(times)]
+    asked = await opened(tmp_path / "store", events)
+    made: list[str] = []
+    ask = asked.store.rows
+
+    async def rows(name: str, *given: Any, **parts: str) -> list[tuple[Any, ...]]:
+        made.append(name)
+        return await ask(name, *given, **parts)
+
+    monkeypatch.setattr(asked.store, "rows", rows)
+    found = await asked.rows("extractors", period="all")
+    assert [row["job_id"] for row in found] == ["j0", "j1", "j2", "j3"]
+    assert made.count("report_keep_runs") == 4
+    assert [row["runs"] for row in await asked.rows("usage", period="all", by="user")] == [4]
+    await asked.store.close()
+
+
+async def test_the_last_month_of_the_calendar_is_one(tmp_path: Path) -> None:
+    asked = await opened(
+        tmp_path / "store", [job("done", f"9999-{day}T00:00:00", "alice") for day in ("11-01", "12-31")]
+    )
+    found = await asked.rows("usage", period="all")
+    assert [(row["month"], row["runs"]) for row in found] == [("9999-11", 1), ("9999-12", 1)]
+    await asked.store.close()
+
+
 async def test_runs_are_narrowed_by_their_submitter(tmp_path: Path) -> None:
     events = [
         job(status, f"2026-10-01T10:00:{second:02}", user if status == "queued" else None, job_id=user)

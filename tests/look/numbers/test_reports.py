@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from eventsink.look.numbers.as_csv import defused, to_csv
 from eventsink.look.numbers.configured import check_reports
 from eventsink.look.numbers.reports import REPORTS
 from eventsink.settings import load
+from eventsink.store.uptime import Row, Uptime
 from tests.look.numbers.asking import Asked, event, job, opened, upload
 
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "reports"
@@ -484,3 +485,16 @@ async def test_a_month_that_is_over_stays_as_it_is(ask: Opening) -> None:
     await asked.store.append([upload("2026-11-20T10:00:00", "bob", file_id="f3")])
     after = [await asked.body(name, format=form, **of) for name in reports for form in ("json", "csv", "html")]
     assert after == before
+
+
+async def test_what_is_cut_off_uptime_is_said(ask: Opening) -> None:
+    asked = await ask([])
+    begin = datetime(2026, 11, 1, tzinfo=UTC)
+    known = {"up_s": 3600.0, "down_s": 0.0, "unknown_s": 0.0, "maintenance_s": 0.0, "uptime_percent": 100.0}
+    rows = [Row(check="clowder", begin=begin + timedelta(hours=hour), **known) for hour in range(3)]
+    found = Uptime(since=begin, until=begin + timedelta(hours=3), rows=rows, incidents=[])
+    cut = await asked.desk.uptime(found, {"by": ["hour"], "format": ["csv"], "limit": ["2"]})
+    assert len(cut.body.splitlines()) == 3
+    assert cut.notes == ("These are the first 2 rows of 3.",)
+    whole = await asked.desk.uptime(found, {"by": ["hour"], "format": ["csv"], "limit": ["3"]})
+    assert (len(whole.body.splitlines()), whole.notes) == (4, ())

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -100,6 +101,13 @@ async def test_values_of_all_kinds_can_be_written(store: Store) -> None:
         await ask(store, "SELECT now()")
     with pytest.raises(QueryRefused, match="zone: write"):
         await ask(store, "SELECT [now()]")
+
+
+@pytest.mark.parametrize("text", ["list(time)", "[time::TIMESTAMP_NS]", "max(time, 2)", "{'at': [time]}"])
+async def test_times_within_lists_can_be_written(store: Store, text: str) -> None:
+    await store.append([an_event()])
+    ((found,),) = await ask(store, f"SELECT {text} FROM events")
+    assert found in (["2026-11-10T12:00:00.123456"], {"at": ["2026-11-10T12:00:00.123456"]})
 
 
 async def test_an_empty_store_has_the_same_columns(store: Store) -> None:
@@ -379,7 +387,7 @@ def test_every_function_that_is_offered_is_known_to_be_harmless() -> None:
 )
 async def test_an_endless_query_ends_in_time_and_others_go_on_meanwhile(store: Store, text: str) -> None:
     await store.append(some_events(10))
-    begun = time.monotonic()
+    begun, worked = time.monotonic(), time.process_time()
     running = asyncio.create_task(ask(store, text, seconds=1))
     await asyncio.sleep(0.2)
     assert await store.append(some_events(5)) == 5
@@ -387,7 +395,7 @@ async def test_an_endless_query_ends_in_time_and_others_go_on_meanwhile(store: S
     assert not running.done() or time.monotonic() - begun > 0.9
     with pytest.raises(QueryRefused, match=r"longer than 1 seconds|more memory than 64MB"):
         await running
-    assert time.monotonic() - begun < 10
+    assert time.process_time() - worked < 20, "of all threads; the clock on the wall has that of others in it"
     assert await ask(store, "SELECT count(*) FROM events") == [[15]]
 
 
@@ -424,9 +432,9 @@ async def test_a_store_that_closes_breaks_off_what_runs(tmp_path: Path) -> None:
     text = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
     running = asyncio.create_task(ask(store, text))
     await asyncio.sleep(0.3)
-    begun = time.monotonic()
+    worked = time.process_time()
     await store.close()
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - worked < 5, "it would go on for minutes"
     with pytest.raises(StoreUnavailable):
         await running
 
@@ -438,17 +446,20 @@ async def test_a_query_that_does_not_end_keeps_the_store_from_nothing(
     store = await Store.open(tmp_path)
     await store.append(some_events(5))
 
+    begun, end = threading.Event(), threading.Event()
+
     def go_on(query: Query) -> None:
         with store._months.gate.looking():
-            time.sleep(3)  # as a function of DuckDB that does not look up
+            begun.set()
+            end.wait(100)  # as a function of DuckDB that does not look up
 
     monkeypatch.setattr(store._analyst, "answer", go_on)
     endless = asyncio.create_task(store.query(Query(text="SELECT 1")))
-    await asyncio.sleep(0.2)
-    begun = time.monotonic()
+    assert await asyncio.to_thread(begun.wait, 60)
     await store.close()
-    assert store.stuck and time.monotonic() - begun < 2
+    assert store.stuck and not endless.done(), "it is not waited for"
     assert not list(tmp_path.glob("events-*.wal")), "all is in the files"
+    end.set()
     await endless
     store._months.close()  # which the end of the process does
     again = await Store.open(tmp_path)

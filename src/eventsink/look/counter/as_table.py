@@ -13,11 +13,11 @@ from eventsink.look.counter.exceptions import Note
 from eventsink.look.counter.filters import Filters
 from eventsink.look.counter.metrics import Metric
 from eventsink.look.counter.report import DatasetRows, Report, compose
+from eventsink.look.numbers.as_csv import defused
 from eventsink.store.counter import Counts, DatasetUsage, Usage
 
 __all__ = ["render_csv", "render_table", "render_tsv"]
 
-_FORMULA = ("=", "+", "-", "@")  # what spreadsheets reckon with, and titles are anybody's
 _BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 Table = list[list[str]]
@@ -45,7 +45,8 @@ def render_csv(
     """
     table = render_table(usage, platform, about, created=created, filters=filters)
     written = io.StringIO()
-    csv.writer(written).writerows([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in row] for row in table)
+    # Titles are anybody's, and what spreadsheets reckon with may stand behind a blank.
+    csv.writer(written).writerows([defused(cell) for cell in row] for row in table)
     return written.getvalue().encode()
 
 

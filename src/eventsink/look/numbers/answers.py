@@ -1,7 +1,7 @@
 """The numbers of a panel: asked of the store, with the gaps of charts filled and small groups added up."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from eventsink.look.numbers.panel import Panel
 from eventsink.store import Store
 from eventsink.store.facts import Filter, Question
 from eventsink.store.facts.question import Every
-from eventsink.store.zones import zone_of
+from eventsink.store.zones import offsets, zone_of
 
 __all__ = ["OTHERS", "Numbers", "ask", "begins"]
 
@@ -105,10 +105,7 @@ async def _of_groups(store: Store, panel: Panel, asked: Asked) -> Numbers:
 def begins(period: Period, zone: ZoneInfo) -> Iterator[datetime]:
     """When the intervals of a period begin, as the store says it: hours in UTC, days and more by local clocks."""
     if period.every == "hour":
-        at = _hour(period.since, zone)
-        while at < period.until:
-            yield at.replace(tzinfo=None)
-            at += timedelta(hours=1)
+        yield from dict.fromkeys(_hours(period, zone))  # one in which clocks change may be of two offsets
         return
     local, end = (moment.astimezone(zone).replace(tzinfo=None) for moment in (period.since, period.until))
     at = local.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -121,6 +118,15 @@ def begins(period: Period, zone: ZoneInfo) -> Iterator[datetime]:
         at = _next(at, period.every)
 
 
+def _hours(period: Period, zone: ZoneInfo) -> Iterator[datetime]:
+    """Those of each offset: on Lord Howe Island clocks change by half an hour."""
+    for offset in offsets(period.since.astimezone(UTC), period.until, zone):
+        at = _hour(offset.begin, zone)
+        while at < offset.until:
+            yield at.replace(tzinfo=None)
+            at += timedelta(hours=1)
+
+
 def _hour(moment: datetime, zone: ZoneInfo) -> datetime:
     """The begin of the hour by the clocks of a zone: some are half an hour off."""
     local = moment.astimezone(zone)
@@ -131,6 +137,8 @@ def _hour(moment: datetime, zone: ZoneInfo) -> datetime:
 
 def _next(at: datetime, every: Every) -> datetime:
     if every == "month":
+        if (at.year, at.month) == (MAXYEAR, 12):  # an event may be of it, and no time is later
+            return datetime.max  # noqa: DTZ901 - local times have no zone
         return at.replace(year=at.year + at.month // 12, month=at.month % 12 + 1)
     return at + timedelta(days=7 if every == "week" else 1)
 

@@ -13,7 +13,7 @@ from eventsink.errors import InvalidQuestion, SettingsError
 from eventsink.look.numbers.as_report import ReportAnswer, render
 from eventsink.look.numbers.asked import Asked, Named, Period, read_filters
 from eventsink.look.numbers.clowder_names import ClowderNames
-from eventsink.look.numbers.footnotes import about_period, naive
+from eventsink.look.numbers.footnotes import about_period, counted, naive
 from eventsink.look.numbers.known import Known
 from eventsink.look.numbers.people import read_people
 from eventsink.look.numbers.rendered import Rendered
@@ -94,8 +94,7 @@ class ReportDesk:
         table = uptime_table(found, by)
         asked = Asked(period=Period(found.since, found.until, "day"), zone="UTC")
         wanted = Wanted(asked=asked, by=(by,), limit=_limit(given, form))
-        table = msgspec.structs.replace(table, rows=table.rows[: wanted.limit])
-        return await self._rendered(report, table, wanted, _Extent(), form)
+        return await self._rendered(report, _cut(table, wanted.limit), wanted, _Extent(), form)
 
     def read(self, report: Report, given: Mapping[str, list[str]], form: Form) -> Wanted:
         """What is asked of a report.
@@ -162,6 +161,14 @@ def _clipped(wanted: Wanted, extent: _Extent) -> Wanted:
     first, newest = extent.first or wanted.asked.period.since, extent.newest or wanted.asked.period.since
     period = Period(first.replace(microsecond=0), newest.replace(microsecond=0) + timedelta(seconds=1), "month")
     return msgspec.structs.replace(wanted, asked=msgspec.structs.replace(wanted.asked, period=period))
+
+
+def _cut(table: Table, limit: int) -> Table:
+    """The first rows of a table, and a note where there are more."""
+    if len(table.rows) <= limit:
+        return table
+    note = f"These are the first {counted(limit)} rows of {counted(len(table.rows))}."
+    return msgspec.structs.replace(table, rows=table.rows[:limit], footnotes=(*table.footnotes, note))
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

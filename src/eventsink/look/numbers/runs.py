@@ -5,16 +5,16 @@ Jobs of years at once need more memory than a small machine has; those of a mont
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
-from eventsink.look.numbers.footnotes import naive
+from eventsink.look.numbers.grouping import span_values
 from eventsink.look.numbers.report import Sources, Wanted
 from eventsink.store.sql import statement
 
 __all__ = ["kept_runs"]
 
-AT_ONCE = timedelta(days=31)
+_RESOLUTION = timedelta(microseconds=1)  # of times in the store; ends of spans are excluded
 
 
 @asynccontextmanager
@@ -27,25 +27,14 @@ async def kept_runs(sources: Sources, wanted: Wanted, moment: Literal["begun", "
     async with sources.runs:
         await sources.store.rows("report_make_runs", {})
         try:
-            for since, until in _parts(naive(wanted.asked.period.since), naive(wanted.asked.period.until), sources):
+            # A run begins and ends with events: one of 1970, by a wild clock, does not make hundreds of months.
+            for first, last in await sources.store.rows("report_run_months", span_values(sources, wanted)):
                 await sources.store.rows(
                     "report_keep_runs",
-                    {"since": since, "until": until, "committed": sources.committed},
+                    {"since": first, "until": last + _RESOLUTION, "committed": sources.committed},
                     runs=statement("report_runs", job_events=statement("report_job_events")),
                     moment=moment,
                 )
             yield
         finally:
             await sources.store.rows("report_drop_runs", {})
-
-
-def _parts(since: datetime, until: datetime, sources: Sources) -> list[tuple[datetime, datetime]]:
-    """A period in pieces, as far as there are events."""
-    if sources.first is None or sources.newest is None:
-        return []
-    begin, end = max(since, naive(sources.first)), min(until, naive(sources.newest) + timedelta(seconds=1))
-    found = []
-    while begin < end:
-        found.append((begin, min(begin + AT_ONCE, end)))
-        begin += AT_ONCE
-    return found

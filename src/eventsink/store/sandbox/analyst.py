@@ -112,7 +112,7 @@ class Analyst:
         for column in columns:
             if _ZONED in column.type:
                 raise QueryRefused(f"{column.name[:80]} is a time with a zone: write (…)::TIMESTAMP, which is in UTC.")
-        zoned = [number for number, column in enumerate(columns) if column.type.startswith("TIMESTAMP")]
+        zoned = [number for number, column in enumerate(columns) if _is_moment(column.type)]
         rows: list[msgspec.Raw] = []
         size = 0
         while part := found.fetchmany(FETCHED_AT_ONCE):
@@ -155,6 +155,11 @@ def _needs_more(memory: str) -> str:
         f"The query needs more memory than {memory} (memory in [store]): ask for a shorter time, for fewer columns, or"
         " count what you list."
     )
+
+
+def _is_moment(kind: str) -> bool:
+    """Whether values of a type are times, in whatever resolution; a list of them, as `TIMESTAMP[]`, is none."""
+    return kind.startswith("TIMESTAMP") and not kind.endswith("]")
 
 
 def _in_utc(row: tuple[Any, ...], zoned: list[int]) -> list[Any]:
