@@ -221,8 +221,9 @@ async def test_checking_a_key_is_fast_enough_for_every_request(keys: KeyFile, ri
 
 
 async def test_a_good_key_is_never_401_because_the_file_is_busy(
-    keys: KeyFile, ring: Keyring, path: Path, clock: Clock
+    keys: KeyFile, ring: Keyring, path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(keys_module, "PATIENCE", 60.0)  # longer than a busy machine may take for all of this
     headers = {b"x-api-key": keys.create(["ingest"]).key.encode()}
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -240,6 +241,26 @@ async def test_a_good_key_is_never_401_because_the_file_is_busy(
         clock.now += 2
         assert (await _refusal({b"x-api-key": late.key.encode()}, ring)).status == 503, "it may be good"
         assert (await _refusal({b"x-api-key": headers[b"x-api-key"][:-1]}, ring)).status == 401, "it cannot be"
+
+
+async def test_a_look_that_is_given_up_makes_no_key_unknown(
+    keys: KeyFile, ring: Keyring, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await authorize({b"x-api-key": keys.create(["ingest"]).key.encode()}, "ingest", ring)
+    late = {b"x-api-key": keys.create(["ingest"]).key.encode()}
+    began = asyncio.Event()
+
+    async def never(*_: object) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio, "to_thread", never)
+    first, second = (asyncio.create_task(authorize(late, "ingest", ring)) for _ in range(2))  # one look serves both
+    await began.wait()
+    first.cancel()
+    with pytest.raises(Problem) as problem:
+        await second
+    assert problem.value.status == 503, "it may be good"
 
 
 async def test_a_file_that_is_taken_away_ends_no_key_and_a_new_one_is_seen(

@@ -1,5 +1,6 @@
 """Logs: no secret is in them, and none commands the terminal that shows them."""
 
+import errno
 import io
 import json
 import logging
@@ -47,7 +48,9 @@ def log(request: pytest.FixtureRequest, restored: None, monkeypatch: pytest.Monk
     return write
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(secret=passwords(), name=st.sampled_from(NAMES))
 def test_a_value_with_the_name_of_a_secret_is_hidden(log: Log, secret: str, name: str) -> None:
     said = log(**{name: secret}, headers={name: [secret]}, body=json.dumps({name: secret}), error={"x": {name: secret}})
@@ -55,7 +58,9 @@ def test_a_value_with_the_name_of_a_secret_is_hidden(log: Log, secret: str, name
     assert "failed" in said
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(secret=passwords(but=BLANKS + QUOTES), address=st.sampled_from(IN_TEXTS))
 def test_no_password_of_an_address_is_logged(log: Log, secret: str, address: str) -> None:
     text = address.replace("{}", "x" + secret)
@@ -89,3 +94,15 @@ def test_what_libraries_log_keeps_the_same_rules() -> None:
     record = logging.LogRecord("asyncio", logging.ERROR, "", 0, "lost %s", ("amqp://u:hush@h",), None)
     assert logging.lastResort is not None
     assert logging.lastResort.format(record) == "lost amqp://…@h"
+
+
+def test_a_full_disk_ends_nothing_that_has_something_to_say(restored: None, capsys: pytest.CaptureFixture[str]) -> None:
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    logs.configure()
+    with redirect_stderr(Full()):
+        structlog.get_logger().warning("lost")
+    structlog.get_logger().warning("failed")
+    assert "failed" in capsys.readouterr().err

@@ -297,3 +297,20 @@ def test_a_file_that_is_nested_too_deeply_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "eventsink.toml").write_text("data = " + "[" * 20_000)
     with pytest.raises(SettingsError, match="nested too deeply"):
         load(tmp_path / "eventsink.toml")
+
+
+# --- what follows from them ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8750"),
+        ("sink.example.org", "http://sink.example.org:8750"),
+        ("0.0.0.0", "http://127.0.0.1:8750"),
+        ("::", "http://[::1]:8750"),
+        ("fe80::1%eth0", "http://[fe80::1%eth0]:8750"),
+    ],
+)
+def test_a_front_door_is_found_on_this_machine_wherever_it_listens(host: str, address: str) -> None:
+    assert load(None, {}, collect={"host": host}).collect.address == address

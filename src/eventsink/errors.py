@@ -15,19 +15,24 @@
     │   ├── InvalidPeriod     (store/counter) months that are none, or too many
     │   └── InvalidFilter     (look/counter) a filter or form that COUNTER's report has not
     ├── JobNotWaiting         an extractor job is not where it should be taken from
+    ├── KeysNotRead           whether a key is good cannot be told yet
     ├── NotTrusted            (trust.py) another user can have put there what was found; says how to name it
     ├── SettingsError         a wrong setting; names it
     ├── PluginError           a worker cannot be found or loaded; says what to install or mend
     ├── DataDirectoryInUse    another process owns the data directory
+    ├── WorkerInUse           the queue of a worker that runs, or is in the settings, cannot be taken away
+    ├── TooMany               there are as many of something as there may be
     ├── ExchangeUnavailable   events cannot be stored now; try again
     │   ├── ExchangeFull      the size cap of the exchange is reached
     │   ├── NotKeptHere       accounts and dead letters are kept by another process
     │   ├── Unroutable        RabbitMQ has no queue that takes these messages
     │   └── BrokerUnavailable RabbitMQ does not answer now
+    │       ├── Unconfirmed   it takes messages, and has not confirmed some in time
     │       └── BrokerRefuses RabbitMQ says no: a person must change something
     ├── StoreUnavailable      the store cannot be read or written now
     │   └── NotRead           (store/facts) numbers are not ready yet; says how much is to be read
     ├── TryLater              (raised by workers) the destination is away, or takes some not now: keep the events
+    │   └── NoAnswer          it did not answer in time
     └── Refused               (raised by workers) the destination will never take these events
 """
 

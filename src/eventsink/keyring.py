@@ -5,6 +5,7 @@ That it is gone, or another one, is said: by it, keys that somebody revoked may 
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -127,12 +128,12 @@ class Keyring:
             self._looks += 1
             self._began = time.monotonic()
             used, self._used = self._used, {}
-            try:
-                self._take(await asyncio.to_thread(self._file.look, used))
-            except FileNotFoundError:
-                self._miss()
-            except (OSError, sqlite3.Error):
-                self._succeeded = False
+            self._succeeded = False  # who waits for a look that is given up must not go by the one before
+            with contextlib.suppress(OSError, sqlite3.Error):
+                try:
+                    self._take(await asyncio.to_thread(self._file.look, used))
+                except FileNotFoundError:
+                    self._miss()
             return self._succeeded
 
     def _take(self, look: Look) -> None:

@@ -1,7 +1,9 @@
 """Logs: lines for a person at a terminal, JSON for everything else; on standard error, so that output stays clean."""
 
+import contextlib
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -9,6 +11,27 @@ from structlog.typing import EventDict, Processor
 from eventsink.redact import hidden, hide_secrets, visible
 
 __all__ = ["configure"]
+
+
+class _StandardError:
+    """Standard error, whatever it is when something is said.
+
+    One that takes nothing, as a file on a full disk or a reader that went away, ends nothing that has something to say.
+    """
+
+    def write(self, text: str) -> int:
+        """Write some, or nothing."""
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand it over, or not."""
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+
+
+_OUTPUT = cast("TextIO", _StandardError())  # it has what is called of one
 
 
 def configure(least: int = logging.INFO) -> None:
@@ -31,7 +54,7 @@ def configure(least: int = logging.INFO) -> None:
             *_renderers(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever it is when something is said
+        logger_factory=structlog.PrintLoggerFactory(_OUTPUT),
     )
 
 

@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 PREFIX = "EVENTSINK_"
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - who listens on all addresses is found on this machine
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://")
 
 
@@ -103,6 +104,12 @@ class Collect(_Section, frozen=True, kw_only=True):
             " keys.db in the data directory."
         ),
     ] = ""
+
+    @property
+    def address(self) -> str:
+        """Where programs of this machine find it, unless its port is one that is free."""
+        host = _EVERYWHERE.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 class Browser(_Section, frozen=True, kw_only=True):

@@ -1,11 +1,21 @@
 """That it is we who answer where we listen."""
 
 import asyncio
+import contextlib
+import socket
 
 import pytest
 
 from eventsink.assemble import serving
+from eventsink.client.sink import Sink
 from eventsink.errors import EventSinkError
+from eventsink.settings import load
+
+
+def _speaks_ipv6() -> bool:
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
 
 
 async def test_a_stranger_who_answers_where_we_would_listen_is_no_start() -> None:
@@ -23,3 +33,15 @@ async def test_a_stranger_who_answers_where_we_would_listen_is_no_start() -> Non
     finally:
         task.cancel()
         stranger.close()
+
+
+@pytest.mark.skipif(not _speaks_ipv6(), reason="this machine has no address of IPv6")
+@pytest.mark.parametrize("host", ["::1", "::"])
+async def test_it_listens_on_ipv6(host: str) -> None:
+    async def app(_scope, _receive, send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b'{"well":true}'})
+
+    async with serving.serving(app, load(None, {}, collect={"host": host, "port": 0})) as url:
+        with Sink(url, timeout=10.0) as sink:
+            assert await asyncio.to_thread(sink.get, "/") == {"well": True}

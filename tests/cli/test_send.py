@@ -4,9 +4,9 @@ import gzip
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from eventsink import SinkService
 from eventsink.cli import send as send_module
 from tests import processes
 from tests.cli.fake_sink import Answer, FakeSink, accept
+from tests.servers.process import free_ports
 from tests.sink_process import SinkProcess
 
 SAMPLES = Path(__file__).parents[1] / "fixtures" / "samples"
@@ -162,6 +163,11 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(on_town):
     assert found["trouble"][0] == "There is no file absent."
 
 
+def test_a_name_that_no_file_has_is_said(run):
+    answer = run("send", "a" * 300, "--url", "http://127.0.0.1:9", "--key", "x")
+    assert (answer.exit_code, "cannot be read: File name too long." in answer.stderr) == (1, True)
+
+
 def test_a_state_directory_that_cannot_be_written_is_said_and_no_more(on_town, monkeypatch):
     Path("file").touch()
     Path("events.ndjson").write_bytes(event(1, "stateless"))
@@ -181,7 +187,7 @@ def test_without_a_sink_it_says_where_it_goes_on(run):
     full: Answer = (503, {}, {"detail": "The disk is full."})
     answers: Iterator[Answer] = iter([(202, {}, {"accepted": 1000, "rejected": []})])
     with FakeSink(lambda _: next(answers, full)) as fake:
-        answer = run("send", "events.ndjson", "--url", fake.url, "--retry-for", "0.2")
+        answer = run("send", "events.ndjson", "--url", fake.url, "--retry-for", "2")
         assert answer.exit_code == 1
         assert "The disk is full. Trying again." in answer.stderr
         fake.answer = accept
@@ -223,7 +229,11 @@ def test_ctrl_c_ends_it_cleanly_and_says_how_to_go_on(tmp_path):
     file = tmp_path / "events.ndjson"
     file.write_bytes(b"\n".join(event(n, "ctrl-c") for n in range(60_000)))
 
+    go = threading.Event()
+
     def slowly(lines: list[bytes]) -> Answer:
+        if len(fake.accepted) >= 5000:
+            go.wait(60)  # it cannot be at its end before it is interrupted
         time.sleep(0.02)
         return accept(lines)
 
@@ -235,6 +245,7 @@ def test_ctrl_c_ends_it_cleanly_and_says_how_to_go_on(tmp_path):
             while len(fake.accepted) < 5000:
                 time.sleep(0.01)
             run.send_signal(signal.SIGINT)
+            go.set()
             out, errors = run.communicate(timeout=30)
         assert run.returncode == 1
         assert errors.splitlines()[0] == "Interrupted."
@@ -251,9 +262,8 @@ def test_ctrl_c_ends_it_cleanly_and_says_how_to_go_on(tmp_path):
 def test_nothing_is_lost_or_doubled_by_kill_minus_9_of_sender_and_sink(tmp_path):
     environment = os.environ | {"XDG_STATE_HOME": str(tmp_path)}
     file = tmp_path / "events.ndjson"
-    file.write_bytes(b"\n".join(event(n, "journey") for n in range(40_000)))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    file.write_bytes(b"".join(event(n, "journey") + b"\n" for n in range(20_000)))
+    (port,) = free_ports(1)
     sink = SinkProcess(tmp_path / "var", prefix=("sh", "-c", f'exec "$@" --port {port}', "sh")).start()
     try:
         # Found by its settings, for the key in its data directory does not outlive the process.
@@ -263,6 +273,8 @@ def test_nothing_is_lost_or_doubled_by_kill_minus_9_of_sender_and_sink(tmp_path)
         wait_for_events(sink, 5000)
         sender.kill()
         processes.end(sender)
+        with file.open("ab") as more:  # however far it came, there is more to send
+            more.write(b"".join(event(n, "journey") + b"\n" for n in range(20_000, 40_000)))
         with processes.running(
             words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
         ) as run:
@@ -279,7 +291,7 @@ def test_nothing_is_lost_or_doubled_by_kill_minus_9_of_sender_and_sink(tmp_path)
 
 
 def wait_for_events(sink: SinkProcess, count: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while sink.accounts()["store"]["accepted"] < count:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -40,6 +40,11 @@ def test_the_tag_of_a_site_is_the_same_each_time(tmp_path: Path) -> None:
     assert run(SITE, *data) != first, "one that is revoked is not handed out again"
 
 
+def test_a_sink_that_listens_everywhere_is_found_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENTSINK_COLLECT__HOST", "0.0.0.0")
+    assert 'src="http://127.0.0.1:8750/t.1.js"' in run(SITE, "--data", str(tmp_path))
+
+
 def test_options_become_attributes_and_are_escaped(tmp_path: Path) -> None:
     words = ["--at", "/insights/", "--me", '/api/me?"><x', "--prefix", "/c", "--hash", "--only", "page_view"]
     tag = run(SITE, "--data", str(tmp_path), *words, "--only", "browser.x", "--write-key", f"clw_01234567_{'x' * 43}")

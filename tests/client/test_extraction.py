@@ -1,7 +1,8 @@
 """Runs of extractors are told with their end, whatever kind of function they are."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -99,3 +100,19 @@ def test_a_run_that_is_ended_is_not_one_that_failed() -> None:
         with pytest.raises(type(error)), sink.extraction("x"):
             raise error
         assert sink.events[-1]["data"]["status"] == status
+
+
+async def test_what_is_closed_early_has_ended_within() -> None:
+    sink, ended = RecordingSink(), []
+
+    @sink.extraction("demo")
+    async def run() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            ended.append("within")
+
+    async with contextlib.aclosing(run()) as pieces:
+        assert await anext(pieces) == 1
+    assert ended == ["within"]

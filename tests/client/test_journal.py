@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from eventsink.client.journal import Journal, Known
+from eventsink.client.journal import Journal, Known, state_directory
 from eventsink.client.source import Mark
 from eventsink.client.sources import open_source
+from eventsink.errors import EventSinkError
 from tests.users import MALLORY, belongs_to, needs_root
 
 LINE = b'{"type":"users.login"}\n'
@@ -192,3 +193,11 @@ def test_nothing_is_noted_in_a_folder_of_another_user(file: Path):
     with journal(file) as first, pytest.raises(PermissionError, match="it belongs to another user"):
         first.begin(NOW)
     assert list((file.parent / "state").iterdir()) == []
+
+
+def test_a_user_without_a_home_is_told_what_to_name(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)  # nobody has this number
+    with pytest.raises(EventSinkError, match=r"no home directory: .* XDG_STATE_HOME\.$"):
+        state_directory()

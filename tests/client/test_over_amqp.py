@@ -1,6 +1,7 @@
 """Events of a program straight into the exchange of a real RabbitMQ."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 
 from eventsink import SinkService
 from eventsink.client.over_amqp import OverAmqp
+from eventsink.client.posting import Posting
+from eventsink.client.tallies import Tallies
+from eventsink.client.waiting import Waiting
 from tests.amqp.foreign import channel, get_all
 
 
@@ -56,6 +60,28 @@ def test_a_broker_that_is_away_costs_nothing(tmp_path: Path) -> None:
     sink.close(30.0)
     assert time.monotonic() - began < 15, "not the time that it was given"
     assert list(tmp_path.glob("*.db"))
+
+
+async def test_it_may_be_made_where_a_loop_runs(tmp_path: Path) -> None:
+    sink = SinkService("amqp://guest:hush@127.0.0.1:1/", spool=tmp_path)
+    sink.capture("demo.one")
+    deadline = time.monotonic() + 30
+    while "attempts that failed" not in sink.counts:  # somebody tries to send it
+        assert time.monotonic() < deadline, sink.counts
+        time.sleep(0.01)
+    sink.close()
+    assert sink.counts["captured"] == 1 and not any("dropped" in name for name in sink.counts)
+    assert list(tmp_path.glob("*.db"))
+
+
+def test_a_connection_is_seen_to_while_there_is_nothing_to_send() -> None:
+    turned = threading.Event()
+    over = OverAmqp("amqp://guest:hush@127.0.0.1:1/", 1.0)
+    over._loop.call_soon(turned.set)  # as heartbeats that are due
+    posting = Posting(Waiting(None, 1 << 20, Tallies()), over, Tallies())
+    posting.start()
+    assert turned.wait(30)
+    posting.stop(30)
 
 
 def test_a_line_that_is_none_holds_up_no_other(broker: str) -> None:

@@ -54,6 +54,7 @@ def test_a_cursor_that_does_not_move_is_not_followed_for_ever():
     [
         ((404, {}, {"detail": "There is no worker 'x'."}), r"^There is no worker 'x'\.$"),
         ((401, {}, {"detail": "A key is needed."}), r"^A key is needed\. Give it with --key or EVENTSINK_KEY\.$"),
+        ((401, {}, {"detail": ["no", "token"]}), r"^\['no', 'token'\] Give it with --key or EVENTSINK_KEY\.$"),
         ((502, {}, b"<html>Bad gateway</html>"), r"answers 502 Bad Gateway\.$"),
         ((301, {"location": "https://sink.example.org/"}, b""), r"refers to https://sink\.example\.org/: give that"),
         ((200, {}, b"<html>Grafana</html>"), r"^What answers at http.* is no event sink"),
@@ -76,6 +77,8 @@ def test_refusals_become_sentences(answer, sentence: str):
         ("soon", 0.0),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 3600.0),
+        ("Mon, 31 Dec 10000 00:00:00 GMT", 0.0),
+        ("Wed, 21 Oct 99999999999999 07:28:00 GMT", 0.0),
     ],
 )
 def test_retry_after_is_read_in_both_forms(header: str, seconds: float):

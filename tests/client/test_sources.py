@@ -108,6 +108,20 @@ def test_a_damaged_gzip_gives_what_comes_before_the_damage(tmp_path: Path):
     assert len(found) > 1000
 
 
+def test_a_damaged_gzip_that_is_read_as_a_whole_gives_nothing(tmp_path: Path):
+    file = tmp_path / "events.json.gz"
+    file.write_bytes(gzip.compress(b"[" + b",\n".join([EVENTS[0]] * 100_000) + b"]")[:-9])
+    with pytest.raises(Unreadable, match=r"cannot be read, and nothing of it was sent: .+\w\.$"):
+        read(file)
+
+
+def test_an_array_that_is_nested_too_deeply_says_so(tmp_path: Path):
+    file = tmp_path / "events.json"
+    file.write_bytes(b"[" * 100_000 + b"]" * 100_000)
+    with pytest.raises(Unreadable, match=r"nested too deeply, and nothing of it was sent\.$"):
+        read(file)
+
+
 def test_a_file_that_only_begins_like_gzip_says_so(tmp_path: Path):
     file = tmp_path / "events.gz"
     file.write_bytes(b"\x1f\x8bnonsense" * 10)

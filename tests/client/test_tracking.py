@@ -408,3 +408,22 @@ def test_a_file_that_the_server_sends_itself_may_be_of_any_kind() -> None:
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.file_wrapper": File}
     assert isinstance(WsgiTracker(plain, sink)(environ, lambda *_: None), File)
     assert sink.events[0]["data"]["bytes"] == 7
+
+
+def test_a_route_that_fails_when_it_is_looked_at_breaks_no_request() -> None:
+    class Odd:
+        @property
+        def path_format(self) -> str:
+            raise RuntimeError("odd")
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "route": Odd()}
+    asyncio.run(AsgiTracker(app, RecordingSink())(scope, None, send))
+    assert len(sent) == 1

@@ -1,5 +1,6 @@
 """Where events wait, while others are at the same files: of the program, of its parent, and of nobody any more."""
 
+import errno
 import logging
 import os
 import signal
@@ -45,6 +46,33 @@ def test_what_many_processes_have_left_behind_is_taken_over_a_few_files_at_a_tim
     assert sorted(found) == sorted(b'{"number":%d}' % number for number in range(30))
     waiting.close()
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_damaged_keeps_no_room(tmp_path: Path) -> None:
+    waiting = Waiting(tmp_path, 100, tallies := Tallies())
+    waiting.add(1, b"x" * 90)
+    (path,) = tmp_path.glob("*.db")
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE spool SET lines = ?", (b"y" * 90,))
+    other.close()
+    assert waiting.next(1) == [] and tallies.shown() == {"dropped: damaged": 1}
+    waiting.add(1, b"x" * 90)
+    assert waiting.is_on_disk
+    waiting.close()
+
+
+def test_a_file_that_cannot_be_removed_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, **_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    before = _descriptors()
+    waiting = Waiting(tmp_path, 1 << 20, Tallies())
+    waiting.add(1, b"{}")
+    waiting.done(waiting.next(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        waiting.close()
+    assert _descriptors() == before and waiting.events == 0
 
 
 def test_a_file_that_somebody_locks_costs_no_event(tmp_path: Path) -> None:

@@ -1,19 +1,24 @@
 """Installations that are broken, each for real: what the doctor finds stands in tests/fixtures/doctor."""
 
 import http.client
+import os
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from pymongo.write_concern import WriteConcern
 from typer.testing import CliRunner
 
 from eventsink.cli import app
+from eventsink.cli.doctoring.files import files, holder
 from eventsink.cli.doctoring.web import places
 from eventsink.keys import KeyFile
+from eventsink.settings import Settings
 from tests import processes
 from tests.doctor.answering import answering, grafana
 from tests.doctor.conftest import Declare, Patient
@@ -26,6 +31,7 @@ from tests.servers.mongodb import MongoDB
 from tests.servers.process import eventually, free_ports
 from tests.servers.rabbitmq import RabbitMQ
 from tests.sink_process import SinkProcess
+from tests.users import MALLORY, needs_root
 
 NOBODY = "http://127.0.0.1:9"  # where nothing listens
 
@@ -73,6 +79,19 @@ def test_the_data_directory_is_a_file(patient: Patient) -> None:
     assert patient.judge("data-directory-is-a-file").keys() == {"data directory", "running sink"}
 
 
+@needs_root
+def test_a_data_directory_that_this_user_may_not_enter(tmp_path: Path) -> None:
+    settings = Settings(data=str(tmp_path / "var"))
+    KeyFile(settings.keys_path).create(["ingest"])
+    os.setresuid(MALLORY, MALLORY, 0)
+    try:
+        found, process = {one.check: one for one in files(settings)}, holder(settings)
+    finally:
+        os.setresuid(0, 0, 0)
+    assert not found["data directory"].ok and "cannot be written" in found["data directory"].found
+    assert process is None
+
+
 _LOCK = """
 import pathlib, sys, time
 from eventsink.files import hold
@@ -106,13 +125,19 @@ def test_who_waits_for_a_lock_and_who_is_in_nobodys_way(patient: Patient, file: 
     try:
         assert holding.stdout is not None and holding.stdout.readline()
         started.append(processes.start(["flock", lock, "true"]))
-        eventually(lambda: " -> FLOCK" in Path("/proc/locks").read_text(), "somebody waits for the lock")
+        eventually(lambda: _is_waited_for(lock), "somebody waits for the lock")
         held = [finding["found"] for finding in patient.ask() if finding["check"] == "data directory in use"]
         assert [text.startswith(f"process {holding.pid} has var") for text in held] == [True] * needed
     finally:
         for process in started:
             process.kill()
             processes.end(process)
+
+
+def _is_waited_for(lock: Path) -> bool:
+    """Whether somebody waits for this lock: other tests have locks of their own."""
+    waiting = [line for line in Path("/proc/locks").read_text().splitlines() if " -> FLOCK" in line]
+    return any(f":{lock.stat().st_ino} " in line for line in waiting)
 
 
 def test_a_monitor_needs_no_sink_beside_it(patient: Patient) -> None:
@@ -199,7 +224,10 @@ def test_settings_that_are_wrong(patient: Patient) -> None:
 # --- clocks, certificates, Grafana -----------------------------------------------------------------------------------
 
 
-def test_a_clock_that_is_wrong(patient: Patient) -> None:
+def test_a_clock_that_is_wrong(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = Mock(wraps=time, time=Mock(return_value=time.time()))  # no second goes by between a question and its answer
+    monkeypatch.setattr("eventsink.cli.doctoring.web.time", now)
+    monkeypatch.setattr("tests.doctor.answering.time", now)
     with answering({}, ahead=3600) as far, answering({}, ahead=-12) as near:
         patient.set(MONITOR__URL=far, MONITOR__KEY="clw_00000000_x", GRAFANA__URL=near)
         found = [finding for finding in patient.ask() if finding["check"] == "clock"]

@@ -77,7 +77,7 @@ async def alerting(
         outbox.put(connection, notice, labels, now, now + wait)
         return labels
 
-    texts = Texts(settings.alerts, _address(settings))
+    texts = Texts(settings.alerts, settings.collect.address)
     sender = Sender(file, open_channels(settings.alerts), texts, settings.alerts)
     book = AlertBook(store, file, rules, settings.alerts, post, look, sender.wake)
     running = [
@@ -124,8 +124,3 @@ async def _look(settings: Settings, outlook: Outlook, uptime: UptimeBook, states
         uptime=uptime.trouble,
         behind=store.lag_seconds if store and store.waiting else 0.0,
     )
-
-
-def _address(settings: Settings) -> str:
-    host = settings.collect.host
-    return f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{settings.collect.port}"  # noqa: S104

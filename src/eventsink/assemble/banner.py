@@ -5,6 +5,7 @@ leads to the log of a container or a machine, which others read and which is kep
 """
 
 import os
+import shlex
 import shutil
 import stat
 import sys
@@ -66,7 +67,7 @@ def _print(settings: Settings, place: Place, first: Sequence[NewKey], *, private
         console.print(f"  {name:<11} {visible(what)}", markup=False)
     console.print()
     command = _command()
-    data = "" if settings.data == Settings().data else f" --data {settings.data}"
+    data = "" if settings.data == Settings().data else f" --data {shlex.quote(settings.data)}"
     for key in first:
         console.print(f"  {'/'.join(key.scopes) + ' key':<11} {key.key}", markup=False)
     if first:
@@ -109,5 +110,5 @@ def _command() -> str:
     if shutil.which("eventsink"):
         return "eventsink"
     path = Path(sys.argv[0])
-    near = path.is_relative_to(Path.cwd()) if path.is_absolute() else True
-    return str(path.relative_to(Path.cwd()) if near and path.is_absolute() else path)
+    near = path.is_absolute() and path.is_relative_to(Path.cwd())
+    return shlex.quote(str(path.relative_to(Path.cwd()) if near else path))

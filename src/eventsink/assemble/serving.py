@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
@@ -33,8 +34,6 @@ SILENT = 15.0  # seconds that a connection may say nothing, or not all of its he
 MOST_CONNECTIONS = 4096
 BACKLOG = 1024  # that wait to be accepted
 FILES = 512  # that the rest of the process may open
-
-_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
 
 
 @contextlib.asynccontextmanager
@@ -58,7 +57,7 @@ async def serving(app: App, settings: Settings) -> AsyncIterator[str]:
     try:
         await _answering(host, port, serving, door)
         _bound_sending(port)
-        yield f"http://{'127.0.0.1' if host in _EVERYWHERE else host}:{port}"
+        yield msgspec.structs.replace(settings.collect, port=port).address
     finally:
         server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait([serving], timeout=5)
@@ -80,7 +79,7 @@ def _most_connections() -> int:
 def _free_port(host: str, port: int) -> int:
     """The port to listen on; says so when it is taken, before anything else is started."""
     try:
-        with socket.create_server((host, port)) as probe:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             return int(probe.getsockname()[1])
     except OSError as error:
         raise cannot_listen(error, host, port, of_port="--port", of_host="--host (collect.host)") from error

@@ -49,12 +49,14 @@ def export(
     months = _months(sink, since, until)
     write = _parquet if format is Form.parquet else _ndjson
     total = files = 0
-    with _bar(len(months)) as step, _in_words(out):
+    with _in_words(out):
         out.mkdir(parents=True, exist_ok=True)
+    with _bar(len(months)) as step:
         for month, begin, end in months:
             target = out / f"events-{month}.{format.value}"
             asked = {"since": begin, "until": end, "type": type}
-            written = _replaced(target, partial(write, sink, step, asked))
+            with _in_words(out):
+                written = _replaced(target, partial(write, sink, step, asked))
             total, files = total + written, files + bool(written)
             step(month, 1, 0)
             if written:

@@ -59,7 +59,7 @@ def write(
     )
     what = Exported(
         influx=_influx(settings, influxdb, username),
-        sink=sink or settings.alerts.link or f"http://{settings.collect.host}:{settings.collect.port}",
+        sink=sink or settings.alerts.link or settings.collect.address,
         zone=settings.reports.zone,
         dashboards=dashboards,
         runbooks=runbooks,

@@ -1,7 +1,9 @@
 """`eventsink init-checks`: a set of checks for a Clowder, written into the settings and tried at once."""
 
 import asyncio
+import contextlib
 import os
+import stat
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -152,12 +154,23 @@ def _append(config: Path, text: str) -> None:
         raise EventSinkError(f"{plain(str(config))} cannot be read: {error}.") from None
     if both := sorted(known.keys() & tomllib.loads(text)["checks"].keys()):
         raise EventSinkError(f"{plain(str(config))} has checks.{both[0]} already: take it out, or write by hand.")
-    draft = config.with_name(f".{config.name}.{os.getpid()}")
+    place = Path(os.path.realpath(config))  # a link to it stays one
+    draft = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        mode = config.stat().st_mode & 0o777 if config.exists() else 0o600  # passwords may be in it
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+        former = place.stat() if place.exists() else None
+        opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # passwords may be in it
+        with os.fdopen(opened, "w", encoding="utf-8") as file:
+            if former:
+                _give_to_its_owner(opened, former)
             file.write(before.rstrip("\n") + ("\n" if before else "") + text.lstrip("\n" if not before else ""))
-        draft.replace(config)
+        draft.replace(place)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise EventSinkError(f"{plain(str(config))} cannot be written: {error.strerror}.") from None
+
+
+def _give_to_its_owner(descriptor: int, former: os.stat_result) -> None:
+    """Give a file owner and mode of the one whose place it takes: who runs the sink must be able to read it still."""
+    with contextlib.suppress(PermissionError):  # it was another user's, which root alone can make it again
+        os.fchown(descriptor, former.st_uid, former.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(former.st_mode))

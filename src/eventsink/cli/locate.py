@@ -28,7 +28,7 @@ def connect(settings: Settings, url: str | None = None, key: str | None = None) 
         EventSinkError: the URL or the key cannot be one, or another user may have written where a sink is.
     """
     local = _running_beside(settings.directory, url)
-    address = url or (local.url if local else _expected(settings))
+    address = url or (local.url if local else settings.collect.address)  # for the message that none is there
     if key is not None or (url and not _is_at(local, url)):
         return Sink(address, key)
     return Sink(address, local.key if local else None, renew=partial(_next_key, settings.directory, address))
@@ -71,10 +71,3 @@ def running(directory: Path) -> Running | None:
         return msgspec.json.decode(content, type=Running)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
-
-
-def _expected(settings: Settings) -> str:
-    """Where a sink with these settings would be, for the message that none is there."""
-    everywhere = ("0.0.0.0", "::")  # noqa: S104 - listening on all interfaces includes this machine
-    host = "127.0.0.1" if settings.collect.host in everywhere else settings.collect.host
-    return f"http://{host}:{settings.collect.port}"

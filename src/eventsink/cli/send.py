@@ -1,6 +1,7 @@
 """`eventsink send`: events from files, standard input or the command line."""
 
 import contextlib
+import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -150,9 +151,15 @@ def _open(rejected: Path | None) -> Iterator[BinaryIO | None]:
 
 def _total(paths: list[str]) -> int | None:
     """Bytes of all files; None if one of them is a stream."""
-    found = [Path(path).stat() for path in paths if path != "-" and Path(path).exists()]
+    found = [status for path in paths if path != "-" and (status := _status(path))]
     streams = "-" in paths or not all(stat.S_ISREG(status.st_mode) for status in found)
     return None if streams or not found else sum(status.st_size for status in found)
+
+
+def _status(path: str) -> os.stat_result | None:
+    with contextlib.suppress(OSError):  # whoever opens it says why
+        return Path(path).stat()
+    return None
 
 
 def _print(tally: Tally, trouble: list[str], seconds: float, form: Form) -> None:

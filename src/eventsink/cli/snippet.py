@@ -126,4 +126,4 @@ def _key(settings: Settings, origin: str) -> str:
 
 def _address(settings: Settings) -> str:
     local = running(settings.directory)
-    return local.url if local else f"http://{settings.collect.host}:{settings.collect.port}"
+    return local.url if local else settings.collect.address

@@ -42,7 +42,13 @@ class AsgiTracker:
             seen.failed = True
             raise
         finally:
+            self._tell(seen)
+
+    def _tell(self, seen: "_Seen") -> None:
+        try:
             self._tracking.note(seen.request())
+        except Exception as error:  # noqa: BLE001 - the program has answered, and must not notice
+            self._tracking.say_failed(error)
 
 
 class _Seen:

@@ -1,5 +1,6 @@
 """A piece of work of an extractor, timed, and told as `extractions.extraction_event`: working, then done or failed."""
 
+import contextlib
 import functools
 import inspect
 import time
@@ -92,9 +93,11 @@ class Extraction:
 
             @functools.wraps(function)
             async def run_through_later(*arguments: Any, **named: Any) -> Any:
+                # Whoever has enough closes this one: the one within ends then, and not whenever it is collected.
                 with self._another():
-                    async for item in function(*arguments, **named):
-                        yield item
+                    async with contextlib.aclosing(function(*arguments, **named)) as items:
+                        async for item in items:
+                            yield item
 
             return run_through_later  # type: ignore[return-value]
         if inspect.isgeneratorfunction(function):

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from eventsink.client.source import Mark, Source
+from eventsink.errors import EventSinkError
 
 __all__ = ["Journal", "Known", "state_directory"]
 
@@ -142,9 +143,18 @@ class Journal:
 
 
 def state_directory() -> Path:
-    """Where programs of this user keep what they must remember (XDG base directories)."""
+    """Where programs of this user keep what they must remember (XDG base directories).
+
+    Raises:
+        EventSinkError: this user has no home, as one that a container was given by a number.
+    """
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(home).expanduser() / "eventsink" / "send"
+    try:
+        return Path(home).expanduser() / "eventsink" / "send"
+    except RuntimeError:
+        raise EventSinkError(
+            "This user has no home directory: name a folder, to note in it how far files are sent, with XDG_STATE_HOME."
+        ) from None
 
 
 def _make_private(folder: Path) -> None:

@@ -5,7 +5,7 @@ import os
 
 import msgspec
 
-from eventsink.amqp import Message, MessageService
+from eventsink.amqp import Address, Message, MessageService
 from eventsink.client.transport import NotNow, Verdict
 from eventsink.errors import BrokerUnavailable, InvalidMessage, Unroutable
 
@@ -33,14 +33,12 @@ class OverAmqp:
     """
 
     def __init__(self, url: str, timeout: float) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._address = Address.parse(url)
         self._timeout = timeout
         self._exchange = os.environ.get("EVENTSINK_EXCHANGE__NAME") or EXCHANGE
-        try:
-            self._service = self._loop.run_until_complete(_open(url))
-        except BaseException:
-            self._loop.close()
-            raise
+        self._loop = asyncio.new_event_loop()
+        # Made on that loop with the first events: where this is made, the program may have a loop that runs.
+        self._service: MessageService | None = None
 
     def send(self, lines: bytes, events: int) -> Verdict:
         """Publish events, one a line; RabbitMQ has confirmed them when this returns.
@@ -59,13 +57,20 @@ class OverAmqp:
             return self._in_parts(lines.split(b"\n"), str(error))
         return Verdict(events - unreadable, unreadable, "It is no JSON." if unreadable else "")
 
+    def idle(self) -> None:
+        """Give and take heartbeats: RabbitMQ closes a connection on which none come, and the next events would fail."""
+        self._loop.run_until_complete(asyncio.sleep(0))
+
     def close(self) -> None:
         """Close the connection and the loop."""
         if not self._loop.is_closed():
-            self._loop.run_until_complete(self._service.close())
+            if self._service is not None:
+                self._loop.run_until_complete(self._service.close())
             self._loop.close()
 
     async def _publish(self, messages: list[Message]) -> None:
+        if self._service is None:
+            self._service = MessageService(self._address, name="eventsink client")
         async with asyncio.timeout(self._timeout):
             await self._service.publish_all(messages)
 
@@ -91,7 +96,3 @@ class OverAmqp:
             for kind, some in by_type.items()
         ]
         return messages, unreadable
-
-
-async def _open(url: str) -> MessageService:
-    return MessageService(url, name="eventsink client")

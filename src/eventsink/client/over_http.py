@@ -46,6 +46,9 @@ class OverHttp:
             raise NotNow(str(error), patient=True) from error
         return _verdict(answer, events)
 
+    def idle(self) -> None:
+        """Nothing: one that was closed meanwhile is opened again."""
+
     def close(self) -> None:
         """Close the connection."""
         self._sink.close()

@@ -73,6 +73,7 @@ class Posting:
                     self._send(pieces, apart=answered and in_turn)
                     failures, answered = 0, False
                 elif not self._waiting.has_more or self._waiting.take_over() == 0:
+                    self._transport.idle()
                     self._sleep(IDLE)
             except NotNow as error:
                 failures, answered = failures + 1, error.answered

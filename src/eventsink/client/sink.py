@@ -209,11 +209,11 @@ class Sink:
             problem = msgspec.json.decode(content, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeDecodeError):  # a proxy in between, or another program altogether
             problem = {}
-        detail = problem.get("detail") or f"{self.where} answers {answer.status} {answer.reason}."
+        detail = str(problem.get("detail") or f"{self.where} answers {answer.status} {answer.reason}.")
         if answer.status == 401:
             detail += f" Give it with {self.named_by[1]}."
         wait = _seconds(answer.getheader("retry-after"))
-        return Refusal(str(detail), status=answer.status, problem=problem, retry_after=wait)
+        return Refusal(detail, status=answer.status, problem=problem, retry_after=wait)
 
 
 def _address(path: str, query: dict[str, Any]) -> str:
@@ -237,6 +237,14 @@ def _seconds(text: str | None) -> float:
     try:
         wait = float(text)
     except ValueError:
-        parsed = email.utils.parsedate_tz(text)
-        wait = email.utils.mktime_tz(parsed) - datetime.now(UTC).timestamp() if parsed else 0.0
+        wait = _until(text)
     return min(max(0.0, wait), LONGEST_WAIT)  # in this order NaN becomes 0
+
+
+def _until(date: str) -> float:
+    """Seconds until a date as HTTP has them; 0 where it is none."""
+    parsed = email.utils.parsedate_tz(date)
+    try:
+        return email.utils.mktime_tz(parsed) - datetime.now(UTC).timestamp() if parsed else 0.0
+    except (ValueError, OverflowError):  # a year that there is not
+        return 0.0

@@ -152,7 +152,10 @@ class _Whole:
         self._share = 0.0
 
     def pieces(self, start: Mark) -> Iterator[Piece | None]:
-        values = _values(self._content(), self.name)
+        try:
+            values = _values(self._content(), self.name)
+        except (OSError, EOFError, zlib.error) as error:
+            raise Unreadable(f"{self.name} cannot be read, and nothing of it was sent: {why(error)}.") from None
         for piece in _on_lines(values, start):
             self._share = piece.end.number / len(values)
             yield piece
@@ -264,7 +267,7 @@ def _values(content: Any, name: str) -> list[msgspec.Raw]:
     """JSON values that follow one another, arrays taken apart.
 
     Raises:
-        Unreadable: one of them is malformed.
+        Unreadable: one of them is malformed, or nested too deeply.
     """
     view, offset, values = memoryview(content), 0, []
     if bytes(view[:3]) == _BOM:
@@ -276,6 +279,8 @@ def _values(content: Any, name: str) -> list[msgspec.Raw]:
             offset += length
     except msgspec.DecodeError as error:
         raise Unreadable(f"{name} is malformed JSON, and nothing of it was sent: {_where(error, offset)}.") from None
+    except RecursionError:
+        raise Unreadable(f"{name} is nested too deeply, and nothing of it was sent.") from None
     return values
 
 

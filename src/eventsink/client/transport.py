@@ -51,5 +51,8 @@ class Transport(Protocol):
             NotNow: all of them are to be sent again.
         """
 
+    def idle(self) -> None:
+        """See to the connection, while there is nothing to send. It is called about twice a second."""
+
     def close(self) -> None:
         """Let go of the connection."""

@@ -359,6 +359,7 @@ class Waiting:
                     if group.packed is None:
                         if file.lose(group.id):
                             self._tallies.drop("damaged", group.items)
+                            self._on_disk -= group.size
                         continue
                     found.append(Piece(where, group.id, group.items, group.packed))
                     size += group.size
@@ -384,8 +385,9 @@ class Waiting:
             return False
         file.connection.close()
         if empty:
-            for path in (file.path, file.path.with_suffix(".lock")):
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a disk that became read-only: the next process finds it empty
+                for path in (file.path, file.path.with_suffix(".lock")):
+                    path.unlink(missing_ok=True)
         os.close(file.lock)
         return True
 

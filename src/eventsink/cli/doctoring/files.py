@@ -31,7 +31,7 @@ def files(settings: Settings) -> Iterator[Finding]:
     yield _database("keys", settings.keys_path)
     yield _secrecy(settings.keys_path)
     yield _privacy(settings)
-    for path, events in left_behind(settings.directory):
+    for path, events in left_behind(settings.directory) if _is_there(settings.directory) else ():
         yield Finding("spool left behind", False, f"{path}: {events:,} events wait, no process has them", REMEDY)
     yield _store(settings.store_path)
 
@@ -45,7 +45,7 @@ def embedded(settings: Settings) -> Path | None:
 
 def existing(path: Path) -> Path:
     """The path, or the nearest directory above it that is there."""
-    return path if path.exists() else existing(path.absolute().parent)
+    return path if _is_there(path) else existing(path.absolute().parent)
 
 
 def holder(settings: Settings) -> int | None:
@@ -53,6 +53,8 @@ def holder(settings: Settings) -> int | None:
 
     Doors on other ports have spools of their own in the same directory, and so has a monitor: they are in nobody's way.
     """
+    if not _is_there(settings.directory):
+        return None
     beside = {
         file for pattern in ("spool-*", "aside-*", "monitor-*") for file in settings.directory.glob(pattern + ".lock")
     }
@@ -77,6 +79,11 @@ def _status(file: Path) -> os.stat_result | None:
         return None
 
 
+def _is_there(path: Path) -> bool:
+    """Whether a path is there for us: what lies in a folder that we may not enter is not, and is no error either."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises where we may not look
+
+
 def _directory(directory: Path) -> Finding:
     place = existing(directory)
     if not place.is_dir():
@@ -92,7 +99,7 @@ def _directory(directory: Path) -> Finding:
 
 
 def _database(name: str, path: Path) -> Finding:
-    if not path.exists():
+    if not _is_there(path):
         return Finding(name, True, f"{path} is made at the start")
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as connection:
@@ -104,7 +111,7 @@ def _database(name: str, path: Path) -> Finding:
 
 
 def _secrecy(path: Path) -> Finding:
-    others = path.exists() and path.stat().st_mode & 0o077
+    others = _is_there(path) and path.stat().st_mode & 0o077
     remedy = f"chmod 600 {path}" if others else ""
     return Finding("secrecy of keys", not others, "other users can read them" if others else "only this user", remedy)
 
@@ -118,7 +125,7 @@ def _privacy(settings: Settings) -> Finding:
 
 
 def _store(path: Path) -> Finding:
-    if not path.exists():
+    if not _is_there(path):
         return Finding("store", True, f"{path} is made at the start")
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         return Finding("store", False, f"{path} cannot be written", "Let this user write to it (chown, chmod).")
