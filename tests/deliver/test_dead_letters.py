@@ -66,6 +66,13 @@ def test_a_reason_that_is_no_text_becomes_one(reason: object) -> None:
     assert letter(Refused(reason)).reason == str(reason)
 
 
+def test_half_a_character_which_no_file_can_hold_is_replaced() -> None:
+    written = letter(ValueError("no file \udcff"))
+    assert written.reason.isprintable()
+    assert written.traceback is not None and written.traceback.endswith("ValueError: no file ?\n")
+    assert letter(Refused("no file \udcff")).reason == sentence(TryLater("no file \udcff")) == "no file ?"
+
+
 def test_what_is_very_long_is_cut_and_the_end_of_a_traceback_stays() -> None:
     written = letter(ValueError("x" * 100_000 + "the end"))
     assert written.traceback is not None

@@ -43,6 +43,7 @@ ANYTHING: list[Callable[[], BaseException]] = [
     lambda: ExceptionGroup("several", [ValueError("one"), TryLater("two")]),
     lambda: BaseExceptionGroup("several", [SystemExit(1), asyncio.CancelledError()]),
     lambda: UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad start"),
+    lambda: FileNotFoundError(2, "no such file", "half a character: \udcff"),
     Unspeakable,
 ]
 

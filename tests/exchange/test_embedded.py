@@ -251,6 +251,46 @@ async def test_of_a_damaged_file_no_row_is_kept_that_the_disk_changed(tmp_path: 
     assert got == ids[:10] + ids[20:]
 
 
+async def test_a_disk_that_is_full_while_a_damaged_file_is_read_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "exchange.db"
+    ids = await _filled(path, groups=4, each=10)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE log SET lines = replace(lines, 'storage', 'stirage') WHERE first = 11")
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("eventsink.exchange.embedded.salvage._copy_table", full)
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            salvage(path)
+    assert not list(tmp_path.glob("*.damaged-*")) and not list(tmp_path.glob("*.salvaged*"))
+    assert salvage(path)[1:] == (30, 10)
+    exchange = await EmbeddedExchange.open(path)
+    assert [event.id for event in await drain(await exchange.queue("store"))] == ids[:10] + ids[20:]
+    await exchange.close()
+
+
+async def test_a_new_file_in_the_place_of_a_damaged_one_is_for_nobody_else_and_says_what_was_missing(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "50% of #1?" / "exchange.db"  # which would mean something else in a URI
+    path.parent.mkdir()
+    await _filled(path, groups=2, each=10)
+    exchange = await EmbeddedExchange.open(path)
+    await exchange.file.change(lambda connection: sqlite_log.let_go(connection, ["store"], 6))
+    before = (await exchange.accounts())["store"]
+    await exchange.close()
+    salvage(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    exchange = await EmbeddedExchange.open(path)
+    after = (await exchange.accounts())["store"]
+    await exchange.close()
+    assert before.missing_since and (after.missing, after.missing_since) == (5, before.missing_since)
+
+
 async def test_a_change_that_fails_does_not_fail_the_publishers_beside_it(tmp_path: Path) -> None:
     exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
     queue = await exchange.queue("store")
@@ -406,6 +446,20 @@ async def test_a_queue_that_nobody_needs_is_forgotten_with_what_it_alone_kept(tm
     await exchange.close()
     with sqlite3.connect(tmp_path / "exchange.db") as connection:
         assert connection.execute("SELECT count(*) FROM log").fetchone()[0] == 1, "nothing is kept for it"
+
+
+async def test_a_queue_that_is_made_again_misses_nothing_of_what_the_one_before_did(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    await exchange.queue("store")
+    await exchange.publish(sample_events(5))
+    await exchange.file.change(lambda c: sqlite_log.add_queue(c, "old", 1))
+    await exchange.file.change(lambda c: sqlite_log.let_go(c, ["old"], 3))
+    assert (await exchange.accounts())["old"].missing_since
+    await exchange.forget("old")
+    await exchange.queue("old")
+    account = (await exchange.accounts())["old"]
+    await exchange.close()
+    assert (account.missing, account.missing_since) == (0, None), "or an alert would fire without an end"
 
 
 async def test_a_batch_ends_after_some_megabytes_and_nothing_is_left_out(tmp_path: Path) -> None:

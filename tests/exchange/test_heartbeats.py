@@ -85,3 +85,41 @@ def test_an_older_process_understands_ours() -> None:
 
     ours = msgspec.json.encode([Heartbeat(worker="w", process="p", state="idle", messages=0, canary=CANARY)])
     assert msgspec.json.decode(ours, type=list[Older])[0].worker == "w"
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b'[{"worker":"\xff","process":"p","state":"","messages":0}]',
+        b"[" * 100_000,
+        b'[{"worker":"w","process":"p","state":"","messages":0,"oldest":"2026-01-01T00:00:00"}]',
+    ],
+)
+async def test_what_cannot_be_read_ends_no_listening(keeper: RabbitExchange, nonsense: bytes) -> None:
+    said = json.dumps([OLDER]).encode()
+    async with asyncio.timeout(30):
+        for body in (said, nonsense, said):
+            keeper._heartbeats._known.clear()
+            while body == said and not keeper.states():  # it may not listen yet
+                await keeper._service.publish(body, exchange=HEARTBEATS, delivery_mode=None, mandatory=False)
+                await asyncio.sleep(0.05)
+            await keeper._service.publish(body, exchange=HEARTBEATS, delivery_mode=None, mandatory=False)
+    assert set(keeper.states()) == {"influxdb"}
+
+
+async def test_a_fault_of_ours_ends_no_speaking(
+    keeper: RabbitExchange, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeats, "PATIENCE", 0.01)
+    away = await RabbitExchange.open(Address.parse(broker), RabbitOptions())
+    await away.queue("influxdb")
+    faults = iter([RuntimeError("a fault")])
+
+    def states() -> dict[str, str]:
+        for fault in faults:
+            raise fault
+        return {"influxdb": "idle"}
+
+    away.announce(states)
+    await until(lambda: keeper.states() == {"influxdb": "idle"})
+    await away.close()

@@ -33,6 +33,7 @@ from eventsink.exchange.spooled import SpooledExchange, open_spool
 from eventsink.testing import drain, sample_events
 from tests import processes
 from tests.servers.rabbitmq import RabbitMQ
+from tests.stalls import Stalls, stalls
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +99,7 @@ async def spool(inner: _Scripted, tmp_path: Path) -> AsyncIterator[SpooledExchan
 
 
 async def _until(true: Callable[[], bool], what: str = "") -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.01)
 
@@ -459,6 +460,30 @@ async def test_what_can_be_read_of_a_damaged_file_is_forwarded(inner: _Scripted,
     assert list(tmp_path.glob("spool.db.damaged-*")), "the damaged file is still there to be looked at"
 
 
+async def test_a_disk_that_is_full_while_a_damaged_file_is_read_costs_nothing(
+    inner: _Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "50% of #1?" / "spool.db"  # which would mean something else in a URI
+    path.parent.mkdir()
+    ids = await _filled(path, inner)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :] = os.urandom(len(content) // 2)
+    path.write_bytes(content)
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("eventsink.files.spool_rows.read_both_ways", full)
+        with pytest.raises(ExchangeUnavailable, match="full"):
+            open_spool(path)
+    assert not list(path.parent.glob("*.damaged-*")) and not list(path.parent.glob("*.salvaged*"))
+    file = open_spool(path)
+    await file.close()
+    assert 0 < file.events < len(ids) and list(path.parent.glob("spool.db.damaged-*"))
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 async def test_a_group_that_the_disk_changed_is_passed_over(inner: _Scripted, tmp_path: Path) -> None:
     path = tmp_path / "spool.db"
     ids = await _filled(path, inner, groups=4)
@@ -541,7 +566,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
     The queues are made some seconds before: RabbitMQ 3.10 may never again confirm what goes to a younger one.
     """
     with RabbitMQ(tmp_path_factory.mktemp("own")).running() as server:
-        asyncio.run(_make_queues(server.vhost("own")))
+        for vhost in ("own", "late"):
+            asyncio.run(_make_queues(server.vhost(vhost)))
         time.sleep(4)
         yield server
 
@@ -556,18 +582,19 @@ async def _make_queues(url: str) -> None:
 class _Load:
     """Publishes from many at once until it is told to stop; every event that was accepted is noted."""
 
-    def __init__(self, exchange: SpooledExchange) -> None:
+    def __init__(self, exchange: SpooledExchange, stalled: Stalls) -> None:
         self.accepted: list[str] = []
-        self.slowest = 0.0
+        self.slowest = 0.0  # seconds, without those in which the machine ran nobody
+        self._stalled = stalled
         self._stop = False
         self._tasks = [asyncio.create_task(self._publish(exchange)) for _ in range(6)]
 
     async def _publish(self, exchange: SpooledExchange) -> None:
-        clock = asyncio.get_running_loop().time
         while not self._stop:
-            events, begun = sample_events(4), clock()
+            events, begun = sample_events(4), time.monotonic()
             await exchange.publish(events)
-            self.slowest = max(self.slowest, clock() - begun)
+            if time.monotonic() - begun > self.slowest:
+                self.slowest = max(self.slowest, self._stalled.running(begun))
             self.accepted += [event.id for event in events]
             await asyncio.sleep(0.005)
 
@@ -597,11 +624,11 @@ async def _work(queue: RabbitQueue, got: list[str]) -> None:
 class _Sink:
     """An exchange on a broker of one's own with a spool in front, two workers, and load."""
 
-    def __init__(self, exchange: SpooledExchange, rabbit: RabbitExchange) -> None:
+    def __init__(self, exchange: SpooledExchange, rabbit: RabbitExchange, stalled: Stalls) -> None:
         self.exchange = exchange
         self.rabbit = rabbit
         self.got: dict[str, list[str]] = {"one": [], "two": []}
-        self.load = _Load(exchange)
+        self.load = _Load(exchange, stalled)
         self._working: list[asyncio.Task[None]] = []
 
     async def begin(self) -> None:
@@ -639,11 +666,12 @@ async def sink(own: RabbitMQ, tmp_path: Path) -> AsyncIterator[_Sink]:
     address = Address.parse(own.at("own"))
     rabbit = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
     rabbit._service._publisher._timeout = 2.0
-    made = _Sink(SpooledExchange(rabbit, open_spool(tmp_path / "spool.db")), rabbit)
-    await made.begin()
-    yield made
-    await made.load.stop()
-    await made.end()
+    with stalls() as stalled:
+        made = _Sink(SpooledExchange(rabbit, open_spool(tmp_path / "spool.db")), rabbit, stalled)
+        await made.begin()
+        yield made
+        await made.load.stop()
+        await made.end()
 
 
 async def test_a_broker_that_is_killed_under_load_loses_nothing(own: RabbitMQ, sink: _Sink) -> None:
@@ -673,7 +701,7 @@ async def test_a_broker_short_of_memory_holds_up_nobody(own: RabbitMQ, sink: _Si
 
 
 async def test_workers_settle_while_the_broker_takes_nothing(own: RabbitMQ, tmp_path: Path) -> None:
-    address = Address.parse(own.at("own"))
+    address = Address.parse(own.vhost("taking"))  # what was refused may come after the end of this test
     keeper = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
     worker = await RabbitExchange.open(address, RabbitOptions())
     keeper._service._publisher._timeout = worker._service._publisher._timeout = 1.0
@@ -684,13 +712,14 @@ async def test_workers_settle_while_the_broker_takes_nothing(own: RabbitMQ, tmp_
     try:
         with pytest.raises(BrokerUnavailable):
             await keeper.publish(sample_events(1))
-        begun = asyncio.get_running_loop().time()
-        assert await drain(one, least=len(events)) == await drain(two, least=len(events)) == events
-        late = await RabbitExchange.open(address, RabbitOptions())
-        late._service._publisher._timeout = 1.0
-        beside = await late.queue("one")
-        assert await beside.take(1, 0.1) is None, "one that starts now works, too"
-        assert asyncio.get_running_loop().time() - begun < 8
+        with stalls() as stalled:
+            begun = time.monotonic()
+            assert await drain(one, least=len(events)) == await drain(two, least=len(events)) == events
+            late = await RabbitExchange.open(address, RabbitOptions())
+            late._service._publisher._timeout = 1.0
+            beside = await late.queue("one")
+            assert await beside.take(1, 0.1) is None, "one that starts now works, too"
+            assert stalled.running(begun) < 8
     finally:
         await asyncio.to_thread(own.control, "set_disk_free_limit", "50MB")
     # What was refused may have reached the broker all the same, or not: its connection decides. It is in both or none.
@@ -730,7 +759,7 @@ async def test_what_nobody_can_tell_of_while_the_broker_takes_nothing_is_not_for
     try:
         with pytest.raises(BrokerUnavailable):
             await worker.publish(sample_events(1))
-        await drain(one)
+        await drain(one, least=20)
         for _ in range(20):  # heartbeats do not come through, and those of before are forgotten
             await look()
             await asyncio.sleep(0.1)
@@ -768,13 +797,18 @@ async def test_a_worker_that_ends_while_the_broker_takes_nothing_takes_no_counts
         await asyncio.to_thread(own.control, "set_disk_free_limit", "50MB")
     worker = await RabbitExchange.open(address, RabbitOptions())
     one = await worker.queue("one")
-    assert {event.id for event in events} <= {event.id for event in await drain(one, wait=2.0)}, "they come again"
+    assert {event.id for event in events} <= {event.id for event in await drain(one, wait=2.0, least=1000)}, (
+        "they come again"
+    )
     async with asyncio.timeout(30):
         while (account := (await serve.accounts())["one"]).delivered < 1000 or account.waiting:
             await drain(one)
-    for _ in range(15):  # as its runner does: what was recorded late is acknowledged then
-        await drain(one)
-        account = (await serve.accounts())["one"]
+    looks = 0
+    async with asyncio.timeout(60):
+        # As its runner does: what was recorded late is acknowledged then, and what was refused may come now.
+        while looks < 15 or account.accepted != account.delivered:
+            await drain(one)
+            account, looks = (await serve.accounts())["one"], looks + 1
     assert account.accepted == account.delivered in {1000, 1001} and not account.missing
     for exchange in (worker, serve):
         await exchange.close()
@@ -798,7 +832,7 @@ async def test_a_broker_that_hangs_holds_up_nobody(own: RabbitMQ, sink: _Sink) -
 
 
 async def test_a_broker_that_is_away_at_the_start_is_waited_for(own: RabbitMQ, tmp_path: Path) -> None:
-    address = Address.parse(own.at("own"))
+    address = Address.parse(own.at("late"))  # where no other test has left anything
     await asyncio.to_thread(own.kill)
     rabbit = await RabbitExchange.open(address, RabbitOptions(), tmp_path / "accounts.db")
     exchange = SpooledExchange(rabbit, open_spool(tmp_path / "spool.db"))
@@ -824,7 +858,6 @@ async def test_a_broker_that_is_away_at_the_start_is_waited_for(own: RabbitMQ, t
     assert (await exchange.accounts())["one"].accepted == 90
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
-    await drain(await exchange.queue("two"))
     await exchange.close()
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from eventsink.errors import SettingsError
 
-__all__ = ["Address"]
+__all__ = ["Address", "bracketed"]
 
 PORTS = {"amqp": 5672, "amqps": 5671}
 _EXAMPLE = "amqp://user:password@host:5672/vhost, or with several nodes amqp://user:password@one,two,three/vhost"
@@ -58,11 +58,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         """A URL for each node, password included."""
         scheme = "amqps" if self.tls else "amqp"
         who = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
-        return [f"{scheme}://{who}@{_bracketed(host)}:{port}/{quote(self.vhost, safe='')}" for host, port in self.nodes]
+        return [f"{scheme}://{who}@{bracketed(host)}:{port}/{quote(self.vhost, safe='')}" for host, port in self.nodes]
 
     def __str__(self) -> str:
         """Where it is, for a person: without credentials."""
-        return ", ".join(f"{_bracketed(host)}:{port}" for host, port in self.nodes)
+        return ", ".join(f"{bracketed(host)}:{port}" for host, port in self.nodes)
 
 
 def _node(text: str, port: int, setting: str) -> tuple[str, int]:
@@ -79,5 +79,6 @@ def _node(text: str, port: int, setting: str) -> tuple[str, int]:
     )
 
 
-def _bracketed(host: str) -> str:
+def bracketed(host: str) -> str:
+    """A host as it stands before a port."""
     return f"[{host}]" if ":" in host else host

@@ -149,7 +149,7 @@ class MessageService:
         copies = [(message.headers or {}).get(name, []) for name in ("CC", "BCC")]
         rules = (
             (len(message.body) <= LARGEST_SPOOLED, f"its body has more than {LARGEST_SPOOLED:,} bytes"),
-            (message.expiration is None or message.expiration.isdecimal(), "its expiration is no number"),
+            (message.expiration is None or _is_number(message.expiration), "its expiration is no number"),
             (message.user_id in (None, self.address.user), "its user_id is not the user of the connection"),
             (all(isinstance(names, list) for names in copies), "its CC or BCC is no list"),
         )
@@ -346,6 +346,10 @@ class MessageService:
         await self._consuming.close()
         if self._spooler is not None:
             await self._spooler.file.close()
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -23,7 +23,7 @@ def failure(event: Event, error: BaseException, *, attempts: int, first_seen: da
         attempts=attempts,
         first_seen=first_seen,
         last_seen=datetime.now(UTC),
-        traceback=None if trace is None else hide_secrets(trace)[-LONGEST:],
+        traceback=None if trace is None else _kept(trace)[-LONGEST:],
     )
 
 
@@ -36,4 +36,12 @@ def sentence(error: BaseException) -> str:
             text = str(error) if isinstance(error, EventSinkError) else f"The worker has a fault: {why(error)}."
     except Exception:  # noqa: BLE001 - what a stranger gives may fail at that too
         text = "The worker has a fault, and its words cannot be read."
-    return hide_secrets(text)
+    return _kept(text)
+
+
+def _kept(text: str) -> str:
+    """Without secrets, and without the halves of surrogate pairs that Python has for undecodable names of files.
+
+    No file and no message can hold these.
+    """
+    return hide_secrets(text).encode("utf-8", "replace").decode()

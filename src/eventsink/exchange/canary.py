@@ -6,8 +6,10 @@ event, 0.07 ms for a batch of 5,000 (docs/operations/monitoring.md).
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from eventsink.event import Event
 
@@ -27,7 +29,7 @@ class Canary(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     delay_seconds: float
-    at: datetime
+    at: Annotated[datetime, Meta(tz=True)]
 
 
 def seen(events: Sequence[Event], now: datetime | None = None) -> Canary | None:

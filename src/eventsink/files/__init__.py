@@ -4,10 +4,10 @@ One owner each, room for what must be taken out again, damage set aside, and the
 on the server, and by `client`, in other people's programs.
 """
 
-from eventsink.files.damage import read_both_ways, set_aside
+from eventsink.files.damage import KILLED, finish, read_both_ways, rebuild
 from eventsink.files.folder import sync_names
 from eventsink.files.lock import hold
 from eventsink.files.room import Room
 from eventsink.files.sound import open_sound
 
-__all__ = ["Room", "hold", "open_sound", "read_both_ways", "set_aside", "sync_names"]
+__all__ = ["KILLED", "Room", "finish", "hold", "open_sound", "read_both_ways", "rebuild", "sync_names"]

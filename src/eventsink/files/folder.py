@@ -1,14 +1,23 @@
-"""Names in a folder, which need a sync of their own."""
+"""Files, and names in a folder, which need a sync of their own."""
 
 import os
 from pathlib import Path
 
-__all__ = ["sync_names"]
+__all__ = ["sync", "sync_names"]
 
 
 def sync_names(folder: Path) -> None:
     """Have the names of new files, and of renamed ones, survive the loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def sync(path: Path) -> None:
+    """Have what is in a file survive the loss of power."""
+    _sync(path, os.O_RDONLY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:

@@ -60,12 +60,17 @@ def open_spool(
     Raises:
         OSError, sqlite3.Error: it cannot be opened: the disk is full, the folder cannot be written, …
     """
+
+    def keep(new: sqlite3.Connection, old: sqlite3.Connection) -> None:
+        new.executemany("INSERT OR IGNORE INTO spool VALUES (?, ?, ?, ?)", read_both_ways(old, "spool", "id"))
+
     found: list[tuple[str, Path]] = []
     connection = open_sound(
-        path, lambda opened: _prepare(opened, synchronous), lambda reason, aside: found.append((reason, aside))
+        path, lambda opened: _prepare(opened, synchronous), lambda reason, aside: found.append((reason, aside)), keep
     )
     for reason, aside in found:
-        damaged(reason, aside, _salvage(connection, aside))
+        (kept,) = connection.execute("SELECT count(*) FROM spool").fetchone()
+        damaged(reason, aside, kept)
     return connection
 
 
@@ -117,14 +122,3 @@ def _prepare(connection: sqlite3.Connection, synchronous: str) -> None:
     connection.execute("PRAGMA journal_size_limit=1048576")
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute(_SCHEMA)
-
-
-def _salvage(connection: sqlite3.Connection, aside: Path) -> int:
-    old = sqlite3.connect(f"file:{aside}?mode=ro", uri=True)
-    kept = 0
-    connection.execute("BEGIN")
-    for row in read_both_ways(old, "spool", "id"):
-        kept += connection.execute("INSERT OR IGNORE INTO spool VALUES (?, ?, ?, ?)", row).rowcount
-    connection.execute("COMMIT")
-    old.close()
-    return kept

@@ -64,7 +64,7 @@ async def fetch_json(url: str, within: float, headers: Mapping[str, str] | None 
         raise Down("status", f"{where} answers {answer.status}.")
     try:
         return msgspec.json.decode(answer.body, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Down("content", f"{where} answers with something else than a JSON object.") from error
 
 

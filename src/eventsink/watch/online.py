@@ -4,6 +4,10 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from eventsink.watch.check import Down
+from eventsink.watch.connecting import connect
+from eventsink.watch.course import Course
+
 __all__ = ["Online"]
 
 ANSWER_WITHIN = 3.0  # seconds
@@ -48,12 +52,13 @@ class Online:
 
 
 async def _answers(host: str, port: int) -> bool:
+    # Names are looked up beside the threads of the loop: while the network is down each look-up may hang for long.
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
-            _, writer = await asyncio.open_connection(host, port)
-    except (OSError, TimeoutError):
+            connected = await connect(Course(ANSWER_WITHIN), host, port)
+    except (Down, TimeoutError):
         return False
-    writer.close()
+    connected.socket.close()
     return True
 
 

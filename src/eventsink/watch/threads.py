@@ -36,8 +36,8 @@ class OneThread:
         if self._hanging is not None and not self._hanging.done():
             raise Down("timeout", "the look before this one has not come to its end: the disk or file may hang.")
         future: Future[T] = Future()
-        self._hanging = future  # type: ignore[assignment]
         threading.Thread(target=_run, args=(work, future), name=self._name, daemon=True).start()
+        self._hanging = future  # type: ignore[assignment]  # not before: this machine may let us start no more threads
         return await asyncio.wrap_future(future)
 
 

@@ -381,6 +381,22 @@ async def test_a_line_may_have_a_comment_and_ids_are_the_same_in_any_case(tmp_pa
     assert chosen(Choice(robots=False), *events, people=OptOut(str(file), "x").people()) == (1, {OPTED_OUT: 3})
 
 
+async def test_a_thread_that_could_not_be_started_is_started_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("u1")
+    known = OptOut(str(tmp_path / "file"), "x")
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", _no_more_threads)
+        with pytest.raises(RuntimeError, match="new thread"):
+            await known.look()
+    assert await known.look() == {"u1"}
+
+
+def _no_more_threads(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 async def test_a_file_that_never_answers_stops_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(TryLater, match="it is no file"):

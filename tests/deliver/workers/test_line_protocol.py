@@ -347,6 +347,11 @@ def test_a_sequence_tells_a_million_events_of_one_instant_apart(form: Any) -> No
     assert len({Slots().place("m", one) for one in events}) == len(events)
 
 
+def test_of_a_sequence_of_thousands_of_digits_the_last_six_decide() -> None:
+    long, short = event(extensions={"sequence": "7" * 5000 + "123456"}), event(extensions={"sequence": 123_456})
+    assert moment(long) == moment(short)
+
+
 @pytest.mark.parametrize("sequence", ["", "first", "-1", "٣", None, 1.5, [1]])
 def test_a_sequence_that_is_no_number_says_nothing(sequence: Any) -> None:
     assert moment(event(extensions={"sequence": sequence})) == moment(event())

@@ -25,7 +25,7 @@ from tests.sink_process import SinkProcess
 
 async def look(kind: str, site: Site | None = None, **options: Any) -> Measurement:
     """Run a check once, and see that its event is one that the catalogue knows."""
-    planned = load("tried", {"kind": kind, "timeout": 5, **options}, site)
+    planned = load("tried", {"kind": kind, "timeout": 20, **options}, site)
     try:
         (result,) = await measure(planned, Online([]), 0)
         event = update(result, Place("urbana", "here"))
@@ -207,6 +207,11 @@ async def test_a_clowder_tells_its_version_and_how_much_it_holds(clowder: Callab
         (pages(health=(503, b"")), "status", "answers 503, and not the word `healthy`"),
         (pages(health=(200, b"<html>down for maintenance")), "status", "not the word `healthy`"),
         (pages(status=[1]), "content", "something else than a JSON object"),
+        (
+            {"/healthz": (200, b"healthy"), "/api/status": (200, b'{"counts":' + b"[" * 100_000)},
+            "content",
+            "something else than a JSON object",
+        ),
         ({"/healthz": (200, b"healthy"), "/api/status": (401, b"")}, "rights", "the key is missing, wrong"),
         ({"/healthz": (200, b"healthy"), "/api/status": (500, b"")}, "status", "answers 500"),
         (

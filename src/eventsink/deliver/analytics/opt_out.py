@@ -43,14 +43,15 @@ class OptOut:
             return self._people
         # A thread of its own, and one at most: those of the loop are waited for at the end, and this one may never end.
         if self._reading is None:
-            self._reading = Future()
-            threading.Thread(target=self._read_into, args=(self._reading,), daemon=True, name="opt-out").start()
-        reading = asyncio.wrap_future(self._reading)
-        done, _ = await asyncio.wait({reading}, timeout=SECONDS)
+            reading: Future[frozenset[str]] = Future()
+            threading.Thread(target=self._read_into, args=(reading,), daemon=True, name="opt-out").start()
+            self._reading = reading  # not before: this machine may let us start no more threads
+        found = asyncio.wrap_future(self._reading)
+        done, _ = await asyncio.wait({found}, timeout=SECONDS)
         if not done:
             raise self._unreadable(f"no answer within {SECONDS:g} seconds")
         self._reading = None
-        return reading.result()
+        return found.result()
 
     def people(self) -> frozenset[str]:
         """The same at once, however long that takes.

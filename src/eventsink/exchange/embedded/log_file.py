@@ -16,7 +16,7 @@ from eventsink.durable import GroupCommit
 from eventsink.errors import ExchangeUnavailable
 from eventsink.exchange.embedded import sqlite_log
 from eventsink.exchange.embedded.salvage import salvage
-from eventsink.files import Room, hold
+from eventsink.files import KILLED, Room, finish, hold
 
 __all__ = ["LogFile"]
 
@@ -208,6 +208,8 @@ def _open(path: Path) -> tuple[int, sqlite3.Connection]:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = None
     suspect = _suspect(path)
+    if mended := finish(path):
+        _log.error("exchange.damaged", reason=KILLED, set_aside=str(mended))
     try:
         connection = sqlite_log.connect(path)
         sqlite_log.prepare(connection, checked=suspect.exists() or path.stat().st_size <= CHECKED_AT_START)

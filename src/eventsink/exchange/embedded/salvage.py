@@ -1,10 +1,11 @@
 """What to do with a damaged exchange file: set it aside, and keep what can be read of it."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from eventsink.exchange.embedded import sqlite_log
-from eventsink.files import read_both_ways, set_aside
+from eventsink.files import read_both_ways, rebuild
 
 __all__ = ["salvage"]
 
@@ -15,20 +16,20 @@ def salvage(path: Path) -> tuple[Path, int, int]:
     Returns:
         where the damaged file lies now, how many events were kept, and how many are gone.
     """
-    aside = set_aside(path)
-    new = sqlite_log.connect(path)
-    sqlite_log.prepare(new, checked=False)
-    new.execute("BEGIN")
-    old = sqlite3.connect(f"file:{aside}?mode=ro", uri=True)
-    kept = _copy_log(old, new)
-    _copy_table(old, new, "queues")
-    _copy_table(old, new, "put_back")
-    _copy_table(old, new, "dead_letters")
-    lost = _missing(new)
-    new.execute("COMMIT")
-    old.close()
-    new.close()
+    aside, (kept, lost) = rebuild(path, _build)
     return aside, kept, lost
+
+
+def _build(draft: Path, old: sqlite3.Connection) -> tuple[int, int]:
+    with closing(sqlite_log.connect(draft)) as new:
+        sqlite_log.prepare(new, checked=False)
+        new.execute("BEGIN")
+        kept = _copy_log(old, new)
+        for table in ("queues", "missing", "put_back", "dead_letters"):
+            _copy_table(old, new, table)
+        lost = _missing(new)
+        new.execute("COMMIT")
+    return kept, lost
 
 
 def _copy_log(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
@@ -42,12 +43,10 @@ def _copy_log(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
     return kept
 
 
-def _copy_table(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
-    copied = 0
+def _copy_table(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> None:
     for row in read_both_ways(old, table, "rowid"):
         places = ", ".join("?" * len(row))
-        copied += new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row).rowcount
-    return copied
+        new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row)
 
 
 def _missing(new: sqlite3.Connection) -> int:

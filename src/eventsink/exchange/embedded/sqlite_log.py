@@ -234,7 +234,7 @@ def forget(connection: sqlite3.Connection, name: str) -> int:
     if found is None:
         raise KeyError(name)
     waiting = head(connection) - found[0] + count_put_back(connection, name)
-    for table, column in (("queues", "name"), ("put_back", "queue"), ("dead_letters", "queue")):
+    for table, column in (("queues", "name"), ("missing", "queue"), ("put_back", "queue"), ("dead_letters", "queue")):
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))
     return int(waiting)
 

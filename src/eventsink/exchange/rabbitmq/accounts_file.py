@@ -120,8 +120,7 @@ def seen(connection: sqlite3.Connection) -> dict[str, dict[str, None]]:
 def enter(connection: sqlite3.Connection, entered: Entered) -> None:
     """Count what a front door has published since it told last. Part of a transaction."""
     now = datetime.now(UTC).isoformat()
-    if entered.spool:
-        connection.execute("DELETE FROM spools WHERE spool = ?", (entered.spool,))
+    connection.execute("DELETE FROM spools WHERE spool = ?", (entered.spool,))
     if entered.spooled:
         connection.execute("INSERT INTO spools VALUES (?, ?, ?)", (entered.spool, entered.spooled, now))
     known = dict(connection.execute("SELECT kind, events FROM doors WHERE door = ?", (entered.door,)))

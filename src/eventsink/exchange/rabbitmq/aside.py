@@ -5,6 +5,7 @@ waits here, on disk, for each such queue: as the same messages, with the same id
 counted once.
 """
 
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -45,7 +46,7 @@ class Aside:
         self._folder = folder
         self._answers = answers
         self._most_bytes = most_bytes
-        self._spoolers: dict[str, Spooler[Message]] = {}
+        self._spoolers: dict[str, list[Spooler[Message]]] = {}  # of a worker the last takes more; others were left here
         self._kept: set[str] = set()
         for path in sorted(folder.glob(f"{NAME}*.db")):
             try:
@@ -60,7 +61,7 @@ class Aside:
 
     def waiting(self, worker: str) -> int:
         """How many messages wait for a worker here."""
-        return self._spoolers[worker].file.events if worker in self._spoolers else 0
+        return sum(spooler.file.events for spooler in self._spoolers.get(worker, ()))
 
     def begin(self, worker: str) -> None:
         """Keep from now on what a worker should get.
@@ -70,7 +71,7 @@ class Aside:
         """
         if worker not in self._spoolers:
             self._open(worker, self._free_path(worker))
-        self._spoolers[worker].away = True  # no caller waits until it is seen again that it does not answer
+        self._spoolers[worker][-1].away = True  # no caller waits until it is seen again that it does not answer
         self._kept.add(worker)
 
     def end(self, worker: str) -> None:
@@ -84,25 +85,24 @@ class Aside:
             ExchangeFull: its file has reached its size.
             ExchangeUnavailable: the disk takes nothing.
         """
-        await self._spoolers[worker].publish([_alone(message, worker) for message in messages])
+        await self._spoolers[worker][-1].publish([_alone(message, worker) for message in messages])
 
     async def forget(self, worker: str) -> None:
         """Throw away what waits for a worker that nobody needs any more."""
         self._kept.discard(worker)
-        spooler = self._spoolers.pop(worker, None)
-        if spooler is not None:
+        for spooler in self._spoolers.pop(worker, ()):
             await spooler.finish()
             _remove(spooler.file.path)
             await spooler.file.close()
 
     async def close(self) -> None:
         """Finish what is under way; what is left waits for the next start. Safe to call twice."""
-        for worker, spooler in [*self._spoolers.items()]:
+        spoolers, self._spoolers = self._spoolers, {}
+        for spooler in itertools.chain.from_iterable(spoolers.values()):
             await spooler.finish()
             if not spooler.file.events:
                 _remove(spooler.file.path)  # while its lock is held
             await spooler.file.close()
-            del self._spoolers[worker]
 
     def _open(self, worker: str, path: Path) -> None:
         async def publish(messages: Sequence[Message]) -> None:
@@ -111,7 +111,7 @@ class Aside:
             await self._service.publish_all(messages)
 
         file = SpoolFile(path, Codec(msgspec.msgpack.encode, msgspec.msgpack.Decoder(list[Message]).decode))
-        self._spoolers[worker] = Spooler(publish, file, self._most_bytes)
+        self._spoolers.setdefault(worker, []).append(Spooler(publish, file, self._most_bytes))
 
     def _free_path(self, worker: str) -> Path:
         """Of two front doors with one data directory each has its own file."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from eventsink.amqp import MessageService
-from eventsink.errors import BrokerUnavailable
+from eventsink.errors import EventSinkError
 from eventsink.exchange.rabbitmq import checkup
 
 __all__ = ["Guard"]
@@ -40,20 +40,24 @@ class Guard:
         while True:
             version = self._service.version
             if version is not None:
-                found = await self._look(version)
-                if found and found != self.concern:
-                    _log.warning("exchange.not_guarded", reason=found)
-                self.concern = found
+                try:
+                    self._note(await self._look(version))
+                except Exception:  # noqa: BLE001 - a bug of ours: said, and no reason to look never again
+                    _log.exception("exchange.guard_failed")
             await asyncio.sleep(1.0 if version is None else EVERY)
+
+    def _note(self, found: str) -> None:
+        if found and found != self.concern:
+            _log.warning("exchange.not_guarded", reason=found)
+        self.concern = found
 
     async def _look(self, version: str) -> str:
         major = version.partition(".")[0]
         if not major.isdigit() or int(major) < LIMITED:
             return ""
-        workers = await self._workers()
         try:
-            wrong = await asyncio.to_thread(_guard, self._service, workers)
-        except BrokerUnavailable as error:
+            wrong = await asyncio.to_thread(_guard, self._service, await self._workers())
+        except EventSinkError as error:  # it does not answer, its address is none, the accounts cannot be read
             wrong = f"{error} Mend that, or set the policy by hand: docs/rabbitmq.md."
         return f"RabbitMQ {version} loses what it has delivered 20 times: {wrong}" if wrong else ""
 

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 import structlog
+from msgspec import Meta
 
 from eventsink import __version__
-from eventsink.amqp import Consumer, Delivery, MessageService
+from eventsink.amqp import Delivery, MessageService
 from eventsink.errors import BrokerUnavailable, Unroutable
 from eventsink.exchange.canary import Canary, latest
 
@@ -18,6 +20,7 @@ __all__ = ["HEARTBEATS", "Heartbeat", "Heartbeats", "oldest", "summary"]
 HEARTBEATS = "events.heartbeats"
 EVERY = 0.25  # seconds: who asks for the accounts waits as long for the other processes
 GONE = 5.0  # seconds after which a process that says nothing is no longer there
+PATIENCE = 1.0  # seconds after a fault of ours
 
 _log = structlog.get_logger(__name__)
 
@@ -37,7 +40,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     process: str
     state: str
     messages: int
-    oldest: datetime | None = None
+    oldest: Annotated[datetime, Meta(tz=True)] | None = None
     version: str = ""
     canary: Canary | None = None
 
@@ -56,9 +59,9 @@ class Heartbeats:
         self._canaries: dict[str, Canary] = {}  # by worker: it is known also when its process is gone
         self._heard = asyncio.Event()
         self._gather: Callable[[], Sequence[Heartbeat]] = list
-        self._tasks = [asyncio.create_task(self._speak())]
+        self._tasks = [asyncio.create_task(_persist(self._speak))]
         if listen:
-            self._tasks.append(asyncio.create_task(self._listen(service.consumer("", 100, tap=HEARTBEATS))))
+            self._tasks.append(asyncio.create_task(_persist(self._listen)))
 
     def tell(self, gather: Callable[[], Sequence[Heartbeat]]) -> None:
         """Say from now on what this function gives."""
@@ -132,7 +135,8 @@ class Heartbeats:
                     body, exchange=HEARTBEATS, delivery_mode=None, mandatory=False, content_type="application/json"
                 )
 
-    async def _listen(self, consumer: Consumer) -> None:
+    async def _listen(self) -> None:
+        consumer = self._service.consumer("", 100, tap=HEARTBEATS)
         try:
             while True:
                 try:
@@ -148,7 +152,7 @@ class Heartbeats:
     def _hear(self, delivery: Delivery) -> None:
         try:
             heartbeats = msgspec.json.decode(delivery.body, type=list[Heartbeat])
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             _log.warning("heartbeat.not_understood", reason=str(error))
             return
         now = asyncio.get_running_loop().time()
@@ -171,6 +175,16 @@ class Heartbeats:
         known = before.canary if before else None
         canary = known if known and known.id == said.canary.id else said.canary
         return msgspec.structs.replace(said, canary=_not_ahead(canary))
+
+
+async def _persist(work: Callable[[], Awaitable[None]]) -> None:
+    """Do for ever what has no end of its own."""
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - a bug of ours: said, and no reason to speak or to listen no more
+            _log.exception("heartbeats.failed")
+            await asyncio.sleep(PATIENCE)
 
 
 def _not_ahead(canary: Canary) -> Canary:

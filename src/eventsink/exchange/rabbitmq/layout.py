@@ -15,7 +15,7 @@ import structlog
 from eventsink import amqp
 from eventsink.amqp import Binding, Connection, MessageService
 from eventsink.catalogue import CATALOGUE
-from eventsink.errors import BrokerRefuses, BrokerUnavailable
+from eventsink.errors import BrokerRefuses, BrokerUnavailable, EventSinkError
 from eventsink.exchange.rabbitmq.accounts import DEAD
 from eventsink.exchange.rabbitmq.aside import Aside
 from eventsink.exchange.rabbitmq.claim import taken
@@ -189,9 +189,12 @@ class Layout:
                     async with self._one:  # what is being made is not missing
                         await self._look_for_bindings()
                 await self.declare()
-            except BrokerUnavailable as error:  # who publishes or consumes says so
+            except EventSinkError as error:  # who publishes or consumes says so; or a disk keeps nothing aside
                 self.declared = False
                 _log.info("exchange.not_looked_at", reason=str(error))
+            except Exception:  # noqa: BLE001 - a bug of ours: said, and no reason to look never again
+                self.declared = False
+                _log.exception("exchange.look_failed")
             else:
                 self._looked = datetime.now(UTC)
 

@@ -249,6 +249,8 @@ class RabbitQueue:
             last = complete[-1]
             record_id = f"{self._nonce}-{last.generation}-{last.tag}"
             await self._settlements.write(Record(self.name, self._types, settlements, record_id))
+            if not self._opened or self._opened[0] is not complete[0]:
+                return  # let go meanwhile: the broker offers them again, and who keeps the accounts knows them
         for opened, events in slices:
             opened.left -= len(events)
             opened.letters += letters.pop(id(opened), [])

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, TypeVar
@@ -43,7 +43,6 @@ PAGE = 5000  # events
 MOST_REGIONS = 100  # of one check
 KEPT_UNHEARD = 7 * 86_400.0  # seconds for which a check is remembered that the settings do not know
 MOST_SEEN = 10_000  # checks and regions: a key may make them up
-LONGEST = timedelta(days=366)  # of a silence
 CLOSED_FOR = 90 * 86_400.0  # seconds for which an incident that is over is shown
 
 T = TypeVar("T")

@@ -39,14 +39,16 @@ class AlertFile:
 
     def __init__(self, path: Path, schema: str) -> None:
         self._path = path
-        self._lock = hold(path.with_suffix(".lock"))
+        self._lock = -1
         self._thread = ThreadPoolExecutor(1, "alerts")
         try:
+            self._lock = hold(path.with_suffix(".lock"))
             self._connection = open_sound(path, partial(_prepare, schema=schema), _say_damaged)
             status = path.stat()
             self._identity = status.st_dev, status.st_ino
         except (sqlite3.Error, OSError) as error:
-            os.close(self._lock)
+            if self._lock >= 0:
+                os.close(self._lock)
             raise StoreUnavailable(
                 f"The file of alerts cannot be opened at {path}: {why(error)}.{remedy(error)}"
             ) from error

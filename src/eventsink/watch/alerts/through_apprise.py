@@ -10,8 +10,6 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
-
 from eventsink.errors import PluginError
 from eventsink.watch.alerts.address_parts import AddressParts
 from eventsink.watch.alerts.addresses import scheme
@@ -29,8 +27,6 @@ MOST = 100_000  # notices in a message: it says how many there are, and lists so
 SHORTEST = 100  # letters
 _NO_ANSWER = "no answer came in time"
 _SERVICES = "https://appriseit.com/services/"
-
-_log = structlog.get_logger(__name__)
 
 
 class ThroughApprise(Channel):

@@ -38,10 +38,13 @@ class RabbitMQ(Check[Options]):
 
     def __init__(self, options: Options, site: Site) -> None:
         super().__init__(options, site)
-        self._address = Address.parse(options.url)
+        where = f"checks.{site.name}"
+        self._address = Address.parse(options.url, f"{where}.url")
         self._service = MessageService(self._address, name=f"eventsink check {site.name}")
         self._thread = OneThread(f"management {site.name}")
-        self._management = Management(self._address, options.management) if options.management else None
+        self._management: Management | None = None
+        if options.management:
+            self._management = Management(self._address, options.management, f"{where}.management")
 
     @property
     def target(self) -> str:

@@ -60,11 +60,6 @@ class Distinct:
         """How many hashes are kept."""
         return len(self.kept)
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether the count is no estimate."""
-        return not self.zeros
-
     def count(self) -> int:
         """How many different values there were."""
         return len(self.kept) << self.zeros

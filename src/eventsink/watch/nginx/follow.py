@@ -73,11 +73,6 @@ class Follower:
             self._resume(kept)
 
     @property
-    def exists(self) -> bool:
-        """Whether the log is there now."""
-        return self._tail.exists
-
-    @property
     def example(self) -> str:
         """What a line is like that does not fit; empty if all do."""
         return self._summary.example

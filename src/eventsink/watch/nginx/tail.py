@@ -55,11 +55,6 @@ class Tail:
         if at is not None:
             self._find(at, since)
 
-    @property
-    def exists(self) -> bool:
-        """Whether the log is there now."""
-        return self._path.exists()
-
     def place(self) -> Place | None:
         """Where it goes on; None if no file was there yet."""
         return self._file.place(self._offset, within=self._within) if self._file else None

@@ -285,9 +285,10 @@ class Slots:
 
 
 def _number(sequence: object) -> int | None:
+    """The number of a sequence, of which a text may have thousands of digits: the last six decide."""
     if isinstance(sequence, int):
         return abs(sequence)
-    return int(sequence) if isinstance(sequence, str) and sequence.isascii() and sequence.isdigit() else None
+    return int(sequence[-6:]) if isinstance(sequence, str) and sequence.isascii() and sequence.isdigit() else None
 
 
 # --- texts -----------------------------------------------------------------------------------------------------------
