@@ -20,7 +20,6 @@ from tests.sink_process import SinkProcess
 # What pika says of connections that tests break fills pages, and none of it is news.
 logging.getLogger("pika").setLevel(logging.CRITICAL + 1)
 
-
 # That this machine stood still for a moment is no fault of what is tested: as Hypothesis has it where CI is set.
 settings.register_profile("busy", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")

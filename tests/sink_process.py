@@ -156,10 +156,25 @@ class SinkProcess(Process):
         """Post events."""
         return self.request("POST", "/v1/events", body, **more)
 
-    def accounts(self) -> dict[str, dict[str, Any]]:
-        """The books of every worker, checked to balance."""
-        status, answer = self.request("GET", "/v1/status")
-        assert status == 200, answer
+    def status(self, *, fresh: bool = True) -> dict[str, Any]:
+        """The answer of /v1/status.
+
+        Args:
+            fresh: of now. A sink that is too busy to look in time answers with what it saw last, and how long ago that
+                was; it is asked again.
+        """
+        asked = time.monotonic()
+        while True:
+            status, answer = self.request("GET", "/v1/status")
+            assert status == 200, answer
+            if not fresh or answer["age_seconds"] <= time.monotonic() - asked:
+                return dict(answer)
+            assert time.monotonic() < asked + PATIENCE, f"it does not look any more: {answer}"
+            time.sleep(0.02)
+
+    def accounts(self, *, fresh: bool = True) -> dict[str, dict[str, Any]]:
+        """The books of every worker, checked to balance; fresh as `status` is."""
+        answer = self.status(fresh=fresh)
         for name, account in answer["workers"].items():
             settled = account["delivered"] + account["waiting"] + account["dead"] + account["missing"]
             assert account["accepted"] == settled, f"the books of {name} do not balance: {account}"

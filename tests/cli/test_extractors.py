@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from eventsink.cli import app
 from tests.amqp.foreign import channel, get_all, publish
+from tests.servers.process import eventually
 from tests.sink_process import SinkProcess
 
 SUBMIT = ("--extractor", "x", "--id", "f1", "--host", "http://c:9000", "--secret-key", "hidden-key")
@@ -114,9 +115,8 @@ def test_what_was_no_status_is_shown(sink: SinkProcess, broker: str) -> None:
     assert "All that came was read" in _run(sink, "unread")
     _wait_for_queue(broker, "eventsink.replies")
     publish(broker, b"no JSON", exchange="", key="eventsink.replies")
-    said = ""
-    for _ in range(200):
-        said = said or _run(sink, "unread", "--format", "json").partition("\n")[0]
+    eventually(lambda: bool(_run(sink, "unread", "--format", "json")), "it is read")
+    said = _run(sink, "unread", "--format", "json").partition("\n")[0]
     assert json.loads(said)["reason"].startswith("The status cannot be read: The JSON is malformed")
     assert "cannot be read" in _run(sink, "unread")
 

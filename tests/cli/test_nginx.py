@@ -5,7 +5,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from typer.testing import Result
@@ -27,6 +29,12 @@ def logs(tmp_path: Path) -> list[Path]:
     before.write_bytes(b"".join(combined(START + 3600 + n, address="203.0.113.8", user="mallory") for n in range(50)))
     now.write_bytes(b"".join(combined(START + 7200 + n, status=404) for n in range(10)))
     return [now, before, first]
+
+
+@pytest.fixture
+def one_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read twice is read on the same day."""
+    monkeypatch.setattr("eventsink.watch.nginx.people.datetime", Mock(now=Mock(return_value=datetime.now(UTC))))
 
 
 def test_a_table_of_intervals(run: Run, logs: list[Path]) -> None:
@@ -98,6 +106,7 @@ def test_a_format_of_ones_own(run: Run, tmp_path: Path) -> None:
     assert run("nginx", tmp_path / "none").exit_code == 1
 
 
+@pytest.mark.usefixtures("one_day")
 def test_events_are_for_send_and_nothing_else_is_printed(run: Run, tmp_path: Path) -> None:
     log = tmp_path / "l"
     lines = [

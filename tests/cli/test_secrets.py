@@ -113,7 +113,9 @@ def test_the_settings_are_walked() -> None:
     assert {("workers", "influxdb", "token"), ("workers", "mongodb", "url")} < set(PLACES)
 
 
-@given_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given_settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(secret=passwords(), address=st.sampled_from(ADDRESSES))
 @example(secret=f"a?b{CORE}", address="amqp://u:{}@h:5672/v")
 def test_no_secret_of_any_setting_is_shown(config: Path, secret: str, address: str) -> None:

@@ -12,6 +12,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,7 +25,7 @@ from tests import processes
 from tests.cli.fake_sink import FakeSink
 from tests.look.public_sink import PRIVATE, PUBLIC, new_public_sink, post_history, wait_for_page
 from tests.look.status_pages import page
-from tests.servers.process import free_ports
+from tests.servers.process import eventually, free_ports
 from tests.sink_process import SinkProcess
 
 Run = Callable[..., Result]
@@ -67,10 +68,18 @@ def test_all_forms_are_written_for_everybody(run: Run, public: SinkProcess, tmp_
 
 
 def test_the_same_page_as_the_sink_shows(run: Run, public: SinkProcess, tmp_path: Path) -> None:
-    assert run("status-page", "--out", tmp_path / "a", "--url", public.url).exit_code == 0
+
+    def one_edition() -> bool:
+        """The sink makes another every some seconds, in which an outage that lasts is longer."""
+        assert run("status-page", "--out", tmp_path / "a", "--url", public.url).exit_code == 0
+        live.update(public.request("GET", "/status.json", key="")[1])
+        ours = last_page(tmp_path / "a")
+        return ours is not None and msgspec.to_builtins(ours.made) == live["made"]
+
+    live: dict[str, Any] = {}
+    eventually(one_edition, "both are of one edition")
     ours = last_page(tmp_path / "a")
     assert ours is not None
-    _, live = public.request("GET", "/status.json", key="")
     assert [view["name"] for view in live["checks"]] == [view.name for view in ours.checks]
     assert live["incidents"] == msgspec.to_builtins(ours.incidents)
 
@@ -180,8 +189,10 @@ def test_again_and_again_over_a_restart_of_the_sink(tmp_path: Path) -> None:
             assert '<meta http-equiv="refresh" content="1">' in _text(out / "index.html")
             sink.kill()
             _wait(lambda: "could not be reached" in _text(out / "index.html"))
+            _wait(lambda: "The page says so." in _text(log))
             sink.start()
             _wait(lambda: "could not be reached" not in _text(out / "index.html"))
+            _wait(lambda: "Written again." in _text(log))  # which is said a moment later
         finally:
             process.send_signal(signal.SIGINT)
             assert processes.end(process) == 130

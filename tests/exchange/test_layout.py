@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pika.exceptions
 import pytest
 
 from eventsink.amqp import Address
@@ -89,7 +90,9 @@ async def test_a_door_alone_sees_to_all_of_them(open_exchange: Open) -> None:
     assert _ids(await drain(await serve.queue("store"), least=len(events))) == _ids(events)
 
 
-async def test_a_binding_that_somebody_deletes_is_there_again_and_it_is_said(open_exchange: Open, broker: str) -> None:
+async def test_a_binding_that_somebody_deletes_is_there_again_and_it_is_said(
+    open_exchange: Open, broker: str, rabbitmq: RabbitMQ, vhost: str
+) -> None:
     serve = await open_exchange()
     await _published(serve, 1)
     with channel(broker) as foreign:
@@ -101,9 +104,14 @@ async def test_a_binding_that_somebody_deletes_is_there_again_and_it_is_said(ope
     (concern,) = serve.concerns()
     assert "the queue events.influxdb got nothing from clowder.metrics, and was bound again" in concern
     assert "`eventsink replay --to influxdb --since 20" in concern
-    await asyncio.sleep(0.2)
+    await _until(lambda: "clowder.metrics" in _sources(rabbitmq, vhost, "events.influxdb"), "it is bound again")
     events = await _published(serve, 3)
-    assert _ids(events) <= _ids(await drain(await serve.queue("influxdb")))
+    assert _ids(events) <= _ids(await drain(await serve.queue("influxdb"), least=4))
+
+
+def _sources(rabbitmq: RabbitMQ, vhost: str, queue: str) -> set[str]:
+    """The exchanges to which a queue is bound."""
+    return {binding["source"] for binding in rabbitmq.manage("GET", f"/api/queues/{vhost}/{queue}/bindings")[1]}
 
 
 async def test_an_exchange_that_somebody_deletes_comes_back_with_every_binding(
@@ -115,16 +123,19 @@ async def test_an_exchange_that_somebody_deletes_comes_back_with_every_binding(
         foreign.exchange_delete("clowder.metrics")
     events = await _published(serve, 3)
     for name in ("store", "influxdb"):
-        assert _ids(events) <= _ids(await drain(await serve.queue(name))), name
+        assert _ids(events) <= _ids(await drain(await serve.queue(name), least=4)), name
 
 
-async def test_a_queue_that_somebody_deletes_is_made_again_and_it_is_said(open_exchange: Open, broker: str) -> None:
+async def test_a_queue_that_somebody_deletes_is_made_again_and_it_is_said(
+    open_exchange: Open, broker: str, rabbitmq: RabbitMQ, vhost: str
+) -> None:
     serve = await open_exchange()
     await _published(serve, 5)
     with channel(broker) as foreign:
         foreign.queue_delete("events.influxdb")
     await _until(lambda: bool(serve.concerns()), "it is said")
     assert "events.influxdb was gone, with what waited in it, and was made again" in serve.concerns()[0]
+    await _until(lambda: "clowder.metrics" in _sources(rabbitmq, vhost, "events.influxdb"), "it is bound, too")
     events = await _published(serve, 2)
     assert _ids(await drain(await serve.queue("influxdb"), least=len(events))) == _ids(events)
 
@@ -181,6 +192,7 @@ async def test_a_second_serve_waits_for_a_while_and_says_who_is_there(
     options = RabbitOptions(management=f"http://127.0.0.1:{rabbitmq.management}")
     with pytest.raises(DataDirectoryInUse, match=r"Another `eventsink serve`.* keeps the store and the accounts of"):
         await RabbitExchange.open(Address.parse(broker), options, tmp_path / "second.db")
+    monkeypatch.setattr(claim, "WITHIN", 60.0)
     waiting = asyncio.create_task(RabbitExchange.open(Address.parse(broker), options, tmp_path / "second.db"))
     await asyncio.sleep(0.2)
     await first.close()
@@ -195,14 +207,19 @@ async def test_one_that_has_lost_its_claim_says_so(
     serve = await open_exchange()
     with channel(broker) as other:
         await _until(lambda: _end_connections(rabbitmq, vhost) > 0, "RabbitMQ knows of the connection")
-        await _until(lambda: _claimed(other), "somebody else was quicker")
+        await _until(lambda: _claimed(other, rabbitmq, vhost), "somebody else was quicker")
         await _until(lambda: bool(serve.concerns()), "it is said")
         assert "Stop one of the two: each gets half of the events." in serve.concerns()[0]
     await _until(lambda: not serve.concerns(), "the claim is taken back")
 
 
-def _claimed(other: Any) -> bool:
-    other.queue_declare(claim.CLAIM, exclusive=True)
+def _claimed(other: Any, rabbitmq: RabbitMQ, vhost: str) -> bool:
+    """Claim it on a connection of somebody else. Where `serve` was quicker, its connections end once more."""
+    try:
+        other.connection.channel().queue_declare(claim.CLAIM, exclusive=True)
+    except pika.exceptions.ChannelClosedByBroker:
+        _end_connections(rabbitmq, vhost)
+        return False
     return True
 
 

@@ -27,7 +27,7 @@ from eventsink.errors import (
     Unroutable,
 )
 from eventsink.event import Event
-from eventsink.exchange.contract import Account, Failure
+from eventsink.exchange.contract import Account, DeadLetter, Failure
 from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, claim, heartbeats
 from eventsink.exchange.rabbitmq import queue as rabbitmq_queue
 from eventsink.exchange.rabbitmq.plan import binding_key
@@ -64,17 +64,45 @@ async def open_exchange(broker: str, tmp_path: Path) -> AsyncIterator[Open]:
         await exchange.close()
 
 
-async def _settled(exchange: RabbitExchange, *, dead: int = 0, **waiting: int) -> dict[str, Account]:
-    """The accounts, once so many events wait for each worker, and that many are dead at least."""
+async def _settled(exchange: RabbitExchange, *, dead: int = 0, ended: int = 0, **waiting: int) -> dict[str, Account]:
+    """The accounts, once so many events wait for each worker, and that many are dead at least.
+
+    Args:
+        ended: delivered, dead or missing in all accounts together, at least. What others publish is known by that
+            alone, and by nothing until it is filed.
+    """
     accounts: dict[str, Account] = {}
     for _ in range(600):
         accounts = await exchange.accounts()
         _check(accounts)
-        settled = all(accounts[name].waiting == count for name, count in waiting.items())
-        if settled and sum(account.dead for account in accounts.values()) >= dead:
+        settled = all(name in accounts and accounts[name].waiting == count for name, count in waiting.items())
+        over = sum(account.accepted - account.waiting for account in accounts.values())
+        if settled and over >= ended and sum(account.dead for account in accounts.values()) >= dead:
             return accounts
         await asyncio.sleep(0.05)
     raise AssertionError(f"expected {waiting} to wait and {dead} to be dead, got {accounts}")
+
+
+async def _letters(exchange: RabbitExchange, count: int, queue: RabbitQueue | None = None) -> list[DeadLetter]:
+    """So many dead letters, once they are filed; also of broken messages in a queue that holds nothing else."""
+    async with asyncio.timeout(60):
+        while len(found := await exchange.dead_letters(limit=2 * count)) < count:
+            if queue is not None:
+                assert await queue.take(10, 0.3) is None
+    assert len(found) == count
+    return found
+
+
+async def _drained(exchange: RabbitExchange, *queues: RabbitQueue) -> list[Event]:
+    """What queues give until nothing waits for any of them."""
+    found: list[Event] = []
+    async with asyncio.timeout(60):
+        while True:
+            for queue in queues:
+                found += await drain(queue)
+            accounts = await exchange.accounts()
+            if not any(accounts[queue.name].waiting for queue in queues):
+                return found
 
 
 def _check(accounts: dict[str, Account]) -> None:
@@ -182,7 +210,7 @@ async def test_a_user_who_may_declare_nothing_works_with_what_is_there(
     events = sample_events(3)
     await exchange.publish(events)
     assert await drain(store, least=len(events)) == await drain(some, least=len(events)) == events
-    assert (await exchange.accounts())["store"].delivered == 3
+    assert (await _settled(exchange, store=0, some=0))["store"].delivered == 3
     with pytest.raises(BrokerRefuses, match="'modest' may not do this"):
         await exchange.queue("new")
     await exchange.close()
@@ -239,7 +267,7 @@ async def test_messages_of_clowder_are_delivered_and_counted(open_exchange: Open
     events = await drain(store, least=6)
     assert {event.type for event in events} == {"users.login"} and len(events) == 6
     assert {event.source for event in events} == {"clowder.example.org"}
-    assert (await _settled(exchange, store=0))["store"].delivered == 6
+    assert (await _settled(exchange, ended=6, store=0))["store"].delivered == 6
 
 
 async def test_the_same_message_twice_is_counted_once(open_exchange: Open, broker: str) -> None:
@@ -250,7 +278,7 @@ async def test_the_same_message_twice_is_counted_once(open_exchange: Open, broke
     await exchange.publish(events)
     await exchange.publish_again(events)  # as the spool of a process that was killed
     assert len(await drain(store, least=242)) == 242
-    assert (await _settled(exchange, store=0))["store"].accepted == 121
+    assert (await _settled(exchange, ended=121, store=0))["store"].accepted == 121
 
 
 async def test_equal_messages_without_an_id_are_two_and_each_counts_once(open_exchange: Open, broker: str) -> None:
@@ -262,7 +290,7 @@ async def test_equal_messages_without_an_id_are_two_and_each_counts_once(open_ex
         patched.setattr(store._consumer, "acknowledge", lambda *_: store._consumer.end())
         await store.done(batch)
     assert len(await drain(store, wait=1.0, least=2)) == 2, "recorded, and offered again"
-    assert (await _settled(exchange, store=0))["store"].accepted == 2
+    assert (await _settled(exchange, ended=2, store=0))["store"].accepted == 2
 
 
 async def test_of_equal_messages_one_that_comes_again_is_not_taken_for_another(
@@ -276,11 +304,11 @@ async def test_of_equal_messages_one_that_comes_again_is_not_taken_for_another(
         batch = await _take(queue, 1)
         await queue.done(batch)
     publish(broker, *[body] * 3)
-    assert await queue.take(3, 2.0) is not None
+    await _take(queue, 3)
     await worker.close()  # with three in its hands, which come again, and are none of those
     queue = await (await open_exchange(keeper=False)).queue("chat")
     assert len(await drain(queue, wait=0.5, least=3)) == 3 and len(await drain(store, least=19)) == 19
-    accounts = await _settled(keeper, store=0, chat=0)
+    accounts = await _settled(keeper, ended=2 * 19, store=0, chat=0)
     assert accounts["store"].delivered == accounts["chat"].delivered == 19
 
 
@@ -294,7 +322,7 @@ async def test_messages_of_others_that_share_an_id_are_all_counted(open_exchange
             broker, b"{}", headers={"ce-specversion": "1.0", "ce-type": "a.b", "ce-id": str(number), "ce-source": "s"}
         )
     assert len(await drain(store, least=6)) == 6
-    assert (await _settled(exchange, store=0))["store"].accepted == 6
+    assert (await _settled(exchange, ended=6, store=0))["store"].accepted == 6
 
 
 async def test_broken_messages_become_letters_and_good_ones_go_on(open_exchange: Open, broker: str) -> None:
@@ -303,7 +331,7 @@ async def test_broken_messages_become_letters_and_good_ones_go_on(open_exchange:
     broken = [b"not JSON", b"", b"null", b"{}", b"\xff\xfe", b'{"type":"a.b","data":{"\\ud800":1}}']
     publish(broker, *broken, json.dumps(LOGIN).encode())
     assert [event.type for event in await drain(store, least=1)] == ["users.login"]
-    account = (await _settled(exchange, store=0))["store"]
+    account = (await _settled(exchange, ended=7, store=0))["store"]
     assert (account.accepted, account.delivered, account.dead) == (7, 1, 6)
     letters = await exchange.dead_letters()
     assert all(letter.worker == "store" and letter.reason and letter.attempts == 1 for letter in letters)
@@ -337,8 +365,7 @@ async def test_a_letter_goes_back_as_it_came(open_exchange: Open, broker: str, b
     exchange = await open_exchange()
     store = await exchange.queue("store")
     publish(broker, body, **named)
-    assert await store.take(10, 0.3) is None
-    (letter,) = await exchange.dead_letters()
+    (letter,) = await _letters(exchange, 1, store)
     assert await exchange.retry([letter.id]) == 1
     ((_, properties, back),) = await _all_of(broker, store, 1)
     assert back == body
@@ -353,8 +380,7 @@ async def test_a_broken_message_is_read_again_when_it_is_retried(open_exchange: 
     store = await exchange.queue("store")
     publish(broker, gzip.compress(b"not JSON"), content_encoding="gzip")
     for _ in range(3):
-        assert await store.take(10, 0.3) is None
-        (letter,) = await exchange.dead_letters()
+        (letter,) = await _letters(exchange, 1, store)
         assert "malformed" in letter.reason, "and not because it is compressed"
         assert await exchange.retry([letter.id]) == 1
         assert (await _settled(exchange, store=1))["store"].accepted == 1
@@ -365,13 +391,13 @@ async def test_of_a_broken_array_only_the_broken_part_is_put_back(open_exchange:
     store, other = await exchange.queue("store"), await exchange.queue("other")
     publish(broker, b'[{"type":"a.b","id":"1"},{"type":"broken"},{"type":"a.b","id":"2"}]')
     assert [event.id for event in await drain(store, least=2)] == ["1", "2"]
-    (letter,) = await exchange.dead_letters()
+    (letter,) = await _letters(exchange, 1)
     assert (letter.worker, letter.body) == ("store", {"type": "broken"})
     assert await exchange.retry([letter.id]) == 1
     assert (await _settled(exchange, store=1, other=3))["store"].accepted == 3
-    assert await drain(store) == []
-    await drain(other)
-    accounts = await _settled(exchange, store=0, other=0)
+    assert await _drained(exchange, store) == []
+    await _drained(exchange, other)
+    accounts = await _settled(exchange, ended=6, store=0, other=0)
     assert accounts["store"] == accounts["other"]
 
 
@@ -379,9 +405,9 @@ async def test_a_flood_of_broken_things_is_buried(open_exchange: Open, broker: s
     exchange = await open_exchange()
     store = await exchange.queue("store")
     publish(broker, json.dumps([{"type": "broken", "text": "x" * 200}] * 3000).encode())
-    assert await store.take(10, 2.0) is None
+    letters = await _letters(exchange, 3000, store)
     assert (await _settled(exchange, store=0, dead=3000))["store"].dead == 3000
-    assert await exchange.drop([letter.id for letter in await exchange.dead_letters(limit=5000)]) == 3000
+    assert await exchange.drop([letter.id for letter in letters]) == 3000
 
 
 # --- counting --------------------------------------------------------------------------------------------------------
@@ -394,15 +420,14 @@ async def test_a_message_in_several_batches_is_counted_once(open_exchange: Open)
     await exchange.publish(events)
     taken: list[Event] = []
     while len(taken) < 200:
-        batch = await store.take(7, 1.0)
-        assert batch is not None and len(batch.events) <= 7
+        batch = await _take(store, min(7, 200 - len(taken)))
         _check(await exchange.accounts())
         taken += batch.events
         await store.done(batch, _failures(batch.events[:1]))
     account = (await _settled(exchange, store=0))["store"]
     assert sorted(e.id for e in taken) == sorted(e.id for e in events)
     assert (account.accepted, account.dead) == (200, 29)
-    assert len(await exchange.dead_letters(limit=1000)) == 29
+    assert len(await _letters(exchange, 29)) == 29
 
 
 async def test_a_batch_that_is_given_back_comes_next_and_counts_once(open_exchange: Open) -> None:
@@ -478,7 +503,7 @@ async def test_what_is_recorded_while_the_keeper_is_closed_is_counted_when_it_op
     keeper = await open_exchange()
     accounts = await _settled(keeper, store=0, idle=300)
     assert (accounts["store"].delivered, accounts["store"].dead) == (296, 4)
-    assert len(await keeper.dead_letters(worker="store")) == 4
+    assert [letter.worker for letter in await _letters(keeper, 4)] == ["store"] * 4
 
 
 async def test_a_keeper_that_is_killed_between_filing_and_acknowledging_counts_once(
@@ -511,8 +536,17 @@ async def test_two_processes_share_a_queue_and_every_event_is_counted_once(open_
     for begin in range(0, 3000, 300):
         await asyncio.gather(store.take(1, 0.01), other.take(1, 0.01)) if begin == 0 else None
         await exchange.publish(sample_events(300))
-    taken = await asyncio.gather(drain(store, 70, 0.3), drain(other, 70, 0.3))
-    ids = [event.id for part in taken for event in part]
+    taken: list[list[str]] = [[], []]
+
+    async def work(queue: RabbitQueue, ids: list[str]) -> None:
+        while sum(map(len, taken)) < 3000:
+            if batch := await queue.take(70, 0.3):
+                ids += [event.id for event in batch.events]
+                await queue.done(batch)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*map(work, (store, other), taken))
+    ids = taken[0] + taken[1]
     assert len(ids) == len(set(ids)) == 3000 and all(taken)
     assert (await _settled(exchange, store=0))["store"].accepted == 3000
 
@@ -525,10 +559,10 @@ async def test_events_and_not_messages_wait_for_a_worker_that_is_down(open_excha
     for size in (1, 250, 30, 700):
         await exchange.publish(sample_events(size))
         await exchange.publish(sample_events(3, event_type="users.login"))
-    await drain(store)
+    await drain(store, least=993)
     accounts = await _settled(exchange, store=0, down=993, down_too=981)
     assert accounts["down"].accepted == accounts["store"].accepted == 993
-    await drain(await exchange.queue("down"), limit=100)
+    await drain(await exchange.queue("down"), limit=100, least=993)
     await _settled(exchange, store=0, down=0, down_too=981)
 
 
@@ -537,11 +571,12 @@ async def test_a_worker_that_comes_late_has_no_backlog_of_what_others_have_settl
     store = await exchange.queue("store")
     await exchange.queue("down")  # so that all are never even
     await exchange.publish(sample_events(400))
-    await drain(store)
+    await drain(store, least=400)
     await exchange.queue("late")
     await (await open_exchange(keeper=False)).queue("late_elsewhere")
+    await _settled(exchange, late_elsewhere=0)  # who keeps the accounts has heard of it
     await exchange.publish(sample_events(20))
-    await drain(store)
+    await drain(store, least=20)
     accounts = await _settled(exchange, store=0, down=420, late=20)
     assert 1 <= accounts["late_elsewhere"].waiting <= 20, "its account has not begun: a message is one event at least"
 
@@ -550,11 +585,11 @@ async def test_what_is_put_back_waits_besides_what_waits(open_exchange: Open) ->
     exchange = await open_exchange()
     store, down = await exchange.queue("store"), await exchange.queue("down")
     await exchange.publish(sample_events(100))
-    await drain(store)
+    await drain(store, least=100)
     await exchange.put_back("down", sample_events(20))
     await exchange.put_back("down", sample_events(600))
     await _settled(exchange, store=0, down=720)
-    await drain(down, limit=9)
+    await drain(down, limit=9, least=720)
     account = (await _settled(exchange, store=0, down=0))["down"]
     assert account.accepted == 720
     await exchange.put_back("down", sample_events(20))
@@ -566,7 +601,7 @@ async def test_after_a_restart_of_the_keeper_a_backlog_of_all_is_known(open_exch
     store = await exchange.queue("store")
     for _ in range(4):
         await exchange.publish(sample_events(50))
-    await drain(store)
+    await drain(store, least=200)
     await _settled(exchange, store=0)
     for _ in range(3):
         await exchange.publish(sample_events(50))
@@ -581,7 +616,7 @@ async def test_letters_are_retried_once_however_often_they_are_asked_for(open_ex
     await exchange.publish(sample_events(4))
     batch = await _take(store, 4)
     await store.done(batch, _failures(batch.events))
-    ids = [letter.id for letter in await exchange.dead_letters()]
+    ids = [letter.id for letter in await _letters(exchange, 4)]
     counts = await asyncio.gather(exchange.retry([ids[0], ids[0]]), exchange.retry([ids[0]]), exchange.drop([ids[0]]))
     assert list(counts) == [1, 0, 0]
     assert await exchange.retry(ids[1:]) == 3
@@ -600,7 +635,7 @@ async def test_letters_of_a_worker_that_is_gone_stay(open_exchange: Open, broker
     gone.end()
     with channel(broker) as admin:
         admin.queue_delete("events.gone")
-    letters = await exchange.dead_letters()
+    letters = await _letters(exchange, 2)
     assert await exchange.retry([letter.id for letter in letters]) == 1
     assert [letter.worker for letter in await exchange.dead_letters()] == ["gone"]
     with pytest.raises(Unroutable):
@@ -614,7 +649,7 @@ async def test_what_a_worker_says_in_characters_that_no_encoding_has_is_kept(ope
     await exchange.publish(sample_events(1))
     batch = await _take(store, 1)
     await store.done(batch, _failures(batch.events, reason="no file \udcff"))
-    (letter,) = await exchange.dead_letters()
+    (letter,) = await _letters(exchange, 1)
     assert letter.reason == "no file ?"
 
 
@@ -729,8 +764,9 @@ async def _play(broker: str, path: Path, acts: list[tuple]) -> None:
         _check(await player.exchange.accounts())
     for queue in player.queues.values():
         await drain(queue, wait=0.2)
+    await _drained(player.exchange, *player.queues.values())
     distinct = sum(map(len, player.published)) + 2 * player.foreign
-    accounts = await _settled(player.exchange, store=0, some=0)
+    accounts = await _settled(player.exchange, ended=2 * distinct + player.puts, store=0, some=0)
     assert accounts["store"].accepted == distinct + player.puts, accounts
     assert accounts["some"].accepted == distinct, accounts
     await player.exchange.close()
@@ -780,10 +816,10 @@ async def test_a_worker_that_changes_its_mind_waits_for_what_it_waits_for(open_e
         store, fickle = await exchange.queue("store"), await exchange.queue("fickle", types)
         for size in (10, 20):
             await exchange.publish(sample_events(size) + sample_events(2 * size, event_type="users.login"))
-        await drain(store)
+        await drain(store, least=90)
         waiting = {"": 90, "storage.*": 30, "users.*": 60}["".join(types)]
         await _settled(exchange, store=0, fickle=waiting)
-        await drain(fickle)
+        await drain(fickle, least=waiting)
         await exchange.close()
 
 
@@ -814,16 +850,17 @@ async def test_who_holds_all_that_is_handed_out_is_not_answered_at_once(
     exchange = await open_exchange(single=True)
     store = await exchange.queue("store")
     await exchange.publish(sample_events(600))
-    held = []
+    held: list[RabbitBatch] = []
     nothing = 0
-    while nothing < 4:  # a prefetch that is fitted, or grows past what is held, hands out more a moment later
-        batch = await store.take(20, 0.5)
-        nothing = nothing + 1 if batch is None else 0
-        held += [batch] if batch is not None else []
-    assert store._consumer.prefetch <= sum(len(batch.events) for batch in held) < 600
-    begun = time.monotonic()
-    assert await store.take(100, 0.5) is None
-    assert time.monotonic() - begun > 0.4
+    async with asyncio.timeout(60):
+        # A prefetch that is fitted, or grows past what is held, hands out more a moment later.
+        while nothing < 4 or sum(len(batch.events) for batch in held) < store._consumer.prefetch:
+            begun = time.monotonic()
+            batch = await store.take(20, 0.5)
+            nothing = nothing + 1 if batch is None else 0
+            held += [batch] if batch is not None else []
+            assert batch is not None or time.monotonic() - begun > 0.4
+    assert sum(len(batch.events) for batch in held) < 600
     for batch in held:
         await store.done(batch)
     left = 600 - sum(len(batch.events) for batch in held)
@@ -854,7 +891,7 @@ async def test_what_the_broker_gives_up_is_a_letter_with_a_reason(
     events = sample_events(3)
     await exchange.publish(events)
     publish(broker, b"not JSON", json.dumps(LOGIN).encode())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await exchange.accounts())["store"].dead < 5:  # a worker that ends each time
             await store._consumer.begin()
             await store._consumer.wait(0.5)
@@ -867,7 +904,7 @@ async def test_what_the_broker_gives_up_is_a_letter_with_a_reason(
     assert all(letter.worker == "store" and "RabbitMQ delivered it" in letter.reason for letter in letters)
     assert sum(letter.body.get("source") == "here" for letter in letters) == 1
     assert await exchange.retry([letter.id for letter in letters]) == 5
-    got = await drain(store, least=4)
+    got = await drain(store, least=4) + await _drained(exchange, store)
     assert sorted(event.id for event in got if event.source == "test") == sorted(event.id for event in events)
     account = (await _settled(exchange, store=0))["store"]
     assert (account.accepted, account.delivered, account.dead) == (5, 4, 1), "what is broken is so still"
@@ -946,9 +983,15 @@ async def test_a_batch_that_is_settled_in_time_lets_nothing_go(
     monkeypatch.setattr(rabbitmq_queue, "HOLD", 1.0)
     exchange = await open_exchange()
     store = await exchange.queue("store")
-    await exchange.publish(sample_events(10))
-    for _ in range(5):
+    await exchange.publish(sample_events(100))
+    in_time = 0
+    while in_time < 5:
+        begun = time.monotonic()
         await store.done(await _take(store, 2))
+        if time.monotonic() - begun > 0.9:  # on a busy machine that is not in time, and may well be let go
+            in_time = 0
+            continue
+        in_time += 1
         await asyncio.sleep(0.3)
         assert store._consumer.open
 
@@ -960,11 +1003,11 @@ async def test_small_messages_do_not_make_a_worker_wait_for_more_than_can_come(o
     begun = asyncio.get_running_loop().time()
     taken = 0
     while taken < 3000:
-        batch = await store.take(5000, 5.0 if taken < 2500 else 0.2)
-        assert batch is not None
-        taken += len(batch.events)
-        await store.done(batch)
-    assert asyncio.get_running_loop().time() - begun < 5
+        # Who waits for more than can come waits until the time is over.
+        if batch := await store.take(5000, 60.0 if taken < 2500 else 0.2):
+            taken += len(batch.events)
+            await store.done(batch)
+    assert asyncio.get_running_loop().time() - begun < 50
     assert (await _settled(exchange, store=0))["store"].accepted == 3000
 
 
@@ -980,8 +1023,10 @@ async def test_a_queue_that_somebody_deletes_is_made_again(open_exchange: Open, 
         admin.queue_delete("events.store")
     await _until(lambda: not store._consumer.open)
     await store.done(batch)
-    with contextlib.suppress(BrokerUnavailable):
-        await store.take(1, 0.1)
+    async with asyncio.timeout(30):
+        while not store._consumer.open:  # where it is made anew
+            with contextlib.suppress(BrokerUnavailable):
+                await store.take(1, 0.1)
     events = sample_events(2)
     await exchange.publish(events)
     assert await drain(store, least=len(events)) == events
@@ -1018,7 +1063,7 @@ async def test_nonsense_in_the_queues_of_the_keeper_does_not_stop_it(open_exchan
     publish(broker, b"\xff", exchange="events.dead")
     await exchange.publish(sample_events(2))
     assert len(await drain(store, least=2)) == 2
-    account = (await _settled(exchange, store=0))["store"]
+    account = (await _settled(exchange, store=0, dead=1))["store"]
     assert (account.delivered, account.dead) == (2, 1)
     assert (await exchange.dead_letters(worker="store"))[0].reason.startswith("RabbitMQ dead-lettered it: {nothing}.")
 

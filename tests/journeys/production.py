@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -141,14 +141,23 @@ class Production:
         deadline = time.monotonic() + seconds
         quiet = 0
         while True:
-            _, status = self.serve.request("GET", "/v1/status")
-            spool = int(self.metric(self.api, "eventsink_spool_events")) + status["spool"]["events"]
+            status, spool = self.serve.status(), self._spooled_at_api()
             waiting = sum(account["waiting"] for account in self.serve.accounts().values())
-            quiet = quiet + 1 if not spool and not waiting else 0
+            quiet = quiet + 1 if not spool and not status["spool"]["events"] and not waiting else 0
             if quiet == 3:
                 return self.serve.accounts()
-            assert time.monotonic() < deadline, f"events still wait: {status}, spools {spool}"
+            assert time.monotonic() < deadline, f"events still wait: {status}, {spool} in the spool of the other door"
             time.sleep(0.2)
+
+    def _spooled_at_api(self) -> int:
+        """Events in the spool of the other door; -1 while it does not say how it is now."""
+        asked = time.monotonic()
+        with closing(self.api.connect()) as connection:
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            said = json.loads(answer.read())
+        now = answer.status == 200 and said["age_seconds"] <= time.monotonic() - asked
+        return int(said["spool"]["events"]) if now else -1
 
     def counted(self, worker: str, delivered: int, seconds: float = 30) -> dict[str, dict[str, Any]]:
         """The accounts, once they say that a worker has delivered so many: front doors and workers tell it a little

@@ -54,12 +54,13 @@ def test_a_backup_under_load_has_all_that_was_accepted_before_it(make_sink: Call
     out = first.data.parent / "backup.tar"
     with Flood(first, clients=2, pause=0.01) as flood:
         time.sleep(0.7)
+        eventually(lambda: bool(flood.accepted), "something was accepted before it")
         before = list(flood.accepted)
         manifest = run("backup", "--out", out, "--data", first.data)
         answered = len(flood.accepted)
         time.sleep(0.3)
         first.kill()
-    assert manifest["running"] and before
+    assert manifest["running"]
     assert answered > len(before), "it went on accepting meanwhile"
     assert not list(out.parent.glob(".*")), "nothing else is left"
 
@@ -120,11 +121,11 @@ def test_a_backup_of_serve_on_rabbitmq(make_sink: Callable[..., SinkProcess], br
     first = make_sink("first", command="serve", port=port, environment=environment).start()
     with Flood(first, clients=2, pause=0.01) as flood:
         time.sleep(0.7)
+        eventually(lambda: bool(flood.accepted), "something was accepted before it")
         before = list(flood.accepted)
         run("backup", "--out", first.data.parent / "backup.tar", "--data", first.data)
         time.sleep(0.2)
         first.kill()
-    assert before
     second = make_sink("second", command="serve", port=port, environment=environment)
     run("restore", first.data.parent / "backup.tar", "--data", second.data)
     second.start()
@@ -134,5 +135,6 @@ def test_a_backup_of_serve_on_rabbitmq(make_sink: Callable[..., SinkProcess], br
     assert max(Counter(second.stored_ids()).values()) == 1, "none doubled"
     books = settled(second, "store")["store"]
     assert books["accepted"] >= len(before) and books["dead"] == 0
-    # What the first store took after the backup is in it alone. Where the books know that it was accepted, they say so.
-    assert books["missing"] <= len(set(flood.accepted) - set(before)), "nothing from before the backup"
+    # What the first store took after the backup is in it alone, also what it was killed too soon to answer for. Where
+    # the books know that it was accepted, they say so.
+    assert books["missing"] <= len(flood.attempted - set(before)), "nothing from before the backup"

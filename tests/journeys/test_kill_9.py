@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.journeys.flood import Flood
+from tests.servers.process import eventually
 from tests.sink_process import SinkProcess
 
 
@@ -22,6 +23,7 @@ def _kill_repeatedly(sink: SinkProcess, rounds: int, seed: int) -> Flood:
             sink.kill()
             sink.start()
         time.sleep(0.3)
+        eventually(lambda: bool(flood.accepted), "the flood comes through")
     return flood
 
 

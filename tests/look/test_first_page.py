@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests import processes
 from tests.look.conftest import NewPage
@@ -23,14 +23,16 @@ HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script>\u202eevil&amp
 SHOWN = HOSTILE.replace("\u202e", r"\u202e").replace("\u2066\u200b\U000e0041", r"\u2066\u200b\udb40\udc41")
 
 
-def event(kind: str, *, ago: timedelta = timedelta(), user: str | None = None, **data: Any) -> dict[str, Any]:
-    moment = datetime.now(UTC) - ago
+def event(
+    kind: str, *, ago: timedelta = timedelta(), now: datetime | None = None, user: str | None = None, **data: Any
+) -> dict[str, Any]:
+    moment = (now or datetime.now(UTC)) - ago
     return {"type": kind, "time": moment.isoformat(), "user": user, "data": data}
 
 
-def open_board(sink: SinkProcess, page: Page) -> Page:
+def open_board(sink: SinkProcess, page: Page, now: datetime | None = None) -> Page:
     """The page of the sink itself, once its chart is there, with a clock that `later` puts forward."""
-    page.clock.install()
+    page.clock.install(time=now)
     page.goto(f"{sink.url}/?page=sink#key={sink.key}")
     page.wait_for_selector(".js-plotly-plot")
     return page
@@ -67,22 +69,24 @@ def where_it_is_noon(now: datetime) -> str:
 
 
 def test_what_is_sent_appears_by_itself(sink: SinkProcess, new_page: NewPage) -> None:
-    page = new_page(timezone_id=where_it_is_noon(datetime.now(UTC)))
+    now = datetime.now(UTC)
+    page = new_page(timezone_id=where_it_is_noon(now))
+    page.clock.set_fixed_time(now)  # no hour ends between what is sent and what is looked at
     page.goto(f"{sink.url}/?page=sink#key={sink.key}")
     expect(page.get_by_text("No event yet.")).to_be_visible()
     expect(page.locator("#none-yet pre")).to_contain_text(f"curl {sink.url}/v1/events")
     expect(page.locator("#chart-caption")).to_have_text("No events in the last 24 hours.")
     page.evaluate("window.loadedOnce = true")
 
-    day = timedelta(days=1)
+    day, hour = timedelta(days=1), timedelta(hours=1)
     sink.post(
         [
-            event("users.login", ago=10 * day, user="dora", method="userpass"),
-            event("users.login", ago=day, user="dora", method="userpass"),
-            event("storage.file_uploaded", ago=timedelta(hours=2), user="alice", bytes=1_500_000, file_name="a.png"),
-            event("storage.file_uploaded", user="bob", bytes=334_211, file_name="b.png"),
-            event("traffic.resource_downloaded", user="bob", resource_type="file", bytes=2_500_000_000),
-            event("lab.calibrated", drift=0.5),
+            event("users.login", now=now, ago=10 * day, user="dora", method="userpass"),
+            event("users.login", now=now, ago=day, user="dora", method="userpass"),
+            event("storage.file_uploaded", now=now, ago=2 * hour, user="alice", bytes=1_500_000, file_name="a.png"),
+            event("storage.file_uploaded", now=now, user="bob", bytes=334_211, file_name="b.png"),
+            event("traffic.resource_downloaded", now=now, user="bob", resource_type="file", bytes=2_500_000_000),
+            event("lab.calibrated", now=now, drift=0.5),
         ]
     )
     rows = page.locator("#latest tr[data-seq]")
@@ -115,6 +119,7 @@ def test_workers_and_what_is_wrong_with_them(make_sink: Callable[..., SinkProces
     sink.settle()
     page = open_board(sink, new_page())
     rows = page.locator("#accounts tbody tr")
+    expect(rows).to_have_count(2)
     figures = [rows.nth(place).locator("[data-figure]").all_inner_texts() for place in (0, 1)]
     assert [row[:4] for row in figures] == [["3", "1", "0", "2"], ["3", "3", "0", "0"]]
     expect(page.locator("#accounts th[scope=row]")).to_have_text(["chat", "store"])
@@ -288,13 +293,17 @@ def test_an_error_of_the_sink_is_told_in_its_words(shared: SinkProcess, new_page
 def test_it_rests_while_nobody_looks(shared: SinkProcess, new_page: NewPage) -> None:
     page = open_board(shared, new_page())
     asked: list[str] = []
+    under_way: set[Request] = set()
     page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: under_way.add(request))  # noqa: PLW0108 - it wants a function
+    page.on("requestfinished", lambda request: under_way.discard(request))  # noqa: PLW0108
+    page.on("requestfailed", lambda request: under_way.discard(request))  # noqa: PLW0108
 
     def rest() -> None:
         for _ in range(60):  # what was under way comes to its end
             asked.clear()
             page.wait_for_timeout(500)
-            if not asked:
+            if not asked and not under_way:
                 break
         for _ in range(4):
             later(page, 5)
@@ -321,14 +330,14 @@ def test_it_rests_while_nobody_looks(shared: SinkProcess, new_page: NewPage) -> 
 
 
 def test_types_can_be_hidden_and_intervals_walked_through(shared: SinkProcess, new_page: NewPage) -> None:
-    now = datetime.now(UTC).isoformat()
+    now = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)  # no hour ends soon
     points = [
-        {"time": now, "type": "users.login", "count": 1},
-        {"time": now, "type": "health.queue_update", "count": 2},
+        {"time": now.isoformat(), "type": "users.login", "count": 1},
+        {"time": now.isoformat(), "type": "health.queue_update", "count": 2},
     ]
     page = new_page()
     answer_series(page, points)
-    open_board(shared, page)
+    open_board(shared, page, now)
     legend = page.locator("#legend button")
     expect(legend).to_have_text(["login 1", "queue_update 2"])
     plot = page.get_by_role("slider", name="Interval of the chart")
@@ -386,15 +395,14 @@ def test_narrow_and_dark(shared: SinkProcess, new_page: NewPage) -> None:
 
 def test_the_totals_do_not_wait_for_plotly(shared: SinkProcess, new_page: NewPage) -> None:
     page = new_page(tolerated="404")
-
-    def fail_slowly(route: Route) -> None:
-        page.wait_for_timeout(500)
-        route.fulfill(status=404)
-
-    page.route("**/static/plotly.js", fail_slowly)
-    page.goto(f"{shared.url}/?page=sink#key={shared.key}")
+    held: list[Route] = []
+    page.route("**/static/plotly.js", lambda route: held.append(route))  # noqa: PLW0108 - it wants a function
+    page.goto(f"{shared.url}/?page=sink#key={shared.key}", wait_until="commit")  # all is loaded when the chart is
     expect(page.locator("[data-total=events]")).to_have_text(re.compile(r"\d+"))
     expect(page.locator("#plot")).to_have_text("Loading the chart …")
+    while not held:
+        page.wait_for_timeout(50)
+    held.pop().fulfill(status=404)
     expect(page.locator("#plot")).to_have_text("The chart could not be loaded.")
     expect(page.locator("#state")).to_have_text("Live")
 

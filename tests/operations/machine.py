@@ -8,8 +8,10 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 
 from tests import processes
@@ -114,6 +116,8 @@ class Machine:
         self._install("systemctl", f'exec {sys.executable} {self.bin / "systemctl.py"} "$@"')
         self._install("eventsink", f'exec {sys.executable} -m eventsink "$@"')
         self._install("sudo", 'exec "$@"')
+        # A page names a file by the day twice: the day does not end in between.
+        self._install("date", f'exec {shutil.which("date")} --date=@{int(time.time())} "$@"')
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("EVENTSINK_")}
         self.environment |= {
             "PATH": f"{self.bin}:{os.environ['PATH']}",

@@ -66,6 +66,16 @@ def wait_until_well(machine: Machine) -> None:
     eventually(lambda: "All is well." in machine.run("eventsink status"), "all is well")
 
 
+def wait_until_all_is_delivered(machine: Machine) -> None:
+    """What was sent before is counted by whoever counts."""
+
+    def waiting() -> list[int]:
+        workers = json.loads(machine.run("eventsink status --format json"))["workers"]
+        return [account["waiting"] for account in workers.values()]
+
+    eventually(lambda: not any(waiting()), "nothing waits")
+
+
 def test_production(machine: Machine, hook: Hook) -> None:
     wait_until_well(machine)
     checked, probed, saved = all_of("production.md", machine)
@@ -87,17 +97,25 @@ def test_scaling(machine: Machine) -> None:
 
 def test_destination_down(machine: Machine, rabbitmq: RabbitMQ) -> None:
     publish(rabbitmq.at(VHOST), b"this is no event")
-    eventually(lambda: "influxdb" in machine.run("eventsink dead list"), "the letters are there")
+    eventually(lambda: _letters(machine) == {"influxdb", "store"}, "the letters are there")
     state, room, exported, letters, replayed, after = all_of("destination-down.md", machine)
     assert "influxdb" in state and '"waiting"' in room and not exported
     saved = (machine.folder / "work" / "dead-influxdb.ndjson").read_text()
     assert [json.loads(line)["worker"] for line in saved.splitlines()] == ["influxdb"]
     assert "this is no event" in letters
     assert "influxdb" in replayed and "influxdb" in after
+    wait_until_all_is_delivered(machine)  # the letter that was retried has come back
+    eventually(lambda: _letters(machine) == {"influxdb", "store"}, "all letters are there again")
     machine.run("eventsink dead drop --all --yes")
 
 
+def _letters(machine: Machine) -> set[str]:
+    """Whose they are."""
+    return {letter["worker"] for letter in values(machine.run("eventsink dead list --format json"))}
+
+
 def test_backup(machine: Machine) -> None:
+    wait_until_all_is_delivered(machine)
     before = KeyFile(machine.data / "keys.db").list()
     events = machine.run("eventsink sql 'SELECT count(*) FROM events' --format csv")
     whole, definitions, night, restored, imported, hole, drill = all_of("backup.md", machine)

@@ -122,20 +122,28 @@ def test_a_real_prometheus_reads_a_real_sink_with_what_we_give_away(
 
     with Prometheus(tmp_path / "prometheus", targets).running() as prometheus:
         eventually(lambda: prometheus.value("up").get(address) == 1, "the sink is scraped", log=prometheus.log)
-        states = {target["labels"]["part"]: target["health"] for target in prometheus.ask("targets")["activeTargets"]}
-        assert states.keys() == {"door", "worker", "monitor"} and states["door"] == "up"
+
+        def states() -> dict[str, str]:
+            return {one["labels"]["part"]: one["health"] for one in prometheus.ask("targets")["activeTargets"]}
+
+        assert states().keys() == {"door", "worker", "monitor"}
+        # A scrape has half a second here: where the machine is busy, one may fail, and the next goes well.
+        eventually(lambda: states()["door"] == "up", "the door is up", log=prometheus.log)
 
         def canary() -> bool:
             return 0 <= prometheus.value("eventsink_canary_delay_seconds").get("store", -1) < 60
 
         eventually(canary, "a canary is seen", log=prometheus.log)
-        assert prometheus.value('eventsink_events_refused_total{reason="unreadable"}') == {address: 1}
-        assert prometheus.value('eventsink_account_accepted{worker="store"}')["store"] >= 6
+        refused = 'eventsink_events_refused_total{reason="unreadable"}'
+        eventually(lambda: prometheus.value(refused) == {address: 1}, "one was refused", log=prometheus.log)
+        accepted = 'eventsink_account_accepted{worker="store"}'
+        eventually(lambda: prometheus.value(accepted).get("store", 0) >= 6, "six are in the books", log=prometheus.log)
         loaded = {rule["name"]: rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]}
         assert loaded.keys() >= {text.split()[0] for text in ALERTS}
         eventually(lambda: bool(prometheus.value('ALERTS{alertname="EventSinkDown"}')), "the others are missed")
         eventually(lambda: bool(prometheus.value('ALERTS{alertname="EventSinkWorkerPaused"}')), "and the destination")
-        healths = {
-            rule["name"]: rule["health"] for group in prometheus.ask("rules")["groups"] for rule in group["rules"]
-        }
-        assert set(healths.values()) == {"ok"}, healths
+
+        def healths() -> set[str]:
+            return {rule["health"] for group in prometheus.ask("rules")["groups"] for rule in group["rules"]}
+
+        eventually(lambda: healths() == {"ok"}, "every rule is well, once it was looked at", log=prometheus.log)

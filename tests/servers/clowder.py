@@ -21,6 +21,9 @@ class StubClowder:
         self.url = url
         self.posted: list[tuple[str, dict[str, Any]]] = []
         """Path and body of each POST."""
+        self.answers = threading.Event()
+        """Whether it does. As long as not, whoever asks it for something waits."""
+        self.answers.set()
 
 
 @contextmanager
@@ -30,6 +33,7 @@ def stub_clowder() -> Iterator[StubClowder]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            stub.answers.wait(60)
             part = self.path.partition("?")[0].strip("/").split("/")
             if part[:2] == ["api", "files"] and part[-1] != "metadata":
                 self._answer(b"one\ntwo\nthree\n", "text/plain")

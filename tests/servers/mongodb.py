@@ -36,12 +36,12 @@ class MongoDB(Server):
     def answers(self) -> bool:
         """Whether it answers a ping."""
         try:
-            with self.connect() as client:
+            with self.connect(within=0.5) as client:
                 client.admin.command("ping")
         except PyMongoError:
             return False
         return True
 
-    def connect(self) -> "MongoClient[dict[str, Any]]":
-        """A client of one's own, to be closed."""
-        return MongoClient(self.url, serverSelectionTimeoutMS=500)
+    def connect(self, *, within: float = 60.0) -> "MongoClient[dict[str, Any]]":
+        """A client of one's own, to be closed, that waits so many seconds for the server."""
+        return MongoClient(self.url, serverSelectionTimeoutMS=int(within * 1000))

@@ -87,7 +87,7 @@ class RabbitMQ(Server):
 
     def manage(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Ask the management API."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.management, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.management, timeout=30)
         credentials = b64encode(b"guest:guest").decode()
         headers = {"authorization": f"Basic {credentials}", "content-type": "application/json"}
         try:

@@ -13,9 +13,9 @@ import pytest
 
 from eventsink.errors import StoreUnavailable
 from eventsink.event import Event
-from eventsink.store import EventQuery, Store, schema
+from eventsink.store import EventQuery, Store, months, schema, writer
 from eventsink.store import sql as sql_module
-from eventsink.store.month_names import month_before, month_of
+from eventsink.store.month_names import month_before
 from eventsink.store.wal import damaged_length
 from tests import processes
 from tests.store.events import NOVEMBER, an_event, some_events
@@ -322,8 +322,15 @@ async def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 # --- retention -------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def one_month(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The present month is one and the same all the time."""
+    for module in (months, writer):
+        monkeypatch.setattr(module, "this_month", lambda: "2026-11")
+
+
 def _months_ago(count: int) -> Event:
-    month = month_before(month_of(datetime.now(UTC)), count)
+    month = month_before("2026-11", count)
     return an_event(time=datetime(int(month[:4]), int(month[5:]), 1, tzinfo=UTC))
 
 
@@ -338,6 +345,7 @@ def test_months_before_and_after() -> None:
     ]
 
 
+@pytest.mark.usefixtures("one_month")
 async def test_months_beyond_those_kept_are_deleted_whole(tmp_path: Path) -> None:
     kept_for_ever = await Store.open(tmp_path)
     assert await kept_for_ever.append([_months_ago(count) for count in range(6)]) == 6
@@ -352,6 +360,7 @@ async def test_months_beyond_those_kept_are_deleted_whole(tmp_path: Path) -> Non
     await store.close()
 
 
+@pytest.mark.usefixtures("one_month")
 async def test_a_month_is_not_deleted_under_a_question(tmp_path: Path) -> None:
     store = await Store.open(tmp_path)
     await store.append([_months_ago(5), _months_ago(0)])

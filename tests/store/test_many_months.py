@@ -136,7 +136,7 @@ async def test_whoever_follows_sees_each_event_once_while_files_open_and_close(s
     following = asyncio.create_task(follow())
     for batch in batches:
         await store.append(batch)
-    await asyncio.wait_for(following, 30)
+    await asyncio.wait_for(following, 90)
     assert sorted(seen) == sorted(event.id for batch in batches for event in batch)
 
 

@@ -17,7 +17,7 @@ __all__ = ["TRACKER", "Answer", "Site", "late", "serving"]
 
 TRACKER = Path(__file__).parents[2] / "src/eventsink/collect/tracker/t.1.js"
 QUIET = 0.2  # seconds in which nothing more must come
-PATIENCE = 10.0
+PATIENCE = 60.0  # seconds; a loaded machine is slow
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def test_rejections_stay_those_of_the_page(site, page):
         fetch('http://127.0.0.1:1/x', {method: 'POST'});
         fetch('/dataset/submit', {method: 'POST', body: new FormData(), signal: AbortSignal.abort()}).catch(() => 0);
     }""")
+    page.wait_for_function("seen.length > 0")
     page.wait_for_timeout(300)
     assert page.evaluate("seen.length") == 1
 

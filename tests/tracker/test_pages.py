@@ -2,6 +2,7 @@
 
 import html
 import re
+import threading
 import uuid
 from subprocess import DEVNULL
 
@@ -10,7 +11,7 @@ import pytest
 from scripts.minify_tracker import integrity
 from tests.look.conftest import ARGUMENTS
 from tests.processes import running
-from tests.tracker.site import TRACKER, Answer, Site
+from tests.tracker.site import PATIENCE, TRACKER, Answer, Site
 
 DATASET = "64c000000000000000000002"
 FILE = "64b000000000000000000001"
@@ -43,7 +44,8 @@ def test_a_page_is_one_event_in_one_simple_request(site, page):
         "language": "en-US",
         "screen": "1280x720",
     }
-    assert page.context.cookies() == [] and page.evaluate("localStorage.length") == 0
+    page.wait_for_function("localStorage.length == 0")  # once the answer has come
+    assert page.context.cookies() == []
 
 
 def test_the_script_is_what_its_hash_says(site, page):
@@ -215,6 +217,7 @@ def test_a_page_that_comes_back_from_the_cache_is_counted_again(site, page):
     site.page("/b")
     page.goto(site.page("/a", "<script>addEventListener('pageshow', e => window.back = e.persisted)</script>"))
     site.until(lambda: len(site.events) == 1)
+    page.wait_for_function("localStorage.length == 0")  # a page whose request is under way may not be cached
     page.evaluate("window.mark = 1; location = '/b'")
     site.until(lambda: len(site.events) == 2)
     page.evaluate("history.back()")
@@ -231,11 +234,14 @@ def test_a_page_that_is_rendered_ahead_counts_when_it_is_shown(site, chromium, t
     early = "<script>window.eventsink = function(){(eventsink.q = eventsink.q || []).push(arguments)}"
     site.page("/next", head=f"{early}; eventsink('early', {{ahead: document.prerendering}})</script>", me="/api/me")
     site.pages["/api/me"] = Answer(200, '{"id": "64a"}', type="application/json")
-    first = site.page("/a", f"{rules}<script>setTimeout(() => location = '/next', 1500)</script>")
+    go = threading.Event()
+    site.pages["/go"] = lambda *_: Answer() if go.wait(PATIENCE) else Answer(404)
+    first = site.page("/a", f"{rules}<script>fetch('/go').then(() => location = '/next')</script>")
     with running([chromium, "--headless", *ARGUMENTS, f"--user-data-dir={tmp_path}", first], stderr=DEVNULL) as process:
         site.until(lambda: site.asked.count("GET /insights/t.1.js") == 2)
         site.wait(VIEW, quiet=0.5)
         assert "GET /next" in site.asked and "GET /api/me" not in site.asked
+        go.set()
         site.wait(VIEW, "browser.early", VIEW)
         assert site.asked.count("GET /next") == 1
         process.terminate()

@@ -46,11 +46,12 @@ async def test_much_that_is_not_read_yet_is_said_and_read_meanwhile(
 ) -> None:
     monkeypatch.setattr(keeper, "PIECE", 10)
     monkeypatch.setattr("eventsink.store.store.MOST_WAITED_FOR", 20)
+    monkeypatch.setattr("eventsink.store.store.READ_AFTER", 3600.0)  # nothing of it is read before somebody asks
     store = await Store.open(tmp_path)
     await store.append(some_events(500))
     with pytest.raises(NotRead, match=r"events are still to be read before numbers can be given.*Ask again"):
         await count_of(store)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (found := await _tried(store)) is None:
             await asyncio.sleep(0.01)
     assert found == 500
@@ -69,7 +70,7 @@ async def test_events_are_read_before_anybody_asks(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("eventsink.store.store.READ_AFTER", 0.01)
     store = await Store.open(tmp_path)
     await store.append(some_events(10))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while store._reader._facts.rows() < 10:  # nothing that a question shows: it would read them itself
             await asyncio.sleep(0.01)
     await store.close()
@@ -224,7 +225,7 @@ async def test_what_is_damaged_within_is_made_again_too(tmp_path: Path, damage: 
             connection.execute(change)
     again = await Store.open(tmp_path)
     expected = {f"user{number}": 5_000 for number in range(6)}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             try:
                 assert await counts_by(again, "user") == expected

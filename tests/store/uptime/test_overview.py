@@ -154,9 +154,10 @@ async def test_a_store_that_does_not_answer_leaves_what_was_known(
 
 
 async def test_a_check_that_runs_each_second_is_known_between_two_looks(tmp_path: Path) -> None:
-    store, book = await opened(tmp_path, [sample(datetime.now(UTC), "up", check="x", every=1)])
+    now = datetime.now(UTC)
+    store, book = await opened(tmp_path, [sample(now, "up", check="x", every=1)])
     await book.refresh()
-    found = await book.overview(["x"], datetime.now(UTC) + timedelta(seconds=25))
+    found = await book.overview(["x"], now + timedelta(seconds=25))
     assert found.checks[0].state == "up"
     await book.close()
     await store.close()

@@ -51,8 +51,7 @@ async def test_what_is_due_later_is_sent_later_by_itself(tmp_path):
     channel = Scripted("one")
     async with opened(tmp_path) as file, sending(file, [channel]) as sender:
         begin = datetime.now(UTC)
-        await put(file, [notice(1)], ["one"], due=begin + timedelta(seconds=0.3))
-        await put(file, [notice(2)], ["one"], due=begin + timedelta(seconds=0.3))
+        await put(file, [notice(1), notice(2)], ["one"], due=begin + timedelta(seconds=0.3))
         sender.wake()
         await until(lambda: channel.sent)
         assert datetime.now(UTC) - begin >= timedelta(seconds=0.3)
@@ -111,6 +110,7 @@ async def test_a_service_of_apprise_that_hangs_delays_no_other(tmp_path):
             await put(file, [notice(number)], list(sender.state()))
             sender.wake()
             await until(partial(_has, good, number))
+        await until(lambda: len(hung.bodies) >= 2)
         assert len(hung.bodies) == 2 and mails.mails == [], "the others hang still"
 
 
@@ -129,17 +129,27 @@ async def test_a_channel_that_is_mended_gets_what_waited(tmp_path):
 
 
 async def test_as_long_as_the_other_side_asks_for_nothing_is_sent(tmp_path):
-    channel = Scripted("one", NotTaken("slow down", 0.5), None)
-    async with opened(tmp_path) as file, sending(file, [channel]) as sender:
-        await put(file, [notice(1)], ["one"])
-        sender.wake()
-        await until(lambda: channel.tries)
-        begin = time.monotonic()
-        await put(file, [notice(2)], ["one"])
-        for _ in range(10):
+    times: list[float] = []
+    async with opened(tmp_path) as file:
+
+        async def slow_down() -> None:
+            await put(file, [notice(2)], ["one"])
+            times.append(time.monotonic())
+            raise NotTaken("slow down", 0.5)
+
+        async def take() -> None:
+            times.append(time.monotonic())
+
+        channel = Scripted("one", slow_down, take)
+        async with sending(file, [channel]) as sender:
+            await put(file, [notice(1)], ["one"])
             sender.wake()
-        await until(lambda: channel.sent)
-        assert time.monotonic() - begin >= 0.45
+            await until(lambda: times)
+            for _ in range(10):
+                sender.wake()
+            await until(lambda: channel.sent)
+        begin, end = times
+        assert end - begin >= 0.45
         assert channel.ids == [["n1", "n2"]]
 
 

@@ -11,8 +11,8 @@ from eventsink.watch.loading import load
 __all__ = ["down", "make", "up"]
 
 
-def make(kind: str, *, timeout: float = 1.0, **options: Any) -> Check:
-    """A check from its section; by default it has little time."""
+def make(kind: str, *, timeout: float = 20.0, **options: Any) -> Check:
+    """A check from its section; it has plenty of time, but where a test is about one that has not."""
     return load("tried", {"kind": kind, "timeout": timeout, **options}).check
 
 

@@ -84,7 +84,8 @@ def test_another_answer_than_expected_has_its_class(name: str, run: Run):
 
     async def look() -> Any:
         async with serving(behave) as port:
-            return await down("tcp", host="localhost", family="ipv4", port=port, send=f"AUTH {SECRET}", expect="PONG")
+            more = {"send": f"AUTH {SECRET}", "expect": "PONG", "timeout": 1 if reason == "timeout" else 20}
+            return await down("tcp", host="localhost", family="ipv4", port=port, **more)
 
     found = run(look())
     assert found.reason == reason and words in found.message
@@ -95,11 +96,11 @@ def test_another_answer_than_expected_has_its_class(name: str, run: Run):
 def test_one_that_does_not_take_what_is_sent_is_told_from_one_that_does_not_answer(run: Run):
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.sleep(5)
+        await asyncio.sleep(60)
 
     async def look() -> Any:
         async with serving(deaf) as port:
-            return await down("tcp", host="127.0.0.1", port=port, send="x" * 30_000_000, expect="y")
+            return await down("tcp", host="127.0.0.1", port=port, send="x" * 30_000_000, expect="y", timeout=1)
 
     found = run(look())
     assert found.reason == "timeout" and "it had not taken what is sent" in found.message
@@ -144,7 +145,7 @@ def test_a_black_hole_is_a_timeout_that_names_the_address(run: Run):
         each.setblocking(False)
         each.connect_ex(("127.0.0.1", port))
     try:
-        found = run(down("tcp", host="127.0.0.1", port=port))
+        found = run(down("tcp", host="127.0.0.1", port=port, timeout=1))
     finally:
         for each in (hole, *full):
             each.close()
@@ -188,7 +189,7 @@ def test_a_second_look_at_a_bad_certificate_takes_no_more_time_than_there_is(
 
     async def look() -> Any:
         async with serving(stall, servers["expired"]) as port:
-            return await down("tls", host="127.0.0.1", port=port)
+            return await down("tls", host="127.0.0.1", port=port, timeout=2)
 
     found = run(look())
     assert found.reason == "certificate" and "certificate_days" not in found.numbers

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -23,8 +24,9 @@ def log_check(folder: Path, **options: Any) -> nginx_log.NginxLog:
     return nginx_log.NginxLog(chosen, Site(name="log", folder=folder / "state"))
 
 
-async def test_the_log_is_measured_by_intervals(tmp_path: Path) -> None:
+async def test_the_log_is_measured_by_intervals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     minute = time.time() // 60 * 60
+    monkeypatch.setattr(nginx_log, "time", Mock(time=Mock(return_value=minute + 30)))  # no other one ends meanwhile
     lines = [combined(minute - 60 * back, address="203.0.113.5", user="mallory") for back in (5, 5, 3, 2, 1)]
     (tmp_path / "access.log").write_bytes(b"".join(lines))
     check = log_check(tmp_path)

@@ -16,6 +16,7 @@ from tests.watch.nginx.lines import combined
 from tests.watch.nginx.test_tail import packed
 
 START = 1_800_000_000  # a whole minute
+PLENTY = 100  # seconds in which a log is read to its end, whatever else the machine does
 
 
 Following = Callable[..., Follower]
@@ -48,51 +49,51 @@ def requests(told: list[Told]) -> dict[int, int]:
 def test_an_interval_is_told_when_it_is_over(tmp_path: Path, follower: Following) -> None:
     write(tmp_path, START + 1, START + 59, START + 61)
     one = follower()
-    assert one.read(START + 65, 5) == []  # NGINX may hold back lines of the first minute
-    assert requests(one.read(START + 71, 5)) == {0: 2}
-    assert requests(one.read(START + 71, 5)) == {0: 2}  # until it is kept
+    assert one.read(START + 65, PLENTY) == []  # NGINX may hold back lines of the first minute
+    assert requests(one.read(START + 71, PLENTY)) == {0: 2}
+    assert requests(one.read(START + 71, PLENTY)) == {0: 2}  # until it is kept
     one.keep()
-    assert one.read(START + 72, 5) == []
+    assert one.read(START + 72, PLENTY) == []
 
 
 def test_several_intervals_are_told_one_by_one(tmp_path: Path, follower: Following) -> None:
     one = follower()
     write(tmp_path, *range(START, START + 600, 10), START + 4025)
-    assert requests(one.read(START + 4030, 5)) == dict.fromkeys(range(0, 600, 60), 6)
+    assert requests(one.read(START + 4030, PLENTY)) == dict.fromkeys(range(0, 600, 60), 6)
     one.keep()
-    assert requests(one.read(START + 4300, 5)) == {4020: 1, 4200: 0}  # nobody came; of one minute that is told
+    assert requests(one.read(START + 4300, PLENTY)) == {4020: 1, 4200: 0}  # nobody came; of one minute that is told
 
 
 def test_a_late_line_is_counted_in_the_first_open_interval(tmp_path: Path, follower: Following) -> None:
     one = follower()
     write(tmp_path, START + 1, START + 2)
-    assert requests(one.read(START + 90, 5)) == {0: 2}
+    assert requests(one.read(START + 90, PLENTY)) == {0: 2}
     one.keep()
     write(tmp_path, START + 3, START + 61)
     one.close()
     again = follower()
-    assert requests(again.read(START + 140, 5)) == {60: 2}
+    assert requests(again.read(START + 140, PLENTY)) == {60: 2}
 
 
 def test_without_history_counting_begins_with_the_next_whole_interval(tmp_path: Path, follower: Following) -> None:
     write(tmp_path, *range(START, START + 30))
     one = follower(history=False)
-    assert one.read(START + 30, 5) == []
+    assert one.read(START + 30, PLENTY) == []
     one.close()
     one = follower(history=False)
     write(tmp_path, START + 40, START + 60, START + 61)
-    assert requests(one.read(START + 200, 5)) == {60: 2, 120: 0}
+    assert requests(one.read(START + 200, PLENTY)) == {60: 2, 120: 0}
 
 
 def test_what_was_told_and_not_kept_is_told_again_the_same_way(tmp_path: Path, follower: Following) -> None:
     write(tmp_path, START + 1, START + 61)
-    first = follower().read(START + 75, 5)
+    first = follower().read(START + 75, PLENTY)
     write(tmp_path, START + 2)  # too late for the first minute, which somebody may have heard of
     again = follower()
-    assert again.read(START + 75, 5) == first
-    assert requests(again.read(START + 140, 5)) == {0: 1, 60: 2}
+    assert again.read(START + 75, PLENTY) == first
+    assert requests(again.read(START + 140, PLENTY)) == {0: 1, 60: 2}
     again.keep()
-    assert follower().read(START + 140, 5) == []
+    assert follower().read(START + 140, PLENTY) == []
 
 
 def test_lines_that_do_not_fit_are_counted_where_they_stand(tmp_path: Path, follower: Following) -> None:
@@ -101,7 +102,7 @@ def test_lines_that_do_not_fit_are_counted_where_they_stand(tmp_path: Path, foll
         file.write(b"junk of 192.0.2.99\n" + os.urandom(300).replace(b"\n", b" ") + b"\n")
     write(tmp_path, START + 61)
     one = follower()
-    (told,) = one.read(START + 75, 5)
+    (told,) = one.read(START + 75, PLENTY)
     assert (told.numbers["requests"], told.numbers["unreadable"]) == (1, 2)
     assert "192" not in one.example
     assert one.example.startswith("xxxx xx 999.9.9.99")
@@ -109,7 +110,7 @@ def test_lines_that_do_not_fit_are_counted_where_they_stand(tmp_path: Path, foll
 
 def test_a_time_to_come_keeps_nothing_open(tmp_path: Path, follower: Following) -> None:
     write(tmp_path, START + 1, START + 10**8, START + 61)
-    (told,) = follower().read(START + 75, 5)
+    (told,) = follower().read(START + 75, PLENTY)
     assert (told.numbers["requests"], told.numbers["unreadable"]) == (1, 1)
 
 
@@ -127,7 +128,7 @@ def test_a_log_that_cannot_be_read_in_time_is_read_on_the_next_time(tmp_path: Pa
 def test_no_address_and_no_name_is_written(tmp_path: Path, follower: Following) -> None:
     write(tmp_path, *range(START, START + 120), address="203.0.113.77", user="mallory")
     one = follower()
-    told = one.read(START + 130, 5)
+    told = one.read(START + 130, PLENTY)
     state = (tmp_path / "state" / "s.json").read_bytes()
     for secret in ("203.0.113.77", "mallory"):
         assert secret.encode() not in state
@@ -149,7 +150,7 @@ class Life:
         self._heard: dict[int, Told] = {}
         self.lines, self.garbage = 1, 0
         self._append(combined(START))
-        self._hear(5)  # from now on it is followed
+        self._hear(PLENTY)  # from now on it is followed
 
     def write(self) -> None:
         """Write some lines, out of order, the last of which may be cut."""
@@ -167,7 +168,7 @@ class Life:
     def read(self) -> None:
         """Hear what is told. What is told twice of an interval is the same."""
         if self._chance.random() < 0.7:
-            self._hear(self._chance.choice([5, 5, 0]))
+            self._hear(self._chance.choice([PLENTY, PLENTY, 0]))
             if self._chance.random() < 0.7:
                 self._follower.keep()
 
@@ -200,7 +201,7 @@ class Life:
         self._append(self._rest)
         for _ in range(200):
             self._now += 60
-            self._hear(5)
+            self._hear(PLENTY)
             self._follower.keep()
         numbers = [told.numbers for told in self._heard.values()]
         return sum(one["requests"] for one in numbers), sum(one["unreadable"] for one in numbers)

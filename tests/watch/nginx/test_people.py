@@ -4,6 +4,7 @@ import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -86,6 +87,7 @@ def test_the_salt_is_kept_in_a_data_directory_that_is_there_and_nowhere_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("eventsink.watch.nginx.people.datetime", Mock(now=Mock(return_value=READ)))
     assert visitor(people(Settings())) != visitor(people(Settings()))
     assert [*tmp_path.iterdir()] == []
     (tmp_path / "var").mkdir(mode=0o700)
