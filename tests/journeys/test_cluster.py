@@ -36,6 +36,7 @@ class _Load:
         self.accepted: list[str] = []
         self.delivered: dict[str, Counter[str]] = {queue.name: Counter() for queue in queues}
         self._exchange = exchange
+        self._ends = False
         self._tasks = [asyncio.create_task(self._publish(1 + 30 * number)) for number in range(3)]
         self._tasks += [asyncio.create_task(self._consume(queue)) for queue in queues]
 
@@ -58,9 +59,8 @@ class _Load:
         while any(account.waiting for account in (await self._exchange.accounts()).values()):
             assert time.monotonic() < deadline, "what was published twice is settled, too"
             await asyncio.sleep(0.1)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._ends = True  # none is cancelled: what it has just taken would be settled, and perhaps not counted
+        await asyncio.gather(*self._tasks)
 
     def missing(self) -> dict[str, int]:
         """How many accepted events each queue has not given."""
@@ -74,7 +74,7 @@ class _Load:
             await asyncio.sleep(PAUSE)
 
     async def _consume(self, queue: Queue) -> None:
-        while True:
+        while not self._ends:
             try:
                 batch = await queue.take(200, 0.1)
             except ExchangeUnavailable:

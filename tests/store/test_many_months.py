@@ -151,7 +151,7 @@ async def test_a_folder_with_many_wals_of_an_earlier_version_is_brought_within_b
         await store.append(events)
         shutil.copytree(tmp_path / "live", tmp_path / "killed")
         await store.close()
-    assert len(list((tmp_path / "killed").glob("*.wal"))) == 30
+    assert len(list((tmp_path / "killed").glob("events-*.wal"))) == 30
     store = await Store.open(tmp_path / "killed")
     assert len(store._writer._dirty) <= MOST_DIRTY
     assert len(set(_open_files(tmp_path / "killed"))) <= 2 * MOST_OPEN
