@@ -18,7 +18,7 @@ from eventsink import SinkService
 from eventsink.cli import send as send_module
 from tests import processes
 from tests.cli.fake_sink import Answer, FakeSink, accept
-from tests.servers.process import free_ports
+from tests.servers.process import eventually, free_ports
 from tests.sink_process import SinkProcess
 
 SAMPLES = Path(__file__).parents[1] / "fixtures" / "samples"
@@ -271,6 +271,7 @@ def test_nothing_is_lost_or_doubled_by_kill_minus_9_of_sender_and_sink(tmp_path)
         words = [sys.executable, "-m", "eventsink", "send", "--config", str(tmp_path / "sink.toml"), str(file)]
         sender = processes.start(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
         wait_for_events(sink, 5000)
+        eventually(lambda: noted(tmp_path) > 0, "it knows of an answer: without one, a file that grew is another one")
         sender.kill()
         processes.end(sender)
         with file.open("ab") as more:  # however far it came, there is more to send
@@ -288,6 +289,12 @@ def test_nothing_is_lost_or_doubled_by_kill_minus_9_of_sender_and_sink(tmp_path)
         assert stored(sink, "journey") == {str(n): 1 for n in range(40_000)}
     finally:
         sink.close()
+
+
+def noted(state: Path) -> int:
+    """Up to which byte the only file is noted as sent."""
+    (path,) = (state / "eventsink" / "send").glob("*.json")
+    return int(json.loads(path.read_bytes())["position"])
 
 
 def wait_for_events(sink: SinkProcess, count: int) -> None:

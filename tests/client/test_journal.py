@@ -102,15 +102,20 @@ def test_a_broken_entry_is_no_entry(file: Path):
     assert look(file)[:2] == (Known.new, Mark())
 
 
-def test_progress_is_written_now_and_then(file: Path, monkeypatch: pytest.MonkeyPatch):
+def test_progress_is_written_at_the_first_answer_and_then_now_and_then(file: Path, monkeypatch: pytest.MonkeyPatch):
     with journal(file) as first:
-        first.note(Mark(len(LINE), 1), accepted=1, refused=0)
         monkeypatch.setattr("eventsink.client.journal.SAVE_EVERY", 3600.0)
         first.save(done=False)
         assert look(file)[0] is Known.new
+        first.note(Mark(len(LINE), 1), accepted=1, refused=0)
+        first.save(done=False)
+        assert look(file)[:2] == (Known.partly, Mark(len(LINE), 1))
+        first.note(Mark(2 * len(LINE), 2), accepted=1, refused=0)
+        first.save(done=False)
+        assert look(file)[1] == Mark(len(LINE), 1)
         monkeypatch.setattr("eventsink.client.journal.SAVE_EVERY", 0.0)
         first.save(done=False)
-    assert look(file)[0] is Known.partly
+    assert look(file)[1] == Mark(2 * len(LINE), 2)
 
 
 def test_events_without_a_time_have_the_same_at_every_attempt(file: Path):

@@ -70,6 +70,7 @@ class Journal:
         place = (path, file.st_dev, file.st_ino)
         self._path = home / f"{_hash(place, url)[:32]}.json"
         self._saved = time.monotonic()
+        self._saved_at = 0  # the position that was written last
         old = _read(self._path)
         if old is not None and not old.position and (old.size, old.modified) != (file.st_size, file.st_mtime_ns):
             old = None  # nothing of it was answered, and what is there now may be another file
@@ -121,7 +122,9 @@ class Journal:
         Raises:
             OSError: it cannot be written.
         """
-        if not (done or now or time.monotonic() - self._saved > SAVE_EVERY):
+        # The first answer is noted at once: by what lies before it the file is known again, should it grow meanwhile.
+        first = self.entry.position and not self._saved_at
+        if not (done or now or first or time.monotonic() - self._saved > SAVE_EVERY):
             return
         self.entry.done = done
         self.entry.before = _hash_bytes(self._source.before(self.entry.position))
@@ -131,7 +134,7 @@ class Journal:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(msgspec.json.encode(self.entry))
         draft.replace(self._path)
-        self._saved = time.monotonic()
+        self._saved, self._saved_at = time.monotonic(), self.entry.position
 
     def _compare(self, old: Entry | None, now: os.stat_result) -> Known:
         if old is None:
