@@ -2,12 +2,14 @@
 
 import csv
 import re
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from eventsink.demo.life import Life
@@ -18,6 +20,7 @@ from eventsink.look.numbers.configured import check_reports
 from eventsink.look.numbers.reports import REPORTS
 from eventsink.settings import load
 from eventsink.store.uptime import Row, Uptime
+from eventsink.store.zones import offsets
 from tests.look.numbers.asking import Asked, event, job, opened, upload
 
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "reports"
@@ -475,6 +478,115 @@ async def test_bars_add_up_what_may_be_added_and_tell_namesakes_apart(ask: Openi
     page = (await asked.body("usage", by="space,user", **of)).decode()
     assert "Active users" not in page and "Bytes added</figcaption>" in page
     assert page.count(">2 kB</text>") == 2
+
+
+# --- wild clocks -----------------------------------------------------------------------------------------------------
+
+WILD = ("0001-01-01T00:00:00", "1850-06-01T00:00:00", "2100-06-01T00:00:00", "9999-12-31T23:59:58")
+LAST = datetime.max.replace(tzinfo=UTC)
+LEFT_OUT = (
+    "Events left out, as their clocks seem to be wrong: 2 from before 1970, the first of 0001-01-01"
+    " 00:00 UTC; 2 from more than a day after now, the last of 9999-12-31 23:59 UTC. To see them, give since and until"
+    " to a report, or to `eventsink events`."
+)
+
+
+def _wild() -> list[Event]:
+    return [upload(time, "wild", file_id=f"w{place}") for place, time in enumerate(WILD)]
+
+
+async def test_all_time_leaves_wild_clocks_out_and_says_so(ask: Opening) -> None:
+    usual = [upload("2026-09-01T10:00:00"), upload("2026-11-01T10:00:00", file_id="f2")]
+    asked, tame = await ask([*usual, *_wild()]), await ask(usual)
+    for name, given in (
+        ("storage", {"by": "month"}), ("usage", {"by": "user"}), ("extractors", {"by": "month"}), ("users", {}),
+        ("api", {}),
+    ):  # fmt: skip
+        found = await asked.json(name, period="all", zone="America/Chicago", **given)
+        without = await tame.json(name, period="all", zone="America/Chicago", **given)
+        assert LEFT_OUT in found["footnotes"], name
+        found["footnotes"].remove(LEFT_OUT)
+        assert found == without, name
+    months = [row["month"] for row in await asked.rows("storage", period="all")]
+    assert months == ["2026-09", "2026-10", "2026-11"]
+
+
+async def test_what_exists_exists_whatever_the_clock_said(ask: Opening) -> None:
+    asked = await ask([upload("2026-11-01T10:00:00"), *_wild()])
+    for name, given in (("files", {}), ("resources", {}), ("storage", {"by": "file"})):
+        found = await asked.json(name, **given)
+        assert len(found["rows"]) == 5, name
+        assert LEFT_OUT not in found["footnotes"], name
+
+
+async def test_nothing_but_wild_clocks_is_nothing_yet(ask: Opening) -> None:
+    asked = await ask(_wild())
+    for zone in ("UTC", "America/Chicago"):
+        found = await asked.json("usage", period="all", zone=zone)
+        assert (found["since"], found["until"], found["rows"]) == (None, None, [])
+        assert found["footnotes"] == [LEFT_OUT]
+
+
+async def test_a_clock_that_is_a_day_ahead_is_in_all_time_and_ends_it(ask: Opening) -> None:
+    ahead = (datetime.now(UTC) + timedelta(hours=23)).replace(tzinfo=None, microsecond=0)
+    asked = await ask([upload("1970-01-01T00:00:00"), upload(ahead.isoformat())])
+    found = await asked.json("usage", period="all", by="user")
+    assert found["since"] == "1970-01-01T00:00:00Z"
+    assert found["until"] == f"{(ahead + timedelta(seconds=1)).isoformat()}Z"
+    assert found["footnotes"] == []
+
+
+async def test_who_names_the_time_of_a_wild_clock_gets_it(ask: Opening) -> None:
+    asked = await ask([upload("2026-11-01T10:00:00"), *_wild()])
+    found = await asked.json("storage", since="2100-06", until="2100-06", zone="America/Chicago")
+    assert [row[:2] for row in found["rows"]] == [["2100-06", 0]]
+    found = await asked.json("storage", since="2100-05", until="2100-06")
+    assert [row[:2] for row in found["rows"]] == [["2100-05", 0], ["2100-06", 1]]
+    with pytest.raises(InvalidQuestion, match="more than sixty years"):
+        await asked.json("storage", since="2026-01", until="2100-12")
+    with pytest.raises(InvalidQuestion, match="'9999-12' is no time of the years 1900 to 9000"):
+        await asked.json("storage", since="9999-12", until="9999-12")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Chicago", "Asia/Tokyo"])
+async def test_a_wild_clock_takes_no_month_from_a_period(ask: Opening, zone: str) -> None:
+    """By the clocks of some zones there is no year 1, nor all of 9999; of years of three digits none comes first."""
+    for early in ("0001-01-01T00:00:00", "0850-06-01T00:00:00"):
+        late = msgspec.structs.replace(upload("2100-01-01T00:00:00"), time=LAST)
+        asked = await ask([upload(early), upload("2026-10-05T10:00:00"), late])
+        found = await asked.rows("usage", since="2026-09", until="2026-11", zone=zone)
+        assert [(row["month"], row["uploads"]) for row in found] == [("2026-09", 0), ("2026-10", 1), ("2026-11", 0)]
+
+
+async def test_the_offsets_of_a_zone_are_not_looked_for_on_the_event_loop(
+    ask: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = set()
+
+    def watched(*given: Any) -> Any:
+        threads.add(threading.current_thread())
+        return offsets(*given)
+
+    monkeypatch.setattr("eventsink.store.facts.compile.offsets", watched)
+    asked = await ask([upload("2026-10-05T10:00:00")])
+    given = {"since": ["1968-01"], "until": ["2026-12"], "zone": ["America/Chicago"]}
+    await asked.rows("usage", by="month", **given)
+    await asked.rows("extractors", by="month", **given)
+    (page, *_) = asked.desk.pages()
+    for panel in page["panels"]:
+        await asked.desk.panel(page["name"], panel["name"], given)
+    assert threads and threading.current_thread() not in threads
+
+
+async def test_months_with_nothing_in_them_have_no_bars(ask: Opening) -> None:
+    """A plot has the last sixty months, in which there may be nothing where there was something before."""
+    asked = await ask([upload("2016-01-05T10:00:00"), upload("2016-02-05T10:00:00")])
+    given = {"since": "2016-01", "format": "html"}
+    assert b"<svg" not in await asked.body("storage", until="2026-11", **given)
+    assert b"<svg" in await asked.body("storage", until="2016-12", **given)
+
+
+# --- the same bytes, later -------------------------------------------------------------------------------------------
 
 
 async def test_a_month_that_is_over_stays_as_it_is(ask: Opening) -> None:

@@ -1,7 +1,7 @@
 """The numbers of a panel: asked of the store, with the gaps of charts filled and small groups added up."""
 
 from collections.abc import Iterator, Sequence
-from datetime import MAXYEAR, UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -137,8 +137,6 @@ def _hour(moment: datetime, zone: ZoneInfo) -> datetime:
 
 def _next(at: datetime, every: Every) -> datetime:
     if every == "month":
-        if (at.year, at.month) == (MAXYEAR, 12):  # an event may be of it, and no time is later
-            return datetime.max  # noqa: DTZ901 - local times have no zone
         return at.replace(year=at.year + at.month // 12, month=at.month % 12 + 1)
     return at + timedelta(days=7 if every == "week" else 1)
 

@@ -168,7 +168,8 @@ def _moment(text: str, name: str, zone: ZoneInfo, *, after: bool) -> datetime:
             raise ValueError
     except (ValueError, OverflowError):
         raise InvalidQuestion(
-            f"{name}: {text[:60]!r} is no time: write 2026-01-31, 2026-01 or 2026-01-31T12:00:00Z."
+            f"{name}: {text[:60]!r} is no time of the years 1900 to 9000: write 2026-01-31, 2026-01 or"
+            " 2026-01-31T12:00:00Z."
         ) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 

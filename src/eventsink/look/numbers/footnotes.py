@@ -11,7 +11,7 @@ from eventsink.store.facts import Measure, Question
 from eventsink.store.facts.compile import narrowed
 from eventsink.store.zones import zone_of
 
-__all__ = ["about_period", "about_sums", "counted", "listed", "naive"]
+__all__ = ["about_beyond", "about_period", "about_sums", "counted", "listed", "naive"]
 
 SHOWN = 6  # gaps that are named
 DAYS_UP_TO = timedelta(days=62)  # of longer periods whole months are looked at
@@ -32,9 +32,9 @@ async def about_period(sources: Sources, wanted: Wanted, first: datetime | None)
         StoreUnavailable: it cannot answer now.
     """
     newest, period = sources.newest, wanted.asked.period
-    if first is None or newest is None:
+    if first is None:
         return ("There are no events yet.",)
-    if wanted.whole:
+    if wanted.whole or newest is None:
         return ()
     if period.until <= first:
         return (f"The period ends before the first event, which is of {_said(first)}.",)
@@ -46,6 +46,24 @@ async def about_period(sources: Sources, wanted: Wanted, first: datetime | None)
     if newest < period.until:
         notes.append(f"The newest event is of {_said(newest)}: if more of this period comes, the numbers change.")
     return (*notes, *await _gaps(sources, wanted.asked, first))
+
+
+def about_beyond(before: int, first: datetime | None, after: int, newest: datetime | None) -> tuple[str, ...]:
+    """What all time leaves out.
+
+    Args:
+        before: how many events lie before it; `first`: the time of the first of all.
+        after: how many lie after it; `newest`: the time of the newest of all.
+    """
+    found = []
+    if before and first:
+        found.append(f"{counted(before)} from before 1970, the first of {_said(first)}")
+    if after and newest:
+        found.append(f"{counted(after)} from more than a day after now, the last of {_said(newest)}")
+    if not found:
+        return ()
+    left = f"Events left out, as their clocks seem to be wrong: {'; '.join(found)}."
+    return (f"{left} To see them, give since and until to a report, or to `eventsink events`.",)
 
 
 async def about_sums(sources: Sources, wanted: Wanted, names: Sequence[str]) -> tuple[str, ...]:
@@ -91,7 +109,9 @@ async def _gaps(sources: Sources, asked: Asked, first: datetime) -> tuple[str, .
     """Days, or months of a long period, of which there is nothing at all, between the first and the newest event."""
     newest = sources.newest or first
     zone = zone_of(asked.zone)
-    since, until = max(asked.period.since, first), min(asked.period.until, newest + timedelta(microseconds=1))
+    since, until = max(asked.period.since, first), asked.period.until
+    if newest < until:  # after the last moment of the year 9999, of which an event may be, there is none
+        until = newest + timedelta(microseconds=1)
     every: Any = "day" if until - since <= DAYS_UP_TO else "month"
     span = Period(since, until, every)
     question = Question(measures=(Measure("events"),), since=since, until=until, every=every, zone=asked.zone)
@@ -106,4 +126,4 @@ async def _gaps(sources: Sources, asked: Asked, first: datetime) -> tuple[str, .
 
 
 def _said(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{naive(time).isoformat(' ', 'minutes')} UTC"  # of years of three digits strftime makes other ones

@@ -55,6 +55,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         totals: of all rows; None for a report that has none.
         footnotes: what is left out, and where events are missing: sentences.
         quoted: whether all of its CSV stands in quotes, also numbers and the names of columns.
+        timeless: whether its rows are made of all events, of whatever time: those of what exists.
     """
 
     columns: tuple[Column, ...]
@@ -63,6 +64,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     footnotes: tuple[str, ...] = ()
     plots: tuple[Plot, ...] = ()
     quoted: bool = False
+    timeless: bool = False
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +90,8 @@ class Sources(msgspec.Struct, frozen=True):
         store: has the events.
         committed: the number of the last event that counts: the parts of a report are all of one moment.
         known: what ids are called.
-        first: the time of the first event; `newest`: of the newest. None where there is none.
+        first: the time of the first event; `newest`: of the newest. None where there is none. Where all time is asked
+            for, of those in it.
         runs: held while runs of extractors are kept for one report: there is one table of them.
     """
 

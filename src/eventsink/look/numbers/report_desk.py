@@ -13,7 +13,7 @@ from eventsink.errors import InvalidQuestion, SettingsError
 from eventsink.look.numbers.as_report import ReportAnswer, render
 from eventsink.look.numbers.asked import Asked, Named, Period, read_filters
 from eventsink.look.numbers.clowder_names import ClowderNames
-from eventsink.look.numbers.footnotes import about_period, counted, naive
+from eventsink.look.numbers.footnotes import about_beyond, about_period, counted, naive
 from eventsink.look.numbers.known import Known
 from eventsink.look.numbers.people import read_people
 from eventsink.look.numbers.rendered import Rendered
@@ -69,9 +69,13 @@ class ReportDesk:
         extent = await self._extent(wanted.asked.period, committed)
         wanted = _clipped(wanted, extent)
         known = Known(self._store, people, self._clowder)
-        sources = Sources(self._store, committed, known, extent.first, extent.newest, self._runs)
+        first, newest = (extent.begin, extent.last) if wanted.whole else (extent.first, extent.newest)
+        sources = Sources(self._store, committed, known, first, newest, self._runs)
         table = await report.make(sources, wanted)
-        notes = (*await about_period(sources, wanted, extent.first), *table.footnotes, *known.notes)
+        about = await about_period(sources, wanted, extent.first)
+        if wanted.whole and not table.timeless:
+            about += about_beyond(extent.before, extent.first, extent.after, extent.newest)
+        notes = (*about, *table.footnotes, *known.notes)
         return await self._rendered(report, msgspec.structs.replace(table, footnotes=notes), wanted, extent, form)
 
     def uptime_span(self, given: Mapping[str, list[str]]) -> tuple[datetime, datetime]:
@@ -122,8 +126,8 @@ class ReportDesk:
 
     async def _extent(self, period: Period, committed: int) -> "_Extent":
         values = {"since": naive(period.since), "until": naive(period.until), "committed": committed}
-        ((first, newest, events, last),) = await self._store.rows("report_extent", values)
-        return _Extent(_aware(first), _aware(newest), events, _aware(last))
+        ((first, newest, before, events, after, begin, last),) = await self._store.rows("report_extent", values)
+        return _Extent(_aware(first), _aware(newest), before, events, after, _aware(begin), _aware(last))
 
     async def _rendered(self, report: Report, table: Table, wanted: Wanted, extent: "_Extent", form: Form) -> Rendered:
         asked = wanted.asked
@@ -131,8 +135,8 @@ class ReportDesk:
             name=report.name,
             title=report.title,
             about=report.about,
-            since=None if wanted.whole and extent.newest is None else asked.period.since,
-            until=None if wanted.whole and extent.newest is None else asked.period.until,
+            since=None if wanted.whole and extent.last is None else asked.period.since,
+            until=None if wanted.whole and extent.last is None else asked.period.until,
             whole=wanted.whole,
             zone=asked.zone,
             by=wanted.by,
@@ -146,19 +150,22 @@ class ReportDesk:
 
 
 class _Extent(msgspec.Struct, frozen=True):
-    """The first and the newest event of all; how many there are in a period, and the newest of those."""
+    """The first and the newest event of all; how many lie before, in and after a period; those in it likewise."""
 
     first: datetime | None = None
     newest: datetime | None = None
+    before: int = 0
     events: int | None = None
+    after: int = 0
+    begin: datetime | None = None
     last: datetime | None = None
 
 
 def _clipped(wanted: Wanted, extent: _Extent) -> Wanted:
-    """All time is from the first event to the newest: to the second after it."""
+    """All time is from the first event in it to the newest: to the second after it. No clock of ours ends it."""
     if not wanted.whole:
         return wanted
-    first, newest = extent.first or wanted.asked.period.since, extent.newest or wanted.asked.period.since
+    first, newest = extent.begin or wanted.asked.period.since, extent.last or wanted.asked.period.since
     period = Period(first.replace(microsecond=0), newest.replace(microsecond=0) + timedelta(seconds=1), "month")
     return msgspec.structs.replace(wanted, asked=msgspec.structs.replace(wanted.asked, period=period))
 

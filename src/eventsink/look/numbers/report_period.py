@@ -14,8 +14,9 @@ MONTHS = {"month": (1, 1), "this-month": (0, 1), "12m": (11, 12)}
 YEARS = {"year": 1, "this-year": 0}
 ALL = "all"
 NAMES = (*PERIODS, "day", "week", *MONTHS, *YEARS, ALL)
-FIRST = datetime(1900, 1, 1, tzinfo=UTC)
-END = datetime(9000, 1, 1, tzinfo=UTC)
+# All time: one event of a wild clock must not make thousands of months of it.
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(days=1)  # of now: a clock may be that wrong, as one that says local time is
 
 
 def read_report_period(named: Named, zone: ZoneInfo, now: datetime, default: str) -> Period:
@@ -34,15 +35,15 @@ def read_report_period(named: Named, zone: ZoneInfo, now: datetime, default: str
     name = named.period or default
     if name in PERIODS:
         return read_period(named, zone, now, default)
+    if name == ALL:
+        return Period(FIRST, now + AHEAD, "month")
     span = _days(name, today)
     if span is None:
         near = difflib.get_close_matches(name[:60], NAMES, 1)
         hint = f": did you mean {near[0]!r}?" if near else "."
         raise InvalidQuestion(f"There is no period {name[:60]!r}{hint} There are {', '.join(NAMES)}.")
     first, after = span
-    return (
-        Period(FIRST, END, "month") if name == ALL else Period(_midnight(first, zone), _midnight(after, zone), "month")
-    )
+    return Period(_midnight(first, zone), _midnight(after, zone), "month")
 
 
 def _between(named: Named, zone: ZoneInfo, now: datetime) -> Period:
@@ -73,7 +74,7 @@ def _days(name: str, today: date) -> tuple[date, date] | None:
     if name in YEARS:
         year = today.year - YEARS[name]
         return date(year, 1, 1), date(year + 1, 1, 1)
-    return (FIRST.date(), END.date()) if name == ALL else None
+    return None
 
 
 def _back(day: date, months: int) -> date:

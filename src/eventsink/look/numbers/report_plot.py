@@ -39,15 +39,15 @@ def bars(table: Table, plot: Plot) -> str:
             if row[label] in found and not plot.adds:
                 return ""
             found[row[label]] = (name, before + row[value])
-    shown = list(found.values())
-    if len(shown) < 2 or not any(number > 0 for _, number in shown):
-        return ""
+    made = list(found.values())
     if upright:
-        drawn = _upright(sorted(shown)[-MOST_UPRIGHT:], unit)
+        shown, draw = sorted(made)[-MOST_UPRIGHT:], _upright
     else:
-        drawn = _lying(sorted(shown, key=lambda bar: (-bar[1], bar[0]))[:MOST_LYING], unit)
-    of = f" ({len(shown) - MOST_LYING:,} more are in the table)" if not upright and len(shown) > MOST_LYING else ""
-    return f"<figure><figcaption>{line(plot.title)}{of}</figcaption>{drawn}</figure>"
+        shown, draw = sorted(made, key=lambda bar: (-bar[1], bar[0]))[:MOST_LYING], _lying
+    if len(shown) < 2 or not any(number > 0 for _, number in shown):  # of many months the last may have nothing
+        return ""
+    of = f" ({len(made) - MOST_LYING:,} more are in the table)" if not upright and len(made) > MOST_LYING else ""
+    return f"<figure><figcaption>{line(plot.title)}{of}</figcaption>{draw(shown, unit)}</figure>"
 
 
 def _name(value: Any, beside: Any) -> str:

@@ -135,7 +135,7 @@ async def _ended(sources: Sources, wanted: Wanted, by: Sequence[str]) -> tuple[d
     foreign = tuple(chosen.column for chosen in wanted.asked.filters if chosen.column not in RUN_COLUMNS)
     if foreign:
         return {}, 0, foreign
-    parts, values = in_sql(wanted, by, RUN_COLUMNS)
+    parts, values = await in_sql(wanted, by, RUN_COLUMNS)
     async with kept_runs(sources, wanted, "ended"):
         values |= {name: value for name, value in span_values(sources, wanted).items() if name != "committed"}
         rows = await sources.store.rows("report_run_ends", values, **parts)
@@ -171,10 +171,10 @@ def _every_month(
     sources: Sources, wanted: Wanted, rows: Mapping[Group, list[Any]], width: int
 ) -> dict[Group, list[Any]]:
     """A row for each month of the period, also where nothing was; of months before the first event nothing is known."""
-    period = msgspec.structs.replace(wanted.asked.period, every="month")
-    months = [(months_of(begin),) for begin in begins(period, zone_of(wanted.asked.zone))]
-    zone = zone_of(wanted.asked.zone)
-    first = f"{sources.first.astimezone(zone):%Y-%m}" if sources.first else ""
+    period, zone = msgspec.structs.replace(wanted.asked.period, every="month"), zone_of(wanted.asked.zone)
+    # Not the first event alone: that may be of the year 1, which by the clocks of some zones there is not.
+    first = months_of(max(period.since, sources.first or period.since).astimezone(zone))
+    months = [(months_of(begin),) for begin in begins(period, zone)]
     return {month: rows.get(month, [0] * width) for month in months if month[0] >= first}
 
 

@@ -76,7 +76,7 @@ def _span(sources: Sources, wanted: Wanted) -> dict[str, Any]:
 
 
 async def _by_job(sources: Sources, wanted: Wanted) -> Table:
-    parts, values = in_sql(wanted, (), RUN_COLUMNS)
+    parts, values = await in_sql(wanted, (), RUN_COLUMNS)
     values |= _span(sources, wanted) | {"limit": wanted.limit}
     found = await sources.store.rows("report_run_rows", values, where=parts["where"])
     runs = [Run(*row) for row in found]
@@ -143,7 +143,7 @@ async def _by_groups(sources: Sources, wanted: Wanted) -> Table:
 
 
 async def _sums(sources: Sources, wanted: Wanted, by: tuple[str, ...], limit: int) -> list[tuple[Any, ...]]:
-    parts, values = in_sql(wanted, by, RUN_COLUMNS)
+    parts, values = await in_sql(wanted, by, RUN_COLUMNS)
     values |= _span(sources, wanted) | {"limit": limit}
     return await sources.store.rows("report_run_sums", values, **parts)
 
@@ -167,7 +167,7 @@ def _plain(numbers: tuple[Any, ...]) -> list[Any]:
 
 
 async def _notes(sources: Sources, wanted: Wanted, *, cut: bool) -> tuple[str, ...]:
-    parts, values = in_sql(wanted, (), RUN_COLUMNS)
+    parts, values = await in_sql(wanted, (), RUN_COLUMNS)
     ((runs, without_job, without_user, still, unsubmitted),) = await sources.store.rows(
         "report_run_notes",
         values | _span(sources, wanted),

@@ -154,6 +154,7 @@ def _of(kinds: tuple[str, ...], names: tuple[str, ...]) -> Callable[[Sources, Wa
                 *await notes_of_resources(sources, wanted, counts, kinds),
                 *_empty(names, ("location", "status")),
             ),
+            timeless=wanted.whole,
         )
 
     return make
@@ -236,6 +237,7 @@ async def storage_by_file(sources: Sources, wanted: Wanted) -> Table:
             *await notes_of_resources(sources, wanted, counts, ("file",)),
             "Events do not carry location, owner_email and space_admins: empty, but for addresses of reports.people.",
         ),
+        timeless=wanted.whole,
     )
 
 

@@ -31,6 +31,7 @@ async def _make(sources: Sources, wanted: Wanted) -> Table:
             *await notes_of_resources(sources, wanted, counts, ("space",)),
             "Events do not carry the description and the members (users) of a space: empty.",
         ),
+        timeless=wanted.whole,
     )
 
 
