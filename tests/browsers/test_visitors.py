@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from eventsink.browsers.countries import Countries
 from eventsink.browsers.peers import Proxies, household
@@ -125,3 +126,44 @@ def test_countries_are_known_of_public_addresses(tmp_path: Path) -> None:
     (tmp_path / "bad.mmdb").write_bytes(b"no such file" * 100)
     with pytest.raises(SettingsError, match=r"browser\.geoip"):
         Countries(tmp_path / "bad.mmdb")
+
+
+def _country_file(record: bytes) -> bytes:
+    """A file in the form of MaxMind in which every address of IPv4 has one record."""
+
+    def text(word: bytes) -> bytes:
+        return bytes([0x40 | len(word)]) + word
+
+    about = {
+        b"node_count": b"\xc1\x01",
+        b"record_size": b"\xa1\x18",
+        b"ip_version": b"\xa1\x04",
+        b"database_type": text(b"x"),
+        b"languages": b"\x00\x04",
+        b"binary_format_major_version": b"\xa1\x02",
+        b"binary_format_minor_version": b"\xa0",
+        b"build_epoch": b"\xc1\x01",
+        b"description": b"\xe0",
+    }
+    known = b"".join(text(name) + value for name, value in about.items())
+    tree = 2 * (1 + 16).to_bytes(3, "big")
+    return tree + bytes(16) + record + b"\xab\xcd\xefMaxMind.com" + bytes([0xE0 | len(about)]) + known
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [b"\xe1Gcountry\x00\xff", b"\xe1Gco\xff\xfetryBUS", b"\xe1\x01\x04GcountryBUS", b"\xff\xff\xff"],
+    ids=["no such type", "no text", "a list as a name", "too large"],
+)
+def test_a_country_file_that_is_damaged_within_knows_no_country_and_says_so_once(
+    tmp_path: Path, damaged: bytes
+) -> None:
+    file = tmp_path / "countries.mmdb"
+    file.write_bytes(_country_file(b"\xe1GcountryBUS"))
+    with structlog.testing.capture_logs() as said:
+        assert [Countries(file).of(address) for address in ("141.142.1.1", "2001:db8::1")] == ["US", ""]
+        assert said == [], "an address of another kind is no damage"
+        file.write_bytes(_country_file(damaged))
+        countries = Countries(file)
+        assert [countries.of("141.142.1.1") for _ in range(3)] == [""] * 3
+    assert [(line["event"], line["file"]) for line in said] == [("browser.countries_damaged", str(file))]

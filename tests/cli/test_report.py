@@ -40,7 +40,7 @@ def test_without_a_name_all_are_listed(on_town):
     answer = on_town("report")
     assert answer.exit_code == 0
     assert "usage" in answer.stdout and "month, space, dataset, user, institution" in answer.stdout
-    assert {"name", "title", "about", "by", "columns"} == set(
+    assert {"name", "title", "about", "by", "columns", "filters"} == set(
         json.loads(on_town("report", "--format", "json").stdout)[0]
     )
 

@@ -58,6 +58,10 @@ def test_csv_holds_no_formula(on_town, stored):
     names = on_town("sql", "SELECT -5 AS \"=a\", '@b', E'\\tc', '-d', 'a,\"b\"'", "--format", "csv")
     assert list(csv.reader(io.StringIO(names.stdout)))[1] == ["-5", "'@b", "'\tc", "'-d", 'a,"b"']
     assert names.stdout.startswith("'=a,")
+    hidden = on_town("sql", "SELECT ' =1', '\u200b+1', '\uff1d1', ' text'", "--format", "csv")
+    assert list(csv.reader(io.StringIO(hidden.stdout)))[1] == ["' =1", "'\u200b+1", "'\uff1d1", " text"], (
+        "as of reports"
+    )
 
 
 def test_json_is_an_object_a_line(on_town, stored):

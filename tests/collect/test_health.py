@@ -75,3 +75,19 @@ def test_a_key_is_told_what_it_may(door: SinkProcess) -> None:
     assert document["paths"]["/v1/key"]["get"]["operationId"] == "getKey"
     assert document["paths"]["/v1/health"]["get"]["operationId"] == "getHealth"
     assert not document["paths"]["/v1/key"]["get"].get("parameters")
+
+
+def test_uptime_can_be_asked_of_several_checks(make_sink: Callable[..., SinkProcess]) -> None:
+    sink = make_sink().start()
+    assert sink.post([result(name, timedelta(seconds=9)) for name in ("a", "b", "c")])[0] == 202
+    sink.settle()
+    (uptime,) = [report for report in sink.request("GET", "/v1/reports")[1] if report["name"] == "uptime"]
+    assert uptime["filters"] == ["check"]
+    for names in (["b"], ["a", "c"]):
+        asked = "&".join(f"check={name}" for name in names)
+        found = sink.request("GET", f"/v1/reports/uptime?{asked}")[1]
+        assert [row["check"] for row in found["rows"]] == names
+        report = sink.request("GET", f"/v1/reports/uptime?{asked}&format=rows")[1]
+        assert ([row[0] for row in report["rows"]], report["filters"]) == (names, {"check": names})
+    status, problem = sink.request("GET", "/v1/reports/uptime?chek=a&format=rows")
+    assert (status, "did you mean 'check'" in problem["detail"]) == (400, True)

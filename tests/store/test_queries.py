@@ -10,6 +10,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import duckdb
 import msgspec
 import pytest
 
@@ -326,6 +327,42 @@ async def test_a_slow_question_does_not_hold_up_appends(store: Store) -> None:
     await store.close()  # breaks the question off
     with pytest.raises(StoreUnavailable):
         await question
+
+
+@pytest.mark.parametrize("thread", ["reader", "counter", "exporter", "analyst"])
+async def test_a_statement_that_begins_as_the_store_closes_is_broken_off_too(tmp_path: Path, thread: str) -> None:
+    store = await Store.open(tmp_path)
+    files, told = store._months.files, threading.Event()
+    interrupt = files.interrupt
+    executors = {
+        "reader": store._reading,
+        "counter": store._counting,
+        "exporter": store._exporting,
+        "analyst": store._asking,
+    }
+
+    def interrupt_and_tell() -> None:
+        interrupt()
+        told.set()
+
+    def ask() -> None:
+        told.wait()
+        getattr(files, thread).execute(
+            "SELECT count(*) FROM range(10_000_000) a, range(10_000_000) b WHERE hash(a, b) = 1"
+        )
+
+    files.interrupt = interrupt_and_tell  # type: ignore[method-assign]
+    question = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(executors[thread], ask))
+    closing = asyncio.create_task(store.close())
+    await asyncio.wait([question], timeout=30)
+    heard = question.done()
+    while not question.done():  # or this test would never end
+        interrupt()
+        await asyncio.sleep(0.01)
+    await closing
+    with pytest.raises(duckdb.InterruptException):
+        await question
+    assert heard and not store.stuck
 
 
 async def test_whoever_follows_by_number_sees_each_event_once_while_others_append(store: Store) -> None:

@@ -9,11 +9,14 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from eventsink.errors import PluginError, SettingsError
 
 __all__ = ["Countries", "is_country"]
 
 Look = Callable[[str], str]
+_log = structlog.get_logger(__name__)
 
 
 def is_country(text: str) -> bool:
@@ -65,8 +68,17 @@ def _database(file: Path) -> Look:
         reason = getattr(error, "strerror", None) or "it is none"
         raise SettingsError(f"browser.geoip cannot be read as a file of countries (.mmdb): {reason}.") from None
 
+    told = False
+
     def look(address: str) -> str:
-        found: Any = reader.get(address)
+        nonlocal told
+        try:
+            found: Any = reader.get(address)
+        except (maxminddb.InvalidDatabaseError, UnicodeDecodeError, TypeError) as error:  # what damage within leads to
+            if not told:  # or each request would say it
+                told = True
+                _log.error("browser.countries_damaged", file=str(file), reason=str(error))
+            return ""
         country = found.get("country") if isinstance(found, dict) else None
         if isinstance(country, str):  # as IPinfo has it
             return country

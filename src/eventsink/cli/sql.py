@@ -12,12 +12,12 @@ from eventsink.cli.options import Since, Until, new_app, talks
 from eventsink.cli.screen import as_json, count, new_table, note, output, plain, print_json, say
 from eventsink.client.sink import Sink
 from eventsink.errors import EventSinkError
+from eventsink.look.numbers.as_csv import defused
 
 ROWS = 1000  # of a table; more nobody reads
 MOST_ROWS = 100_000  # that the API gives at once
 PATIENCE = 3600.0  # seconds: how long a query may take is a setting of the sink
 LONGEST = 1 << 20  # characters that are read of standard input; the sink takes fewer
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what begins so, a spreadsheet may take for a formula and run
 
 app = new_app()
 
@@ -84,7 +84,7 @@ def _print_table(names: list[str], columns: list[dict[str, Any]], rows: list[lis
 
 def _print_csv(names: list[str], _: list[dict[str, Any]], rows: list[list[Any]]) -> None:
     shown = plain if sys.stdout.isatty() else str
-    for row in ([_defused(name) for name in names], *([_defused(value) for value in row] for row in rows)):
+    for row in ([defused(name) for name in names], *([_harmless(value) for value in row] for row in rows)):
         line = io.StringIO()
         csv.writer(line, lineterminator="\n").writerow([shown(cell) for cell in row])
         sys.stdout.write(line.getvalue())
@@ -107,7 +107,6 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else as_json(value)
 
 
-def _defused(value: Any) -> str:
-    """A value for a spreadsheet, which takes a text for a text, and runs no formula that somebody sent as an event."""
-    text = _text(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULAS) else text
+def _harmless(value: Any) -> str:
+    """A value for a spreadsheet, which runs no formula that somebody sent as an event; numbers stay numbers."""
+    return defused(value) if isinstance(value, str) else _text(value)

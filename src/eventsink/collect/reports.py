@@ -20,14 +20,17 @@ __all__ = ["describe_reports", "report_routes"]
 
 SPAN = timedelta(days=30)
 PATIENCE = 60.0  # seconds that a report waits for others
+MOST_CHECKS = 50  # as of any filter of a report
 
 Name = Annotated[str | None, Parameter(max_length=500)]
+Checks = Annotated[list[Annotated[str, Parameter(max_length=500)]] | None, Parameter(max_items=MOST_CHECKS)]
 _COUNTER = {
     "name": "counter",
     "title": "Usage of datasets by COUNTER",
     "about": "Investigations and requests as the Code of Practice for Research Data counts them, of whole months.",
     "columns": [],
     "by": [],
+    "filters": ["metric_type", "access_method", "yop"],
 }
 Forms = Literal["json", "rows", "csv", "html"]
 
@@ -63,12 +66,13 @@ def report_routes(desk: Desk) -> list[BaseRouteHandler]:
         since: Name = None,
         until: Name = None,
         by: By = "check",
-        check: Name = None,
+        check: Checks = None,
         format: Forms = "json",  # noqa: A002
     ) -> Response[bytes]:
         """Seconds up, down, unknown and in maintenance, by check, region or time, and the incidents; of 30 days.
 
-        With `format` rows, csv or html it has the form of all other reports, and takes a period as they do.
+        `check` names one, as often as wanted. With `format` rows, csv or html it has the form of all other reports, and
+        takes a period as they do; hours, days and months are those of UTC.
         """
         if desk.uptime is None:
             raise Problem(503, "This process has no store: ask the one that runs `eventsink serve` or `eventsink up`.")
@@ -110,16 +114,16 @@ def _span(since: str | None, until: str | None) -> tuple[datetime, datetime]:
     return begin, end
 
 
-async def _encoded(book: UptimeBook, begin: datetime, end: datetime, by: By, check: str | None) -> bytes:
+async def _encoded(book: UptimeBook, begin: datetime, end: datetime, by: By, checks: Checks) -> bytes:
     try:
-        return await book.encoded(Question(since=begin, until=end, by=by, check=check))
+        return await book.encoded(Question(since=begin, until=end, by=by, checks=tuple(checks or ())))
     except TooManyRows as error:
         raise Problem(400, str(error)) from None
 
 
-async def _uptime(book: UptimeBook, begin: datetime, end: datetime, by: By, check: str | None) -> Uptime:
+async def _uptime(book: UptimeBook, begin: datetime, end: datetime, by: By, checks: Checks) -> Uptime:
     try:
-        return await book.uptime(Question(since=begin, until=end, by=by, check=check))
+        return await book.uptime(Question(since=begin, until=end, by=by, checks=tuple(checks or ())))
     except TooManyRows as error:
         raise Problem(400, str(error)) from None
 

@@ -6,6 +6,7 @@ descriptors. To attach a file that nothing has to be replayed into takes a milli
 """
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -118,10 +119,14 @@ class OpenFiles:
                 self._connections.pop().close()
 
     def interrupt(self) -> None:
-        """Break off the query that is running, if any, and let none begin; called on any thread."""
+        """Break off what is running, if anything, and let none begin that looks; called on any thread.
+
+        A statement that is just beginning does not hear it: call it until all have ended.
+        """
         self.interrupted = True
         for reader in (*self._connections[1:2], *self._connections[3:]):
-            reader.interrupt()
+            with suppress(duckdb.Error):  # the writer is opening all anew, and has closed it
+                reader.interrupt()
 
     # --- files -------------------------------------------------------------------------------------------------------
 

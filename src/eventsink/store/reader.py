@@ -26,6 +26,8 @@ from eventsink.store.sql import statement
 
 __all__ = ["Reader"]
 
+MADE_AGAIN = "What numbers are made of was damaged, and is made again from the events. Ask again."
+
 
 class Reader:
     """Asks the files of the store.
@@ -89,16 +91,15 @@ class Reader:
     def _of_facts(self, text: str, values: Mapping[str, Any]) -> list[Row]:
         with self._months.gate.looking():
             self._months.files.check()
-            self._facts.attach()
+            if not self._facts.attach():  # the store was opened anew since they were read: there are none in it
+                raise NotRead(MADE_AGAIN)
             try:
                 return fetched(self._months.files.counter.execute(text, values or None))
             except duckdb.Error as error:
                 if not is_damage(error):
                     raise
                 self._facts.make_again(error)
-                raise NotRead(
-                    "What numbers are made of was damaged, and is made again from the events. Ask again."
-                ) from error
+                raise NotRead(MADE_AGAIN) from error
 
     def stats(self, trouble: str | None) -> Stats:
         """What the store holds; `trouble` is for the answer."""

@@ -9,13 +9,24 @@ import duckdb
 
 from eventsink.store.wal import damaged_length
 
-__all__ = ["check_wal", "delete", "is_damage", "keep_beginning", "parts", "rename", "sound_bytes", "wal_of"]
+__all__ = [
+    "check_wal",
+    "delete",
+    "is_around",
+    "is_damage",
+    "keep_beginning",
+    "parts",
+    "rename",
+    "sound_bytes",
+    "wal_of",
+]
 
 _AROUND = re.compile(
     r"no space left|could not set lock|permission denied|too many open files|input/output error|out of memory"
-    r"|cannot open file|is a directory|read-only|version number",
+    r"|cannot open file|is a directory|read-only",
     re.IGNORECASE,
 )
+_LATER = re.compile(r"version number", re.IGNORECASE)  # of DuckDB
 _DAMAGE = re.compile(
     r"corrupt|checksum|not a valid duckdb|could not read enough|replaying wal|deserializ", re.IGNORECASE
 )
@@ -26,7 +37,12 @@ _BESIDE = (".wal", ".wal.checkpoint", ".wal.recovery")
 def is_damage(error: duckdb.Error) -> bool:
     """Whether it says that a file is damaged, and not that the disk is full or another process has it."""
     text = str(error)
-    return bool(_DAMAGE.search(text)) and not _AROUND.search(text)
+    return bool(_DAMAGE.search(text)) and not _LATER.search(text) and not is_around(error)
+
+
+def is_around(error: duckdb.Error) -> bool:
+    """Whether it is of what is around a file, which may be sound: a full disk, too little memory, being broken off."""
+    return isinstance(error, duckdb.InterruptException) or bool(_AROUND.search(str(error)))
 
 
 def wal_of(file: Path) -> Path:

@@ -4,9 +4,10 @@ So questions never hold up appends, and what may take long holds up no question.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,7 @@ READ_AFTER = 5.0  # seconds after an append that its events are read into the fa
 MOST_WAITED_FOR = 1_000_000  # events that whoever asks for numbers waits for: three to fifteen seconds
 CHECKPOINT_AFTER = 30.0  # seconds after the first append that waits for one
 QUERY_ENDS = 10.0  # seconds after which a query is not waited for when the store is closed
+BREAKS_OFF_EVERY = 0.05  # seconds
 TROUBLE_FOR = 600.0  # seconds that a question which could not be answered is spoken of
 
 _log = structlog.get_logger(__name__)
@@ -285,23 +287,32 @@ class Store:
             raise StoreUnavailable(sentence(self.path, verb, error, self._memory)) from error
 
     def _close(self) -> None:
-        self._months.files.interrupt()
         for thread in (self._exporting, self._counting, self._reading):
-            thread.shutdown()
-        self.stuck = not self._analyst_ends()
+            self._break_off(thread)
+        self.stuck = not self._break_off(self._asking, QUERY_ENDS)
+        if self.stuck:  # DuckDB does not look up within one function, however long that takes
+            _log.error("store.query_does_not_end", seconds=QUERY_ENDS)
         # Whoever looks at the files keeps them open: then the writer only leaves nothing in its WALs.
         self._writing.submit(self._writer.checkpoint if self.stuck else self._writer.close).result()
         self._writing.shutdown()
 
-    def _analyst_ends(self) -> bool:
-        """Wait for a query to be broken off. DuckDB does not look up within one function, however long that takes."""
-        last = self._asking.submit(lambda: None)
-        self._asking.shutdown(wait=False)
-        try:
-            last.result(timeout=QUERY_ENDS)
-        except TimeoutError:
-            _log.error("store.query_does_not_end", seconds=QUERY_ENDS)
-            return False
+    def _break_off(self, thread: ThreadPoolExecutor, most: float = math.inf) -> bool:
+        """Break off what runs, until a thread has ended: a statement that has not begun yet does not hear it.
+
+        Args:
+            most: seconds to wait.
+
+        Returns:
+            whether it has ended.
+        """
+        last = thread.submit(lambda: None)
+        thread.shutdown(wait=False)
+        end = time.monotonic() + most
+        self._months.files.interrupt()
+        while not wait([last], BREAKS_OFF_EVERY).done:
+            if time.monotonic() >= end:
+                return False
+            self._months.files.interrupt()
         return True
 
     def _abandon(self) -> None:

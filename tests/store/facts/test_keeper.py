@@ -4,6 +4,7 @@ import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -262,3 +263,83 @@ async def test_a_month_that_is_damaged_costs_the_facts_of_the_others_nothing(
     assert made == [], "or all would be read again and again"
     await again.append(some_events(1))
     await again.close()
+
+
+async def test_a_file_that_is_damaged_as_the_store_is_opened_anew_gives_no_empty_numbers(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    await store.append(some_events(25))
+    assert await count_of(store) == 25
+    read, months = store._read_facts, store._months
+
+    def open_anew() -> None:
+        with months.gate.alone():
+            months.files.disconnect()
+            (tmp_path / "facts.duckdb").write_bytes(b"garbage" * 10_000)
+            months.open()
+
+    async def read_and_open_anew() -> None:
+        await read()
+        await asyncio.to_thread(open_anew)
+
+    store._read_facts = read_and_open_anew  # type: ignore[method-assign]
+    with pytest.raises(NotRead, match=r"made again.*Ask again"):
+        await count_of(store)
+    store._read_facts = read  # type: ignore[method-assign]
+    assert await count_of(store) == 25
+    await store.close()
+
+
+@pytest.mark.parametrize("place", ["facts_attach", "facts_version", "facts_columns", "facts_read"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        duckdb.IOException('IO Error: Could not set lock on file "facts.duckdb": Conflicting lock is held'),
+        duckdb.IOException('IO Error: Cannot open file "facts.duckdb": Too many open files'),
+        duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate data of size 1.0 MiB"),
+        duckdb.InterruptException("INTERRUPT Error: Interrupted!"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_file_that_cannot_be_opened_now_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, trouble: duckdb.Error
+) -> None:
+    monkeypatch.setattr("eventsink.store.store.READ_AFTER", 3600.0)  # nobody opens it before it is asked for
+    store = await Store.open(tmp_path)
+    await store.append(some_events(25))
+    assert await count_of(store) == 25
+    await store.close()
+    store = await Store.open(tmp_path)
+    facts = store._reader._facts
+    execute = facts._execute
+    made: list[Exception] = []
+
+    def fail(name: str, *given: Any, **values: Any) -> Any:
+        if name == place:
+            raise trouble
+        return execute(name, *given, **values)
+
+    monkeypatch.setattr(facts, "_execute", fail)
+    monkeypatch.setattr(facts, "make_again", made.append)
+    with pytest.raises(StoreUnavailable, match="cannot be read"):
+        await count_of(store)
+    monkeypatch.setattr(facts, "_execute", execute)
+    assert (await count_of(store), made) == (25, []), "each event once"
+    await store.close()
+
+
+async def test_a_file_of_a_later_duckdb_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventsink.store.store.READ_AFTER", 3600.0)
+    store = await Store.open(tmp_path)
+    await store.append(some_events(25))
+    execute = store._reader._facts._execute
+    later = [duckdb.IOException("IO Error: Trying to read a database file with version number 999")]
+    (tmp_path / "facts.duckdb").write_bytes(b"of a later version")
+
+    def fail_once(name: str, *given: Any, **values: Any) -> Any:
+        if name == "facts_attach" and later:
+            raise later.pop()
+        return execute(name, *given, **values)
+
+    monkeypatch.setattr(store._reader._facts, "_execute", fail_once)
+    assert (await count_of(store), later) == (25, [])
+    await store.close()

@@ -134,6 +134,8 @@ async def test_more_files_than_may_be_open_are_refused_with_what_to_do(store: St
         ("SELECT 1 FROM events WHERE type = 5 AND", "wrong"),
         ("SELECT 'a'::INT", "Could not convert"),
         ("", "empty"),
+        ("SELECT 1e400", "beyond 1.8e308"),
+        ("SELECT " + 600 * "abs(" + "1" + 600 * ")", "nested too deeply"),
     ],
 )
 async def test_what_is_wrong_is_said_with_what_is_near(store: Store, text: str, said: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 
 from eventsink.event import Event
 from eventsink.store import EventQuery, Store
@@ -187,3 +189,62 @@ async def test_a_name_of_a_region_may_have_blanks(tmp_path: Path) -> None:
     await uptime.close()
     await store.close()
     assert found.incidents[0].regions == ["us east 1"]
+
+
+def _timed(at: datetime, check: str, elapsed_ms: float | None) -> Event:
+    """A result of somebody else's check, which may leave out how long it took."""
+    event = sample(at, "up", check=check, every=600)
+    event.data.pop("elapsed_ms")
+    return msgspec.structs.replace(event, data=event.data | ({} if elapsed_ms is None else {"elapsed_ms": elapsed_ms}))
+
+
+async def averages(store: Store, now: datetime) -> dict[str, set[float | None]]:
+    """The average of each check by all that says it: of hours, of whole days, and at a glance."""
+    uptime = UptimeBook(store)
+    found: dict[str, set[float | None]] = {}
+    for by in ("check", "region", "day", "month"):
+        for row in (await uptime.uptime(Question(since=BEGIN, until=now, by=by))).rows:
+            found.setdefault(row.check, set()).add(row.average_ms)
+    for view in (await uptime.overview([*found], now)).checks:
+        found[view.name] |= {took.average_ms for took in view.hours}
+        found[view.name] |= {day.average_ms for day in view.days if day.up_s}
+    await uptime.close()
+    return found
+
+
+async def test_an_average_is_of_the_results_that_say_how_long_they_took(tmp_path: Path) -> None:
+    moments = [BEGIN + timedelta(minutes=10 * number) for number in range(3 * 144)]
+    store = await Store.open(tmp_path)
+    await store.append([_timed(at, "some", None if number % 3 else 30.0) for number, at in enumerate(moments)])
+    await store.append([_timed(at, "none", None) for at in moments])
+    await store.append([_timed(at, "at once", 0.0) for at in moments])
+    assert await averages(store, moments[-1]) == {"some": {30.0}, "none": {None}, "at once": {0.0}}
+    await store.close()
+
+
+async def test_a_file_of_an_earlier_version_keeps_its_averages(tmp_path: Path) -> None:
+    moments = [BEGIN + timedelta(minutes=10 * number) for number in range(3 * 144)]
+    store = await Store.open(tmp_path)
+    await store.append([_timed(at, "all", 30.0) for at in moments[:-1]])
+    await store.append([_timed(at, "none", None) for at in moments[:-1]])
+    before = await averages(store, moments[-2])
+    with contextlib.closing(sqlite3.connect(tmp_path / "uptime.db")) as connection:
+        for table in ("hours", "days"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN measured")
+    assert await averages(store, moments[-2]) == before == {"all": {30.0}, "none": {None}}
+    await store.append([_timed(moments[-1], "all", 30.0), _timed(moments[-1], "none", 30.0)])
+    after = await averages(store, moments[-1])
+    assert (after["all"], after["none"]) == ({30.0}, {None, 30.0}), "it goes on with it"
+    await store.close()
+
+
+async def test_checks_that_are_too_many_are_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "MOST_SERIES", 5)
+    store = await Store.open(tmp_path)
+    await store.append([sample(BEGIN, "up", check=f"c{number}") for number in range(30)])
+    with structlog.testing.capture_logs() as said:
+        uptime = UptimeBook(store)
+        await uptime.refresh()
+        await uptime.close()
+    assert [(line["event"], line["most"], line["left_out"]) for line in said] == [("uptime.too_many_checks", 5, 25)]
+    await store.close()

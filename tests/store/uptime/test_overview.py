@@ -58,11 +58,11 @@ async def test_it_is_what_reports_say(tmp_path: Path, seed: int) -> None:
     assert [view.name for view in found.checks] == [*names, "never"]
     for view in found.checks[:-1]:
         for span, days in SPANS.items():
-            question = Question(since=now - timedelta(days=days), until=now, check=view.name)
+            question = Question(since=now - timedelta(days=days), until=now, checks=(view.name,))
             (row,) = (await book.uptime(question)).rows
             assert view.uptime[span] == row.uptime_percent, span
         first = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=89)
-        rows = (await book.uptime(Question(since=first, until=now, check=view.name, by="day"))).rows
+        rows = (await book.uptime(Question(since=first, until=now, checks=(view.name,), by="day"))).rows
         by_day = {row.begin.date(): row for row in rows if row.begin}
         assert len(view.days) == 90 and view.days[-1].date == now.date()
         for day in view.days:

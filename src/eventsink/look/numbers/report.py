@@ -134,5 +134,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             "title": self.title,
             "about": self.about,
             "by": list(self.by),
+            "filters": list(self.filters),
             "columns": [column.name for column in self.columns],
         }

@@ -96,7 +96,8 @@ class ReportDesk:
         report, form = REPORTS["uptime"], _form(given)
         by = _one(given, "by") or "check"
         table = uptime_table(found, by)
-        asked = Asked(period=Period(found.since, found.until, "day"), zone="UTC")
+        filters = self.read(report, given, form).asked.filters
+        asked = Asked(period=Period(found.since, found.until, "day"), zone="UTC", filters=filters)
         wanted = Wanted(asked=asked, by=(by,), limit=_limit(given, form))
         return await self._rendered(report, _cut(table, wanted.limit), wanted, _Extent(), form)
 

@@ -130,15 +130,26 @@ class FactsKeeper:
 
     # --- the file ----------------------------------------------------------------------------------------------------
 
-    def attach(self) -> None:
-        """Have the file open, as it is not when the store was opened anew; one that is no use is made again."""
+    def attach(self) -> bool:
+        """Have the file open, as it is not when the store was opened anew; one that is no use is made again.
+
+        Returns:
+            whether what was read is in it: False if it was made.
+
+        Raises:
+            StoreUnavailable, OSError, duckdb.Error: it cannot be opened now, or not be made.
+        """
         ((attached,),) = self._execute("facts_attached")
         if attached:
-            return
+            return True
         try:
-            self._open()
+            return self._open()
         except (duckdb.Error, ValueError) as error:
+            if isinstance(error, duckdb.Error) and salvage.is_around(error):
+                self._detach()  # or what is in it would be taken for known
+                raise
             self.make_again(error)
+            return False
 
     def make_again(self, error: Exception) -> None:
         """Throw the file away, which is no use, and begin again with none of the events read.
@@ -149,10 +160,10 @@ class FactsKeeper:
         _log.warning("store.facts_made_again", reason=first_line(error))
         self._make()
 
-    def _open(self) -> None:
+    def _open(self) -> bool:
         if not self._file.exists():
             self._make()
-            return
+            return False
         salvage.check_wal(self._file)
         self._execute("facts_attach", file=self._quoted())
         try:
@@ -161,15 +172,19 @@ class FactsKeeper:
             version = 0
         if version != VERSION:
             self._make()
-            return
+            return False
         self._execute("facts_columns")
         self._read = {home: (seq, events) for home, seq, events in self._execute("facts_read")}
         self._unsaved = 0
+        return True
 
-    def _make(self) -> None:
+    def _detach(self) -> None:
         ((attached,),) = self._execute("facts_attached")
         if attached:
             self._execute("facts_detach")
+
+    def _make(self) -> None:
+        self._detach()
         salvage.delete(self._file)
         self._execute("facts_attach", file=self._quoted())
         for part in statement("facts_tables", version=str(VERSION)).split(";"):

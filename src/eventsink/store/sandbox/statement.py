@@ -105,8 +105,12 @@ def _tree(text: str, connection: duckdb.DuckDBPyConnection) -> Any:
     ((json,),) = connection.execute("SELECT json_serialize_sql($1)", [text]).fetchall()
     try:
         tree = msgspec.json.decode(json)
-    except (RecursionError, msgspec.DecodeError):
+    except RecursionError:
         raise QueryRefused("The query is nested too deeply.") from None
+    except msgspec.DecodeError:  # JSON has no infinity
+        raise QueryRefused(
+            "The query has a number beyond 1.8e308, which is the largest that there can be: write a smaller one."
+        ) from None
     if tree["error"] or len(tree["statements"]) != 1:
         raise QueryRefused(f"{ONLY}, and this one has a form that is not offered, as PIVOT, or changes something.")
     return tree["statements"][0]["node"]

@@ -327,10 +327,11 @@ def _note_dirty(
     """
     known = file.count_series(connection)
     ids: dict[Key, int] = {}
+    left_out: list[str] = []
     for key, (series, first) in earliest.items():
         before = file.find_series(connection, *key)
         if before is None and known >= MOST_SERIES:
-            _log.error("uptime.too_many_checks", most=MOST_SERIES, check=series.name[:100])
+            left_out.append(series.name[:100])
             continue
         known += before is None
         ids[key] = file.enrol(connection, series._replace(first=first)).id
@@ -338,6 +339,8 @@ def _note_dirty(
             file.enrol(connection, series._replace(region="", first=first))
         if before and first < before.first:
             file.add_dirty(connection, before.id, before.first - before.first % HOUR)
+    if left_out:  # said once: whoever makes up names is not to fill the log
+        _log.error("uptime.too_many_checks", most=MOST_SERIES, left_out=len(left_out), check=left_out[0])
     for key, hour in dirty:
         if key in ids:
             file.add_dirty(connection, ids[key], hour)
@@ -373,7 +376,7 @@ def _do_hour(connection: sqlite3.Connection, series: int, hour: int, samples: li
     found = segments(samples, before.carried if before else None, hour, hour + HOUR)
     carried = _carried(samples, before.carried if before else None, hour + HOUR)
     took = [sample.elapsed_ms for sample in samples if sample.elapsed_ms is not None]
-    file.put(connection, series, Hour(hour, found, len(samples), sum(took), carried))
+    file.put(connection, series, Hour(hour, found, len(samples), sum(took), carried, len(took)))
     return carried != (old.carried if old else None)
 
 
@@ -406,6 +409,7 @@ def _finish_some(connection: sqlite3.Connection, now: int) -> bool:
             merge([one.segments for one in there]),
             sum(one.samples for one in there),
             sum(one.elapsed_ms for one in there),
+            measured=sum(one.measured for one in there),
         )
         file.put(connection, whole.id, merged)
         last = hour

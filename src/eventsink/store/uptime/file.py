@@ -30,11 +30,12 @@ CREATE TABLE IF NOT EXISTS series (
 );
 CREATE TABLE IF NOT EXISTS hours (
     series INTEGER NOT NULL, hour INTEGER NOT NULL, state TEXT, segments BLOB, samples INTEGER NOT NULL,
-    elapsed_ms REAL NOT NULL, carried BLOB, PRIMARY KEY (series, hour)
+    elapsed_ms REAL NOT NULL, carried BLOB, measured INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (series, hour)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS days (
     series INTEGER NOT NULL, day INTEGER NOT NULL, up INTEGER NOT NULL, down INTEGER NOT NULL,
-    maintenance INTEGER NOT NULL, samples INTEGER NOT NULL, elapsed_ms REAL NOT NULL, PRIMARY KEY (series, day)
+    maintenance INTEGER NOT NULL, samples INTEGER NOT NULL, elapsed_ms REAL NOT NULL,
+    measured INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (series, day)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS incidents (
     series INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER, down INTEGER NOT NULL, reason TEXT NOT NULL,
@@ -45,6 +46,15 @@ CREATE TABLE IF NOT EXISTS dirty (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS unfinished (name TEXT PRIMARY KEY, first INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS progress (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL);
+"""
+# An earlier version took every sample for one that says how long it took. The events may be gone: that stays so.
+_ADD_MEASURED = """
+BEGIN IMMEDIATE;
+ALTER TABLE hours ADD COLUMN measured INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE days ADD COLUMN measured INTEGER NOT NULL DEFAULT 0;
+UPDATE hours SET measured = samples WHERE elapsed_ms > 0;
+UPDATE days SET measured = samples WHERE elapsed_ms > 0;
+COMMIT;
 """
 
 
@@ -70,6 +80,7 @@ class Hour(NamedTuple):
         hour: its begin, milliseconds since 1970.
         elapsed_ms: of all samples together.
         carried: what the last sample says beyond its end.
+        measured: samples that say how long they took.
     """
 
     hour: int
@@ -77,6 +88,7 @@ class Hour(NamedTuple):
     samples: int = 0
     elapsed_ms: float = 0.0
     carried: Segment | None = None
+    measured: int = 0
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -92,6 +104,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.executescript(_SCHEMA)
+    if "measured" not in [name for _, name, *_ in connection.execute("PRAGMA table_info(hours)")]:
+        connection.executescript(_ADD_MEASURED)
 
 
 def _say_damaged(reason: str, aside: Path) -> None:
@@ -225,8 +239,12 @@ def put(connection: sqlite3.Connection, series: int, hour: Hour) -> None:
     state = hour.segments[0].state if plain else None
     packed = None if plain else _pack(hour.segments, hour.hour)
     carried = _pack([hour.carried], hour.hour) if hour.carried else None
-    row = (series, hour.hour, state, packed, hour.samples, hour.elapsed_ms, carried)
-    connection.execute("INSERT OR REPLACE INTO hours VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    row = (series, hour.hour, state, packed, hour.samples, hour.elapsed_ms, carried, hour.measured)
+    connection.execute(
+        "INSERT OR REPLACE INTO hours (series, hour, state, segments, samples, elapsed_ms, carried, measured)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        row,
+    )
 
 
 def hour_at(connection: sqlite3.Connection, series: int, hour: int) -> Hour | None:
@@ -236,13 +254,13 @@ def hour_at(connection: sqlite3.Connection, series: int, hour: int) -> Hour | No
 
 def hours(connection: sqlite3.Connection, series: int, since: int, until: int) -> Iterator[Hour]:
     """What is known of the hours that begin within a span, in order."""
-    for hour, state, packed, samples, elapsed, carried in connection.execute(
-        "SELECT hour, state, segments, samples, elapsed_ms, carried FROM hours"
+    for hour, state, packed, samples, elapsed, carried, measured in connection.execute(
+        "SELECT hour, state, segments, samples, elapsed_ms, carried, measured FROM hours"
         " WHERE series = ? AND hour >= ? AND hour < ? ORDER BY hour",
         (series, since, until),
     ):
         found = [Segment(hour, hour + HOUR, state)] if state else _unpack(packed, hour)
-        yield Hour(hour, found, samples, elapsed, _unpack(carried, hour)[0] if carried else None)
+        yield Hour(hour, found, samples, elapsed, _unpack(carried, hour)[0] if carried else None, measured)
 
 
 def hours_of_many(
@@ -250,32 +268,39 @@ def hours_of_many(
 ) -> dict[int, list[Hour]]:
     """The same of many series at once, by series. What carries over into the next hour is left out."""
     found: dict[int, list[Hour]] = {}
-    for one, hour, state, packed, samples, elapsed in connection.execute(
-        "SELECT series, hour, state, segments, samples, elapsed_ms FROM hours"
+    for one, hour, state, packed, samples, elapsed, measured in connection.execute(
+        "SELECT series, hour, state, segments, samples, elapsed_ms, measured FROM hours"
         " WHERE series IN (SELECT value FROM json_each(?)) AND hour >= ? AND hour < ? ORDER BY series, hour",
         (_listed(series), since, until),
     ):
         segments = [Segment(hour, hour + HOUR, state)] if state else _unpack(packed, hour)
-        found.setdefault(one, []).append(Hour(hour, segments, samples, elapsed))
+        found.setdefault(one, []).append(Hour(hour, segments, samples, elapsed, measured=measured))
     return found
 
 
 def sum_day(connection: sqlite3.Connection, series: int, day: int) -> None:
     """Sum a day up anew, from its hours."""
     sums = dict.fromkeys((UP, DOWN, MAINTENANCE), 0)
-    samples, elapsed = 0, 0.0
+    samples, elapsed, measured = 0, 0.0, 0
     for hour in hours(connection, series, day, day + DAY):
-        samples, elapsed = samples + hour.samples, elapsed + hour.elapsed_ms
+        samples, elapsed, measured = samples + hour.samples, elapsed + hour.elapsed_ms, measured + hour.measured
         for segment in hour.segments:
             sums[segment.state] += segment.end - segment.start
-    row = (series, day, sums[UP], sums[DOWN], sums[MAINTENANCE], samples, elapsed)
-    connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    row = (series, day, sums[UP], sums[DOWN], sums[MAINTENANCE], samples, elapsed, measured)
+    connection.execute(
+        "INSERT OR REPLACE INTO days (series, day, up, down, maintenance, samples, elapsed_ms, measured)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        row,
+    )
 
 
 def days(connection: sqlite3.Connection, series: int, since: int, until: int) -> list[tuple[int, ...]]:
-    """Days that begin within a span: day, milliseconds up, down and in maintenance, samples, elapsed milliseconds."""
+    """Days that begin within a span.
+
+    Day, milliseconds up, down and in maintenance, samples, elapsed milliseconds, samples that say how long they took.
+    """
     return connection.execute(
-        "SELECT day, up, down, maintenance, samples, elapsed_ms FROM days"
+        "SELECT day, up, down, maintenance, samples, elapsed_ms, measured FROM days"
         " WHERE series = ? AND day >= ? AND day < ? ORDER BY day",
         (series, since, until),
     ).fetchall()
@@ -287,7 +312,7 @@ def days_of_many(
     """The same of many series at once, by series."""
     found: dict[int, list[tuple[int, ...]]] = {}
     for row in connection.execute(
-        "SELECT series, day, up, down, maintenance, samples, elapsed_ms FROM days"
+        "SELECT series, day, up, down, maintenance, samples, elapsed_ms, measured FROM days"
         " WHERE series IN (SELECT value FROM json_each(?)) AND day >= ? AND day < ? ORDER BY series, day",
         (_listed(series), since, until),
     ):

@@ -16,7 +16,7 @@ import msgspec
 from eventsink.event import EPOCH
 from eventsink.store.uptime import file
 from eventsink.store.uptime.file import DAY, HOUR, Hour, Series
-from eventsink.store.uptime.report import Sums, total
+from eventsink.store.uptime.report import Sums, average, total
 from eventsink.store.uptime.timeline import DOWN, MAINTENANCE, UP, Segment, clipped
 
 __all__ = ["SPANS", "CheckView", "Day", "Outage", "Overview", "RegionView", "State", "Took", "survey"]
@@ -204,9 +204,9 @@ class _Page:
             uptime={name: self._percent(series.id, span, days, today) for name, span in SPANS.items()},
             days=self._each_day(series.first, days, today),
             hours=[
-                Took(_time(hour.hour), round(hour.elapsed_ms / hour.samples, 3))
+                Took(_time(hour.hour), took)
                 for hour in recent
-                if hour.elapsed_ms and hour.samples
+                if (took := average(hour.elapsed_ms, hour.measured)) is not None
             ],
         )
 
@@ -218,12 +218,12 @@ class _Page:
         return _share(up, sum([day[2] for day in whole]) + edge.sign * part.down + today.down)
 
     def _each_day(self, first: int, known: Sequence[tuple[int, ...]], today: Sums) -> list[Day]:
-        now = (self._today, today.up, today.down, today.maintenance, today.samples, today.elapsed)
+        now = (self._today, today.up, today.down, today.maintenance, today.samples, today.elapsed, today.measured)
         found = {row[0]: row for row in known} | {self._today: now}
-        nothing = (0, 0, 0, 0, 0, 0)
+        nothing = (0, 0, 0, 0, 0, 0, 0)
         days = []
         for begin, date_ in self._dates.items():
-            _, up, down, maintenance, samples, elapsed = found.get(begin, nothing)
+            _, up, down, maintenance, _, elapsed, measured = found.get(begin, nothing)
             whole = first <= begin < self._today
             length = DAY if whole else max(0, min(begin + DAY, self._now) - max(begin, first))
             day = Day(
@@ -233,7 +233,7 @@ class _Page:
                 maintenance_s=maintenance / 1000,
                 unknown_s=(length - up - down - maintenance) / 1000,
                 percent=_share(up, down),
-                average_ms=round(elapsed / samples, 3) if samples and elapsed else None,
+                average_ms=average(elapsed, measured),
             )
             days.append(day)
         return days
@@ -297,7 +297,7 @@ def _segments(hours: Iterable[Hour]) -> list[Segment]:
 def _sums(hours: Iterable[Hour], begin: int, end: int) -> Sums:
     """What the hours of a span say, to the millisecond; of samples, those of whole hours."""
     lengths = {UP: 0, DOWN: 0, MAINTENANCE: 0}
-    samples, elapsed = 0, 0.0
+    samples, elapsed, measured = 0, 0.0, 0
     for hour in hours:
         start, until = hour.hour, hour.hour + HOUR
         if until <= begin or start >= end:
@@ -305,8 +305,8 @@ def _sums(hours: Iterable[Hour], begin: int, end: int) -> Sums:
         whole = begin <= start and until <= end
         for segment in hour.segments if whole else clipped(hour.segments, begin, end):
             lengths[segment.state] += segment.end - segment.start
-        samples, elapsed = samples + hour.samples, elapsed + hour.elapsed_ms
-    return Sums(lengths[UP], lengths[DOWN], lengths[MAINTENANCE], samples, elapsed)
+        samples, elapsed, measured = samples + hour.samples, elapsed + hour.elapsed_ms, measured + hour.measured
+    return Sums(lengths[UP], lengths[DOWN], lengths[MAINTENANCE], samples, elapsed, measured)
 
 
 def _share(up: int, down: int) -> float | None:

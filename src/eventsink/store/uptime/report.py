@@ -17,7 +17,20 @@ from eventsink.store.uptime import file
 from eventsink.store.uptime.file import DAY, HOUR, Series
 from eventsink.store.uptime.timeline import DOWN, MAINTENANCE, UP, clipped
 
-__all__ = ["By", "Incident", "Now", "Question", "Row", "Sums", "TooManyRows", "Uptime", "answer", "present", "total"]
+__all__ = [
+    "By",
+    "Incident",
+    "Now",
+    "Question",
+    "Row",
+    "Sums",
+    "TooManyRows",
+    "Uptime",
+    "answer",
+    "average",
+    "present",
+    "total",
+]
 
 MOST_ROWS = 20_000
 
@@ -34,13 +47,13 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         until: excluded; no later than now.
         by: a row a check; a check and region; or a check and hour, day or month.
-        check: one alone.
+        checks: these alone; empty for all.
     """
 
     since: datetime
     until: datetime
     by: By = "check"
-    check: str | None = None
+    checks: tuple[str, ...] = ()
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -50,7 +63,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         begin: of the interval, where it is asked for by intervals.
         uptime_percent: None where nothing is known.
         incidents: that touch it.
-        average_ms: how long the check took on average.
+        average_ms: how long the check took on average; None where no sample says that.
     """
 
     check: str
@@ -114,13 +127,14 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sums(msgspec.Struct):
-    """Milliseconds in each state, and of samples how many there were and how long they took."""
+    """Milliseconds in each state, and of samples how many there were, how long they took, and how many say that."""
 
     up: int = 0
     down: int = 0
     maintenance: int = 0
     samples: int = 0
     elapsed: float = 0.0
+    measured: int = 0
 
 
 def answer(connection: sqlite3.Connection, question: Question) -> Uptime:
@@ -130,7 +144,7 @@ def answer(connection: sqlite3.Connection, question: Question) -> Uptime:
         TooManyRows: the intervals are too short for the span and the number of checks.
     """
     since, until = _milliseconds(question.since), _milliseconds(question.until)
-    wanted = [one for one in file.all_series(connection) if question.check in {None, one.name}]
+    wanted = [one for one in file.all_series(connection) if not question.checks or one.name in question.checks]
     length = {"hour": HOUR, "day": DAY, "month": 28 * DAY}.get(question.by)
     expected = sum(
         (until - max(since, one.first)) // length + 2 if length else 1 for one in wanted if one.first < until
@@ -209,7 +223,7 @@ def _row(connection: sqlite3.Connection, series: Series, begin: int, end: int, b
         uptime_percent=100 * sums.up / known if known else None,
         incidents=len(found),
         samples=sums.samples,
-        average_ms=round(sums.elapsed / sums.samples, 3) if sums.samples else None,
+        average_ms=average(sums.elapsed, sums.measured),
     )
 
 
@@ -221,8 +235,8 @@ def total(connection: sqlite3.Connection, series: int, begin: int, end: int) -> 
         _add_hours(connection, sums, series, begin, end)
         return sums
     _add_hours(connection, sums, series, begin, first)
-    for _, up, down, maintenance, samples, elapsed in file.days(connection, series, first, last):
-        _add(sums, up, down, maintenance, samples, elapsed)
+    for _, *day in file.days(connection, series, first, last):
+        _add(sums, Sums(*day))
     _add_hours(connection, sums, series, last, end)
     return sums
 
@@ -232,15 +246,22 @@ def _add_hours(connection: sqlite3.Connection, sums: Sums, series: int, begin: i
         found = dict.fromkeys((UP, DOWN, MAINTENANCE), 0)
         for segment in clipped(hour.segments, begin, end):
             found[segment.state] += segment.end - segment.start
-        _add(sums, found[UP], found[DOWN], found[MAINTENANCE], hour.samples, hour.elapsed_ms)
+        known = Sums(found[UP], found[DOWN], found[MAINTENANCE], hour.samples, hour.elapsed_ms, hour.measured)
+        _add(sums, known)
 
 
-def _add(sums: Sums, up: int, down: int, maintenance: int, samples: int, elapsed: float) -> None:  # noqa: PLR0913, PLR0917
-    sums.up += up
-    sums.down += down
-    sums.maintenance += maintenance
-    sums.samples += samples
-    sums.elapsed += elapsed
+def _add(sums: Sums, more: Sums) -> None:
+    sums.up += more.up
+    sums.down += more.down
+    sums.maintenance += more.maintenance
+    sums.samples += more.samples
+    sums.elapsed += more.elapsed
+    sums.measured += more.measured
+
+
+def average(elapsed: float, measured: int) -> float | None:
+    """How many milliseconds a sample took on average, of those that say it; None where none does."""
+    return round(elapsed / measured, 3) if measured else None
 
 
 def _incidents(connection: sqlite3.Connection, series: Series, since: int, until: int) -> Iterable[Incident]:
