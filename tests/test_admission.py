@@ -47,7 +47,7 @@ def test_an_empty_attribute_counts_as_absent(name: str) -> None:
     assert admit(**{name: ""})[0].id
 
 
-@pytest.mark.parametrize("user", ["000000000000000000000000", "", None])
+@pytest.mark.parametrize("user", ["000000000000000000000000", "", None, "anonymous", "Anonymous", "aNonYmouS"])
 def test_the_anonymous_user_becomes_none(user: str | None) -> None:
     assert admit(user=user)[0].user is None
 

@@ -21,6 +21,7 @@ from eventsink.errors import EventSinkError, KeysNotRead
 from eventsink.keyring import Keyring
 from eventsink.keys import KeyFile, Look, NewKey
 from tests import processes
+from tests.users import MALLORY, belongs_to, needs_root
 
 
 class Clock:
@@ -84,6 +85,27 @@ def test_the_secret_is_not_in_the_file_nor_in_the_list(keys: KeyFile, path: Path
 def test_the_file_is_for_its_owner_alone(keys: KeyFile, path: Path) -> None:
     keys.list()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@needs_root
+def test_root_makes_the_file_for_whose_directory_it_is(keys: KeyFile, path: Path) -> None:
+    path.parent.mkdir()
+    belongs_to(MALLORY, path.parent, 0o700)
+    keys.create(["ingest"])
+    keys.create(["read"])
+    assert {(file.name, file.stat().st_uid, file.stat().st_gid) for file in path.parent.iterdir()} == {
+        ("keys.db", MALLORY, MALLORY)
+    }
+
+
+@needs_root
+def test_root_gives_nobody_a_file_that_was_there(keys: KeyFile, path: Path, tmp_path: Path) -> None:
+    path.parent.mkdir()
+    belongs_to(MALLORY, path.parent, 0o700)
+    (tmp_path / "precious").touch()
+    path.symlink_to(tmp_path / "precious")
+    keys.list()
+    assert (tmp_path / "precious").stat().st_uid == 0
 
 
 @pytest.mark.parametrize("scopes", [[], ["write"], ["ingest", "Admin"], [""]])

@@ -314,3 +314,4 @@ def test_a_file_that_is_nested_too_deeply_is_a_sentence(tmp_path: Path) -> None:
 )
 def test_a_front_door_is_found_on_this_machine_wherever_it_listens(host: str, address: str) -> None:
     assert load(None, {}, collect={"host": host}).collect.address == address
+    assert load(None, {}, telemetry={"host": host, "port": 8750}).telemetry.address == address

@@ -67,18 +67,22 @@ def why(error: BaseException) -> str:
     return why_unreachable(error) or _ERRNO.sub("", str(error)).rstrip(".") or "it gives no reason"
 
 
-def remedy(error: BaseException) -> str:
-    """A sentence on what to do about a file or folder that cannot be used, with a blank before it; or nothing."""
+def remedy(error: BaseException, option: str = "--data") -> str:
+    """A sentence on what to do about a file or folder that cannot be used, with a blank before it; or nothing.
+
+    Args:
+        option: what gives another place.
+    """
     code = error.errno if isinstance(error, OSError) else None
     text = str(error)
     if code in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in text:
         return " Free some space on that disk."
     if code == errno.EROFS or "readonly" in text:
-        return " Make that disk writable, or give another place with --data."
+        return f" Make that disk writable, or give another place with {option}."
     if code in (errno.EACCES, errno.EPERM):
-        return " Let this user write there (chown, chmod), or give another place with --data."
+        return f" Let this user write there (chown, chmod), or give another place with {option}."
     if code in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
-        return " Give a place in which a folder can be made, with --data."
+        return f" Give a place in which a folder can be made, with {option}."
     return ""
 
 

@@ -20,6 +20,7 @@ import msgspec
 
 from eventsink.causes import remedy, why
 from eventsink.errors import EventSinkError
+from eventsink.files import make_file, make_folder
 
 __all__ = ["PUBLIC", "SCOPES", "Key", "KeyFile", "Look", "NewKey", "id_of", "matches", "new_key"]
 
@@ -193,8 +194,9 @@ class KeyFile:
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.touch(mode=0o600)
+            make_folder(self.path.parent)
+            make_file(self.path)
+            self.path.touch()  # says better than SQLite why one that is there cannot be opened
         except OSError as error:
             raise EventSinkError(f"The keys cannot be opened at {self.path}: {why(error)}.{remedy(error)}") from error
         try:

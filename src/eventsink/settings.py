@@ -108,8 +108,7 @@ class Collect(_Section, frozen=True, kw_only=True):
     @property
     def address(self) -> str:
         """Where programs of this machine find it, unless its port is one that is free."""
-        host = _EVERYWHERE.get(self.host, self.host)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return _address(self.host, self.port)
 
 
 class Browser(_Section, frozen=True, kw_only=True):
@@ -381,6 +380,11 @@ class Telemetry(_Section, frozen=True, kw_only=True):
         ),
     ] = ""
 
+    @property
+    def address(self) -> str:
+        """Where programs of this machine find what answers there."""
+        return _address(self.host, self.port)
+
 
 class Grafana(_Section, frozen=True, kw_only=True):
     """Grafana, for `eventsink doctor` alone, which asks whether the datasource is there and works."""
@@ -622,3 +626,8 @@ def _put(tree: dict[str, Any], keys: list[str], value: str | list[Any], name: st
         if not isinstance(tree, dict):
             raise SettingsError(f"{name}: {key!r} is a value, not a section.")
     tree[keys[-1]] = value
+
+
+def _address(host: str, port: int) -> str:
+    host = _EVERYWHERE.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -22,6 +22,7 @@ from eventsink.errors import EventSinkError
 from eventsink.files import hold
 from eventsink.keys import KeyFile
 from eventsink.settings import Exchange, Settings, Store
+from tests.users import MALLORY, belongs_to, needs_root
 
 Change = Callable[[bytearray], None]
 KEPT = ("spool-8750.db", "spool-8750-1.db", "aside-influxdb.1.db", "jobs-spool.db", "monitor-spool.db")
@@ -97,6 +98,15 @@ def test_what_is_restored_is_what_was_there_for_this_user_alone(data: Path) -> N
     assert (new / "store" / "events-2026-11.duckdb").read_text() == "store/events-2026-11.duckdb"
     with sqlite3.connect(new / "spool-8750-1.db") as database:
         assert database.execute("SELECT x FROM t").fetchall() == [("spool-8750-1.db",)]
+
+
+@needs_root
+def test_what_root_restores_belongs_to_whose_directory_it_is(data: Path) -> None:
+    out, _ = backed_up(data)
+    new = data.parent / "new"
+    new.mkdir()
+    restore(of(belongs_to(MALLORY, new, 0o700)), out, told)
+    assert {path.stat().st_uid for path in (new, *new.rglob("*"))} == {MALLORY}
 
 
 def test_places_that_the_settings_name_are_read_and_restored(data: Path) -> None:

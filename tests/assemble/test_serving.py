@@ -35,6 +35,21 @@ async def test_a_stranger_who_answers_where_we_would_listen_is_no_start() -> Non
         stranger.close()
 
 
+async def test_a_stranger_who_says_nothing_is_no_start_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "STARTS_WITHIN", 0.3)
+    monkeypatch.setattr(serving, "ANSWERS_WITHIN", 0.1)
+    stranger = socket.create_server(("127.0.0.1", 0))  # the system accepts for it
+    port = stranger.getsockname()[1]
+    task = asyncio.create_task(asyncio.sleep(60))
+    try:
+        with pytest.raises(EventSinkError, match=f"did not answer on 127.0.0.1:{port} within .* another --port"):
+            async with asyncio.timeout(30):
+                await serving._answering("127.0.0.1", port, task, serving._Known(None))
+    finally:
+        task.cancel()
+        stranger.close()
+
+
 @pytest.mark.skipif(not _speaks_ipv6(), reason="this machine has no address of IPv6")
 @pytest.mark.parametrize("host", ["::1", "::"])
 async def test_it_listens_on_ipv6(host: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from eventsink.cli import canary
 from eventsink.cli.canary import examine_canary
 from eventsink.client.sink import Sink
 from eventsink.keys import KeyFile
@@ -89,6 +90,27 @@ def test_with_the_exchange_away_nobody_is_told_to_start_or_forget_a_worker_that_
     with FakeSink(answer) as fake, Sink(fake.url, "key") as sink:
         (found,) = examine_canary(sink, status)
     assert not found.ok and "exchange is away" in found.remedy and "forget" not in found.remedy
+
+
+def test_a_worker_that_was_just_restarted_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canary, "STUCK", 0.0)
+    monkeypatch.setattr(canary, "LOOK_EVERY", 0.0)
+    worker = {"state": "not running", "types": ["*"]}
+
+    class Starting(Sink):
+        looks = 0
+
+        def get(self, path: str, **query: Any) -> dict[str, Any]:
+            self.looks += 1
+            last = {"id": "zzzz", "delay_seconds": 0.1, "at": "2026-11-29T00:00:00Z"}
+            return {"workers": {"echo": worker | ({"canary": last} if self.looks > 3 else {})}}
+
+        def post(self, path: str, content: object) -> dict[str, Any]:
+            return {}
+
+    with Starting("http://127.0.0.1:1") as sink:
+        (found,) = examine_canary(sink, {"workers": {"echo": worker}})
+    assert found.ok
 
 
 def test_an_id_that_a_sender_chose_shows_nothing_when_it_was_there_before() -> None:

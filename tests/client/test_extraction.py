@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -116,3 +116,35 @@ async def test_what_is_closed_early_has_ended_within() -> None:
     async with contextlib.aclosing(run()) as pieces:
         assert await anext(pieces) == 1
     assert ended == ["within"]
+    assert sink.events[-1]["data"]["status"] == "done" and "message" not in sink.events[-1]["data"]
+
+
+def test_a_generator_that_is_closed_early_is_no_failure() -> None:
+    sink = RecordingSink()
+
+    @sink.extraction("demo")
+    def run() -> Generator[int, None, None]:
+        yield 1
+        yield 2
+
+    pieces = run()
+    assert next(pieces) == 1
+    pieces.close()
+    assert sink.events[-1]["data"]["status"] == "done" and "message" not in sink.events[-1]["data"]
+
+
+def test_a_generator_that_fails_while_it_is_closed_has_failed() -> None:
+    sink = RecordingSink()
+
+    @sink.extraction("demo")
+    def run() -> Generator[int, None, None]:
+        try:
+            yield 1
+        finally:
+            raise OSError("the disk is full")
+
+    pieces = run()
+    assert next(pieces) == 1
+    with pytest.raises(OSError, match="full"):
+        pieces.close()
+    assert sink.events[-1]["data"]["message"] == "OSError: the disk is full"

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from eventsink import SinkService
+from eventsink.client import posting as posting_module
 from eventsink.client.over_amqp import OverAmqp
 from eventsink.client.posting import Posting
 from eventsink.client.tallies import Tallies
+from eventsink.client.transport import NotNow, Verdict
 from eventsink.client.waiting import Waiting
 from tests.amqp.foreign import channel, get_all
 
@@ -82,6 +84,35 @@ def test_a_connection_is_seen_to_while_there_is_nothing_to_send() -> None:
     posting.start()
     assert turned.wait(30)
     posting.stop(30)
+
+
+class _Away:
+    """Takes nothing for an hour, and counts how often somebody sees to it."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def send(self, lines: bytes, events: int) -> Verdict:
+        raise NotNow("not now", after=3600.0)
+
+    def idle(self) -> None:
+        self.seen += 1
+        raise OSError("what goes wrong meanwhile ends nothing")
+
+    def close(self) -> None:
+        self.seen = -1
+
+
+def test_a_connection_is_seen_to_while_the_next_attempt_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting_module, "IDLE", 0.01)
+    waiting, away = Waiting(None, 1 << 20, Tallies()), _Away()
+    waiting.add(1, b"{}")
+    posting = Posting(waiting, away, Tallies())
+    posting.start()
+    wait_until(lambda: away.seen > 2)
+    assert posting.is_away
+    posting.stop(30)
+    assert away.seen == -1, "the end waits for no next attempt"
 
 
 def test_a_line_that_is_none_holds_up_no_other(broker: str) -> None:

@@ -1,5 +1,6 @@
 """`SinkService` in real programs, before a real sink: what it promises, while everything goes wrong."""
 
+import errno
 import gzip
 import json
 import os
@@ -440,6 +441,52 @@ def test_without_a_folder_it_reports_from_memory(
         assert own.flush(WITHIN)
     assert len(found(sink, "memory", 1)) == 1
     assert any("cannot wait on disk" in record.getMessage() for record in caplog.records)
+
+
+def test_without_a_home_it_says_that_events_wait_in_memory(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "not/whole")
+    for spool in ("", None):  # who asks for it need not be told
+        SinkService("http://127.0.0.1:1", spool=spool).close()
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "eventsink"]
+    assert said.startswith("Events wait in memory alone") and "spool=" in said
+
+
+def test_a_transport_that_cannot_be_made_now_is_made_with_the_next_event(
+    sink: SinkProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with service(sink, tmp_path, "descriptors") as own, monkeypatch.context() as patched:
+
+        def fail() -> None:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+        patched.setattr(own, "_transport", fail)
+        own.capture("demo.x")
+        own.capture("demo.x")
+        assert own.counts == {"captured": 2, "waiting": 2}
+        patched.undo()
+        own.capture("demo.x")
+        assert own.flush(WITHIN)
+        assert own.counts == {"captured": 3, "sent": 3, "waiting": 0}
+    said = [record.getMessage() for record in caplog.records if "cannot be sent" in record.getMessage()]
+    assert len(said) == 1 and "Too many open files" in said[0]
+    assert len(found(sink, "descriptors", 3)) == 3
+
+
+def test_what_comes_after_the_end_the_next_process_sends_once_it_is_closed_again(
+    sink: SinkProcess, tmp_path: Path
+) -> None:
+    first = service(sink, tmp_path, "again")
+    first.close()
+    first.capture("demo.late")
+    first.close()
+    with service(sink, tmp_path, "again") as second:  # `first` lives on
+        second.capture("demo.next")
+        assert second.flush(WITHIN)
+        assert second.counts["sent"] == 2
+    assert {event["type"] for event in found(sink, "again", 2)} == {"demo.late", "demo.next"}
+    assert first.counts["waiting"] == 0
 
 
 FULL = """

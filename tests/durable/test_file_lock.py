@@ -7,6 +7,7 @@ import pytest
 
 from eventsink.errors import DataDirectoryInUse
 from eventsink.files import hold
+from tests.users import MALLORY, belongs_to, needs_root
 
 
 def test_a_lock_is_held_once_and_names_its_holder(tmp_path: Path) -> None:
@@ -23,3 +24,9 @@ def test_a_link_is_no_lock_and_what_it_leads_to_stays(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic link"):
         hold(tmp_path / "x.lock")
     assert (tmp_path / "precious").read_text() == "precious"
+
+
+@needs_root
+def test_a_lock_that_root_made_its_owner_can_hold_later(tmp_path: Path) -> None:
+    os.close(hold(belongs_to(MALLORY, tmp_path, 0o700) / "x.lock"))
+    assert (tmp_path / "x.lock").stat().st_uid == MALLORY

@@ -90,6 +90,7 @@ class Machine:
             "/var/backups/eventsink": str(self.backups),
             "https://sink.example.org": self.url,
             "http://127.0.0.1:8750": self.url,
+            "http://127.0.0.1:8751": f"http://127.0.0.1:{api}",
             "18750": str(drill),
             "-p clowder": f"-p {vhost}",
         }

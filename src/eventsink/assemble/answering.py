@@ -68,7 +68,7 @@ async def answering(
     bounding = asyncio.create_task(_bound(runner), name="telemetry")
     try:
         await _listen(runner, settings)
-        _log.info("telemetry.answering", address=f"http://{settings.host}:{settings.port}")
+        _log.info("telemetry.answering", address=settings.address)
         yield
     finally:
         bounding.cancel()

@@ -6,11 +6,15 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
+
 from eventsink.browsers.visitors import forget
 
 __all__ = ["forgetting"]
 
 EVERY = 900.0  # seconds
+
+_log = structlog.get_logger(__name__)
 
 
 @contextlib.asynccontextmanager
@@ -26,6 +30,10 @@ async def forgetting(directory: Path) -> AsyncIterator[None]:
 
 async def _forget(directory: Path) -> None:
     while True:
-        with contextlib.suppress(OSError):  # it is said when somebody comes, who needs a new one
-            forget(directory, datetime.now(UTC))
+        try:
+            await asyncio.to_thread(forget, directory, datetime.now(UTC))
+        except OSError:  # it is said when somebody comes, who needs a new one
+            pass
+        except Exception:  # noqa: BLE001 - a bug of ours: said, and no reason to forget nothing any more
+            _log.exception("browser.salts_not_forgotten")
         await asyncio.sleep(EVERY)

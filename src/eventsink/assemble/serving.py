@@ -27,7 +27,8 @@ from eventsink.settings import Settings
 __all__ = ["announced", "serving"]
 
 HEADERS = 64 << 10  # bytes that one connection may have us keep before its request is whole
-STARTS_WITHIN = 10.0  # seconds
+STARTS_WITHIN = 60.0  # seconds; a machine may be busy
+ANSWERS_WITHIN = 10.0  # seconds that one attempt to reach ourselves may take
 UNREAD = 30.0  # seconds in which who is sent something takes none of it
 SENT_AHEAD = 128 << 10  # bytes that the system keeps for one who does not read yet
 SILENT = 15.0  # seconds that a connection may say nothing, or not all of its headers
@@ -105,10 +106,25 @@ class _Known:
 
 
 async def _answering(host: str, port: int, serving: "asyncio.Task[None]", door: _Known) -> None:
-    """Wait until it is this process that answers."""
+    """Wait until it is this process that answers, for so long at most.
+
+    Raises:
+        EventSinkError: nothing answers there, or something else.
+    """
+    try:
+        async with asyncio.timeout(STARTS_WITHIN):
+            await _answers(host, port, serving, door)
+    except TimeoutError:
+        raise EventSinkError(
+            f"The HTTP server did not answer on {host}:{port} within {STARTS_WITHIN:g} seconds. See what listens there"
+            " (`ss -ltnp`) and end it, or give another --port."
+        ) from None
+
+
+async def _answers(host: str, port: int, serving: "asyncio.Task[None]", door: _Known) -> None:
     while True:
         try:
-            async with asyncio.timeout(STARTS_WITHIN):
+            async with asyncio.timeout(ANSWERS_WITHIN):
                 found = await _asked(host, port, door.path)
         except (OSError, TimeoutError):
             found = None

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ from eventsink.worker_state import is_missing, pause_of
 __all__ = ["examine_canary"]
 
 PATIENCE = 20.0  # seconds
-STUCK = 3.0  # seconds, where all that it did not come to say themselves that they take nothing
+STUCK = 3.0  # seconds, where all that it did not come to say themselves that they take nothing, or nobody hears of them
 LOOK_EVERY = 0.25  # seconds, as often as workers elsewhere tell it
 
 
@@ -54,10 +54,12 @@ def _asks(account: Mapping[str, Any]) -> bool:
     return bool(account.get("configured", True)) and matches(CANARY, account.get("types", ()))
 
 
-def _is_stuck(account: Mapping[str, Any]) -> bool:
-    """Whether a worker takes nothing now, by its own word."""
-    state = account.get("state", "")
-    return is_missing(state) or bool(pause_of(state))
+def _are_stuck(names: Iterable[str], status: Mapping[str, Any]) -> bool:
+    """Whether workers take nothing now, by their own word. One that no process runs says none: it may be starting."""
+    if status.get("exchange") == "away":  # then nobody hears of them
+        return True
+    workers = status.get("workers", {})
+    return all(pause_of(workers.get(name, {}).get("state", "")) for name in names)
 
 
 def _not_posted(error: EventSinkError) -> Finding:
@@ -89,7 +91,7 @@ def _wait(
                 if name not in delays and last and last["id"] >= canary and (name, last["id"]) not in before:
                     delays[name] = min(last["delay_seconds"], elapsed)  # clocks may differ
             progress.show(len(delays))
-            stuck = all(_is_stuck(workers.get(name, {})) for name in asked if name not in delays)
+            stuck = _are_stuck([name for name in asked if name not in delays], status)
             if elapsed > (min(STUCK, patience) if stuck else patience):
                 break
             time.sleep(LOOK_EVERY if len(delays) < len(asked) else 0)

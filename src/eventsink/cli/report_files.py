@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
-from eventsink.causes import why
+from eventsink.causes import remedy, why
 from eventsink.cli.report_asking import ask, decoded
 from eventsink.cli.screen import flush, note, plain, say
 from eventsink.client.sink import Sink
@@ -91,7 +91,7 @@ class Schedule:
             return
         trouble = self._try()
         if trouble != self._told:
-            note(trouble or "The sink answers again.", "red" if trouble else "")
+            note(trouble or "It works again.", "red" if trouble else "")
             self._told = trouble
         if trouble or (self._due is not None and self._due <= self._now()):  # the clock of the sink is behind
             self._sleep(AGAIN)
@@ -168,7 +168,7 @@ def _put(target: Path, content: bytes) -> None:
             return
         _replace(Path(os.path.realpath(target)), content)  # what a link leads to, not the link
     except OSError as error:
-        raise EventSinkError(f"{plain(target)} cannot be written: {why(error)}.") from error
+        raise EventSinkError(f"{plain(target)} cannot be written: {why(error)}.{remedy(error, '--out')}") from error
 
 
 def _replace(target: Path, content: bytes) -> None:

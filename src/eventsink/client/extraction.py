@@ -63,7 +63,7 @@ class Extraction:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         message = self.message
-        if message is None and error is not None and not (isinstance(error, SystemExit) and not error.code):
+        if message is None and error is not None and not _is_well(error):
             message = _said(error)
         data = self._data | ({} if message is None else {"message": text(message)})
         status = self.status if error is None else _outcome(error, self.status)
@@ -121,11 +121,18 @@ class Extraction:
 
 
 def _outcome(error: BaseException, well: str) -> str:
-    """What a run is told to be that ended by raising: a program may end, and a task be cancelled."""
-    if isinstance(error, SystemExit) and error.code in (None, 0):
+    """What a run is told to be that ended by raising: a task may be cancelled."""
+    if _is_well(error):
         return well
     kind = type(error)
     return "cancelled" if any(base.__name__ == "CancelledError" for base in kind.__mro__) else "failed"
+
+
+def _is_well(error: BaseException) -> bool:
+    """Whether what was raised is no failure: a program ends, or whoever has enough of a generator closes it."""
+    if isinstance(error, SystemExit):
+        return error.code in (None, 0)
+    return isinstance(error, GeneratorExit)
 
 
 def _said(error: BaseException) -> str:

@@ -83,10 +83,10 @@ class Posting:
                     LONGEST_WAIT if error.patient else min(FIRST_WAIT * 2.0 ** min(failures - 1, 10), LONGEST_WAIT)
                 )
                 self.is_away = True
-                self._stopped.wait(max(self._jitter.uniform(0.5, 1.0) * backoff, error.after))
+                self._stay_away(max(self._jitter.uniform(0.5, 1.0) * backoff, error.after))
                 self.is_away = False
             except Exception as error:  # noqa: BLE001 - a bug of ours must not end what a program relies on
-                self._tallies.say("bug", f"The event sink's client failed: {type(error).__name__}: {error}.")
+                self._say_bug(error)
                 self._stopped.wait(LONGEST_WAIT / 10)
         self._transport.close()
 
@@ -114,6 +114,18 @@ class Posting:
     def _sleep(self, seconds: float) -> None:
         if self._woken.wait(seconds):
             self._woken.clear()
+
+    def _stay_away(self, seconds: float) -> None:
+        """Wait before the next attempt, which would fail on a connection that nobody has seen to."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._stopped.wait(min(left, IDLE)):
+            try:
+                self._transport.idle()
+            except Exception as error:  # noqa: BLE001 - the next attempt finds out
+                self._say_bug(error)
+
+    def _say_bug(self, error: Exception) -> None:
+        self._tallies.say("bug", f"The event sink's client failed: {type(error).__name__}: {error}.")
 
 
 def _events(pieces: Sequence[Piece]) -> int:

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from eventsink.causes import why
 from eventsink.client.catalogued import Catalogued
 from eventsink.client.checking import Checker
 from eventsink.client.extraction import Extraction
@@ -46,6 +47,11 @@ AT_ONCE = 256 << 10  # bytes of one row on disk, about
 LATE_WITHIN = 0.1  # seconds that what comes after the end waits for another that does
 END_WITHIN = 1.0  # seconds that the end of the program waits at most
 FORK_WITHIN = 0.2  # seconds that a fork waits for our threads to be where they can be left
+
+_HOMELESS = (
+    "Events wait in memory alone, and are lost when the program ends before the sink has them: this user has no home"
+    " directory. Name a folder with spool=…, or a whole path in XDG_STATE_HOME."
+)
 
 BeforeSend = Callable[[dict[str, Any]], Mapping[str, Any] | None]
 
@@ -91,6 +97,8 @@ class SinkService(Catalogued):
         self._abandoned: list[object] = []  # what a parent has open, and must not be closed by a child
         self._begin()
         if not self._off:
+            if self._folder is None and spool is not None:
+                self._tallies.say_now("spool", _HOMELESS)
             this = weakref.ref(self)
             atexit.register(_call, this, "close")
             if hasattr(os, "register_at_fork"):
@@ -109,6 +117,7 @@ class SinkService(Catalogued):
         self._late: Waiting | None = None
         self._posting: Posting | None = None
         self._writer: threading.Thread | None = None
+        self._is_started = False
         self._ending = threading.Event()
         self._closed = False
         self._left_behind = False  # at the end something waited still
@@ -168,10 +177,13 @@ class SinkService(Catalogued):
 
     def close(self, timeout: float = END_WITHIN) -> None:
         """Bring everything to disk, send what can be sent within the time, and end. The rest the next process sends."""
-        if self._off or self._closed:
+        if self._off:
             return
         try:
-            self._end(timeout)
+            if self._closed:
+                self._close_late()
+            else:
+                self._end(timeout)
         except Exception as error:  # noqa: BLE001
             self._say_bug(error)
 
@@ -278,7 +290,7 @@ class SinkService(Catalogued):
     # --- the thread --------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        """Start the threads, with the first event; in a child anew."""
+        """Start the threads, with the first event; in a child anew. Without them, bring what there is to disk."""
         if self._closed:
             self._write_late()
             return
@@ -288,13 +300,23 @@ class SinkService(Catalogued):
                 return
             if self._waiting is None:
                 self._waiting = Waiting(self._folder, self._max_disk, self._tallies)
-                self._start_threads(self._waiting)
                 _end_with_child(self)
+            if not self._is_started:
+                self._is_started = True  # before: the handler of a signal may capture something in between
+                self._start_threads(self._waiting)
             if self._writer is None:
                 self._drain()
+        if self._writer is None:
+            self._tallies.report()
 
     def _start_threads(self, waiting: Waiting) -> None:
-        posting = Posting(waiting, self._transport(), self._tallies)
+        try:
+            posting = Posting(waiting, self._transport(), self._tallies)
+        except Exception as error:  # noqa: BLE001 - as too many open files
+            self._is_started = False
+            sentence = f"Events wait{waiting.where}, and cannot be sent: {why(error)}. The next event tries it again."
+            self._tallies.say("threads", sentence)
+            return
         writer = threading.Thread(target=self._run, name="eventsink-writing", daemon=True)
         try:
             posting.start()
@@ -403,6 +425,18 @@ class SinkService(Catalogued):
                 self._late.add(1, line)
                 self._tallies.count("captured")
                 self._left_behind = True
+        finally:
+            self._lock.release()
+        self._tallies.report()
+
+    def _close_late(self) -> None:
+        """Let others have what came after the end; more may come."""
+        if not self._lock.acquire(timeout=LATE_WITHIN):  # a disk hangs
+            return
+        try:
+            late, self._late = self._late, None
+            if late is not None:
+                late.close()
         finally:
             self._lock.release()
         self._tallies.report()

@@ -50,7 +50,10 @@ _ABOUT: Mapping[str, Mapping[str, Any]] = {
     },
     "data": {"description": "What happened, by the rules of its type."},
     "subject": {"description": "What it is about, as `files/64b…`."},
-    "user": {"description": "Id of the acting user; absent for anonymous ones and for the system itself."},
+    "user": {
+        "description": "Id of the acting user; absent for anonymous ones and for the system itself. Who publishes may"
+        " write an empty text, `anonymous` or 24 zeros in its place."
+    },
     "dialect": {"description": "The form in which its sender wrote it, when it was not this one.", "readOnly": True},
 }
 _NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -26,7 +26,7 @@ from eventsink.collect.ingest import Intake
 from eventsink.collect.limits import Budget, RateLimit, check_length, read_body
 from eventsink.collect.methods import allowed, not_allowed
 from eventsink.collect.problems import MEDIA_TYPE, SAFE, Problem, encode
-from eventsink.collect.refusals import reason_of_request
+from eventsink.collect.refusals import GONE, reason_of_request
 from eventsink.collect.snippet import vendor_tags
 from eventsink.dialects.admit import Admission, Stamps
 from eventsink.errors import EventSinkError, ExchangeUnavailable, InvalidEvent, KeysNotRead
@@ -113,7 +113,13 @@ class BrowserRoute:
         """Answer one request."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         span = self._desk.traces.accept(headers) if self._desk.traces else None
-        status, answer, more = await self._answer(scope, receive, headers, span)
+        try:
+            status, answer, more = await self._answer(scope, receive, headers, span)
+        except asyncio.CancelledError:
+            self._desk.metrics.intake.answered(GONE)
+            if span:
+                span.end("gone", GONE)
+            raise
         if span:
             span.end("accepted" if status < 400 else reason_of_request(status) or "data", status)
         self._desk.metrics.intake.answered(status)

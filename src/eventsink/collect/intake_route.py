@@ -14,7 +14,7 @@ from eventsink.collect.ingest import Intake, as_problems, ingest, ingest_typed
 from eventsink.collect.limits import Budget, RateLimit, Share, check_length, read_body
 from eventsink.collect.methods import allowed, not_allowed
 from eventsink.collect.problems import MEDIA_TYPE, SAFE, Problem, encode
-from eventsink.collect.refusals import reason_of_request
+from eventsink.collect.refusals import GONE, reason_of_request
 from eventsink.dialects.admit import Admission
 from eventsink.dialects.body import AT_ONCE
 from eventsink.dialects.labels import inflated, is_compressed
@@ -63,6 +63,11 @@ class IntakeRoute:
         except Problem as problem:
             await self._refuse(problem, send, span)
             return
+        except asyncio.CancelledError:  # nothing is refused: it may be that all was made durable
+            self._counts.answered(GONE)
+            if span:
+                span.end("gone", GONE)
+            raise
         except Exception:  # noqa: BLE001 - a bug of ours: said in the log, and to the client without details
             _log.exception("collect.failed")
             await self._refuse(Problem(500, "The event sink failed; its log says why."), send, span)

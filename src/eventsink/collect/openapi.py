@@ -112,7 +112,7 @@ def _typed(entry: EventType, data: Any, accepted: Any, problem: Any) -> dict[str
     attributes = {
         "ce-id": "Id of the event; a UUIDv7 is made when it is absent.",
         "ce-time": "When it happened, RFC 3339; now when absent.",
-        "ce-user": "Id of the acting user.",
+        "ce-user": "Id of the acting user; nobody known when it is absent, empty, `anonymous` or 24 zeros.",
         "ce-subject": "What it is about, as datasets/64c….",
         "ce-source": "Where it happened.",
     }

@@ -5,10 +5,12 @@ from typing import Literal, get_args
 
 from eventsink.errors import EventTooLarge, InvalidEvent
 
-__all__ = ["REASONS", "Reason", "reason_of", "reason_of_request"]
+__all__ = ["GONE", "REASONS", "Reason", "reason_of", "reason_of_request"]
 
 Reason = Literal["address", "data", "fault", "key", "rate", "too_large", "type", "unavailable", "unreadable"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
+
+GONE = 499  # in the place of a status, as nginx has it: whoever asked did not wait for the answer
 
 _BY_STATUS: Mapping[int, Reason] = {
     401: "key",

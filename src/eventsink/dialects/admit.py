@@ -22,7 +22,8 @@ MOST_NOTICES = 10  # of fields that an event has and its type has not
 MOST_HINTS = 100  # of one request: likeness is dear
 MOST_IDS = 4096  # that are made at once
 MOST_MEANT = 1024  # names of which it is remembered what may have been meant
-ANONYMOUS = frozenset({"000000000000000000000000", ""})
+# What senders write for nobody: Clowder's id of whoever has no login, and the word, in every case of its letters.
+ANONYMOUS = frozenset({"", "0" * 24, *map("".join, itertools.product(*zip("anonymous", "ANONYMOUS", strict=True)))})
 TYPE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Of CloudEvents' own documented extensions those that senders of our short form may mean.

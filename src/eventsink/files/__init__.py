@@ -7,7 +7,20 @@ on the server, and by `client`, in other people's programs.
 from eventsink.files.damage import KILLED, finish, read_both_ways, rebuild
 from eventsink.files.folder import sync_names
 from eventsink.files.lock import hold
+from eventsink.files.owner import give_to_owner, make_file, make_folder
 from eventsink.files.room import Room
 from eventsink.files.sound import open_sound
 
-__all__ = ["KILLED", "Room", "finish", "hold", "open_sound", "read_both_ways", "rebuild", "sync_names"]
+__all__ = [
+    "KILLED",
+    "Room",
+    "finish",
+    "give_to_owner",
+    "hold",
+    "make_file",
+    "make_folder",
+    "open_sound",
+    "read_both_ways",
+    "rebuild",
+    "sync_names",
+]

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from eventsink.errors import DataDirectoryInUse
+from eventsink.files.owner import make_file
 
 __all__ = ["hold"]
 
@@ -17,6 +18,7 @@ def hold(path: Path) -> int:
         DataDirectoryInUse: another process holds it.
         OSError: it cannot be opened, or is a link, behind which a file of importance would be overwritten.
     """
+    make_file(path)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,7 +10,7 @@ from eventsink.assemble.backup.archive import BackupUnusable, Manifest, Told, co
 from eventsink.assemble.backup.names import named_places
 from eventsink.assemble.data_directory import UNFINISHED
 from eventsink.causes import why
-from eventsink.files import sync_names
+from eventsink.files import give_to_owner, make_folder, sync_names
 from eventsink.settings import Settings
 
 __all__ = ["check", "restore"]
@@ -37,7 +37,7 @@ def check(path: Path, told: Told) -> Manifest:
 
 
 def restore(settings: Settings, path: Path, told: Told) -> Manifest:
-    """Make the data directory of a backup, for this user alone. On failure nothing is left of it.
+    """Make the data directory of a backup, for its owner alone, else for this user. On failure nothing is left of it.
 
     Raises:
         BackupUnusable: the directory holds something, or the backup cannot be used.
@@ -55,10 +55,11 @@ def restore(settings: Settings, path: Path, told: Told) -> Manifest:
 
             def take(name: str, file: BinaryIO) -> None:
                 final = target(name)
-                final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_folder(final.parent)
                 part = final.with_name(final.name + UNFINISHED)
                 with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as made:
                     written[part] = final
+                    give_to_owner(made.fileno(), part.parent)
                     for content in _parts(file):
                         made.write(content)
                         told(name, len(content))

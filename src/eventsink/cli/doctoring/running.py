@@ -40,7 +40,7 @@ def _running(settings: Settings, sink: Sink, *, named: bool) -> Iterator[Finding
         if not named and is_address(settings.monitor.url):
             yield Finding("running sink", True, "none is needed here: a monitor sends to monitor.url")
             return
-        start = "`eventsink serve`" if settings.exchange.url.startswith("amqp") else "`eventsink up`"
+        start = "`eventsink serve`" if settings.exchange.on_rabbitmq else "`eventsink up`"
         found = str(error).replace("`eventsink up`", start)
         yield Finding("running sink", False, found, f"Start one with {start}, or look at its log.")
         if not named:

@@ -44,6 +44,7 @@
 
     const trim = () =>
       [...waiting]
+        .reverse() // of several in one millisecond the last goes on being the newest
         .sort(([, one], [, other]) => other.events[0].time - one.events[0].time)
         .map(([id, body], place) => {
           if (place > 49 || !(Date.now() - body.events[0].time < 48 * 36e5)) forget(id);
