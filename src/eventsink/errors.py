@@ -125,7 +125,7 @@ class InvalidQuestion(EventSinkError):
 
 
 class JobNotWaiting(EventSinkError):
-    """An extractor job is not in the queue that it should be taken from: it is being worked on, or has ended."""
+    """An extractor job is not in the queue that it should be taken from, or has none to be put into; it says which."""
 
 
 class KeysNotRead(EventSinkError):

@@ -2,13 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from eventsink.amqp import Address, Connection, Consumer, Message, Publisher, Queue, declare, publisher
+from eventsink.amqp import (
+    Address,
+    Channel,
+    Connection,
+    Consumer,
+    Message,
+    Publisher,
+    Queue,
+    consumer,
+    declare,
+    publisher,
+)
 from eventsink.errors import BrokerRefuses, BrokerUnavailable, InvalidMessage, Unroutable
 from tests.amqp.foreign import get_all
 from tests.servers.rabbitmq import RabbitMQ
+
+FRAME = SimpleNamespace(delivery_tag=1, redelivered=False, exchange="extractors", routing_key="")
 
 
 @pytest.fixture
@@ -49,6 +64,19 @@ async def test_one_message_that_is_published_twice_is_returned_twice(link: Conne
         with pytest.raises(Unroutable) as caught:
             await Publisher(link).publish([Message(body=b"x", routing_key="nowhere", message_id=message_id)] * 100)
         assert len(caught.value.returned) == 100
+
+
+async def test_a_channel_that_confirms_nothing_is_closed(link: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Channel] = []
+
+    async def fail(confirms: publisher._Confirms) -> None:
+        opened.append(confirms.channel)
+        raise BrokerUnavailable("It did not answer.")
+
+    monkeypatch.setattr(publisher._Confirms, "begin", fail)
+    with pytest.raises(BrokerUnavailable, match="did not answer"):
+        await Publisher(link).publish([Message(body=b"x", routing_key="q")])
+    assert not opened[0].open
 
 
 async def test_a_queue_that_refuses_more_is_said(link: Connection) -> None:
@@ -125,6 +153,29 @@ async def _wait_for_ever(consumer: Consumer) -> None:
     while True:
         consumer.waiting.clear()
         await consumer.wait(60.0)
+
+
+def test_a_tap_that_is_taken_from_too_slowly_keeps_the_latest_and_counts_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(consumer, "MOST_TAPPED", 3)
+    no_connection: Any = None
+    tap = Consumer(no_connection, "", 100, tap="extractors")
+    for number in range(10):
+        tap._on_message(None, FRAME, None, b"%d" % number)
+    assert [delivery.body for delivery in tap.waiting] == [b"7", b"8", b"9"] and tap.bytes == 3
+    assert tap.dropped == 7
+    assert "amqp.tap_dropped" in capsys.readouterr().out
+
+
+def test_what_waits_at_a_tap_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer, "MOST_TAPPED_BYTES", 10)
+    no_connection: Any = None
+    tap = Consumer(no_connection, "", 100, tap="extractors")
+    for body in (b"1" * 6, b"2" * 6, b"3" * 20):
+        tap._on_message(None, FRAME, None, body)
+    assert [delivery.body for delivery in tap.waiting] == [b"3" * 20], "the latest stays, however large it is"
+    assert tap.dropped == 2
 
 
 async def test_a_prefetch_is_changed_without_losing_anything(link: Connection) -> None:

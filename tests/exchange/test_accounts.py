@@ -2,13 +2,14 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from eventsink.amqp import Address
+from eventsink.amqp import Address, MessageService
 from eventsink.errors import DataDirectoryInUse, ExchangeUnavailable
 from eventsink.exchange.contract import Failure
 from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, accounts, accounts_file, claim, entries
@@ -347,3 +348,49 @@ async def test_while_the_disk_is_full_records_are_held_and_counted_afterwards(
             await asyncio.sleep(0.05)
     assert (await exchange.accounts())["store"].accepted == 600
     await exchange.close()
+
+
+async def test_what_was_counted_before_a_failed_write_is_not_counted_again(
+    broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with MessageService(broker) as service:
+        keeper = await Keeper.open(service, tmp_path / "accounts.db", "clowder")
+        await keeper._file([_recorded("r1", "1")])
+        with monkeypatch.context() as full:
+            full.setattr(accounts_file, "file", _fails(sqlite3.OperationalError("database or disk is full")))
+            with pytest.raises(ExchangeUnavailable):
+                await keeper._file([_recorded("r1", "1"), _recorded("r2", "2")])
+        await keeper._file([_recorded("r1", "1"), _recorded("r2", "2")])
+        assert (await keeper.books())["store"].delivered == 2
+        await keeper.close()
+
+
+async def test_a_record_that_the_file_cannot_hold_is_dropped_and_holds_up_no_other(
+    broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = accounts_file.file
+
+    def refuse(connection: sqlite3.Connection, record: Record, fresh: Sequence[Settlement]) -> None:
+        if record.id == "bad":
+            raise sqlite3.IntegrityError("NOT NULL constraint failed: settled.kind")
+        file(connection, record, fresh)
+
+    monkeypatch.setattr(accounts_file, "file", refuse)
+    async with MessageService(broker) as service:
+        keeper = await Keeper.open(service, tmp_path / "accounts.db", "clowder")
+        assert await keeper._filed_at([_recorded("r1", "1"), _recorded("bad", "2"), _recorded("r3", "3")], 0)
+        assert (await keeper.books())["store"].delivered == 2
+        await keeper.close()
+    assert "keeper.record_dropped" in capsys.readouterr().out
+
+
+def _recorded(name: str, key: str) -> Record:
+    """Of a message without an id, of which another may be equal."""
+    return Record("store", [], [_settled(key, surely=False, named=False)], name)
+
+
+def _fails(error: Exception) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail

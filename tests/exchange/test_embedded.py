@@ -1,11 +1,13 @@
 """What is particular to the embedded exchange: its file, its cap, damage, and several processes."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +20,10 @@ from eventsink.errors import DataDirectoryInUse, ExchangeFull, ExchangeUnavailab
 from eventsink.event import Event, encode
 from eventsink.exchange.contract import Failure
 from eventsink.exchange.embedded import EmbeddedExchange, log_file, sqlite_log
+from eventsink.exchange.embedded import queue as embedded_queue
 from eventsink.exchange.embedded.salvage import salvage
+from eventsink.exchange.rabbitmq import accounts_file
+from eventsink.extractors import job_file
 from eventsink.testing import drain, sample_events
 from tests import processes
 
@@ -155,6 +160,39 @@ async def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("exchange.db.damaged-*"))) == 1
 
 
+@pytest.mark.parametrize("connect", [sqlite_log.connect, accounts_file.connect, job_file.connect])
+def test_a_file_that_cannot_be_opened_is_closed_again(
+    tmp_path: Path, connect: Callable[[Path], sqlite3.Connection]
+) -> None:
+    path = tmp_path / "file.db"
+    path.write_bytes(b"no database at all" * 500)
+    with pytest.raises(sqlite3.DatabaseError) as failed:
+        connect(path)
+    assert _open_below(tmp_path) == [], failed  # held until here, and all that it knows with it
+
+
+async def test_an_exchange_that_cannot_be_opened_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_log, "head", _fail)
+    with pytest.raises(ExchangeUnavailable, match="disk I/O error") as failed:
+        await EmbeddedExchange.open(tmp_path / "exchange.db")
+    assert _open_below(tmp_path) == [], failed
+
+
+def _open_below(folder: Path) -> list[str]:
+    """The files of a folder that this process has open."""
+    links = []
+    for number in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # that of the loop itself
+            links.append(str(number.readlink()))
+    return [link for link in links if link.startswith(str(folder))]
+
+
+def _fail(*_: object) -> None:
+    raise sqlite3.OperationalError("disk I/O error")
+
+
 @pytest.mark.parametrize("at", [0.2, 0.5, 0.8])
 async def test_what_can_be_read_of_a_damaged_file_is_kept(tmp_path: Path, at: float) -> None:
     path = tmp_path / "exchange.db"
@@ -236,6 +274,60 @@ async def test_a_row_that_the_disk_changed_is_counted_as_lost(tmp_path: Path, fi
     assert got == ids[: first - 1] + ids[first + 9 :]
     assert (account.accepted, account.delivered, account.missing, account.waiting) == (40, 30, 10, 0)
     assert account.missing_since
+
+
+async def test_lines_behind_a_lost_row_keep_their_numbers_when_who_takes_them_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "exchange.db"
+    ids = await _filled(path, groups=3, each=10)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE log SET lines = replace(lines, 'storage', 'stirage') WHERE first = 11")
+    exchange = await EmbeddedExchange.open(path)
+    store = await exchange.queue("store")
+    with monkeypatch.context() as stopped:
+        stopped.setattr(embedded_queue, "_decode", _stop)
+        with pytest.raises(asyncio.CancelledError):
+            await store.take(20, 0.0)
+    batch = await store.take(15, 0.0)
+    assert isinstance(batch, embedded_queue.EmbeddedBatch)
+    assert [event.id for event in batch.events] == ids[:10] + ids[20:25]
+    assert (batch.begin, batch.end, batch.lost) == (1, 26, 10)
+    await exchange.close()
+
+
+async def test_a_line_that_was_put_back_and_the_disk_changed_is_counted_as_lost_and_holds_up_no_other(
+    tmp_path: Path,
+) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    store = await exchange.queue("store")
+    events = sample_events(3)
+    await exchange.put_back("store", events)
+    await exchange.file.change(lambda c: c.execute("UPDATE put_back SET line = '{' WHERE id = 2"))
+    assert await drain(store) == [events[0], events[2]]
+    account = (await exchange.accounts())["store"]
+    assert (account.accepted, account.delivered, account.missing, account.waiting) == (3, 2, 1, 0)
+    assert account.missing_since
+    await exchange.close()
+
+
+async def test_who_is_stopped_while_taking_what_was_put_back_passes_over_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    store = await exchange.queue("store")
+    events = sample_events(3)
+    await exchange.put_back("store", events)
+    with monkeypatch.context() as stopped:
+        stopped.setattr(sqlite_log, "count_put_back", _stop)
+        with pytest.raises(asyncio.CancelledError):
+            await store.take(3, 0.0)
+    assert await drain(store) == events
+    await exchange.close()
+
+
+def _stop(*_: object) -> None:
+    raise asyncio.CancelledError
 
 
 async def test_of_a_damaged_file_no_row_is_kept_that_the_disk_changed(tmp_path: Path) -> None:

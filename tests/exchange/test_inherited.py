@@ -1,6 +1,9 @@
 """Spools that were left behind in a data directory: forwarded once, and never taken from a process that has them."""
 
 import asyncio
+import errno
+import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -8,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from eventsink.durable import Spooler
 from eventsink.errors import BrokerUnavailable, Unroutable
 from eventsink.event import Event
+from eventsink.exchange import inherited as inherited_spools
 from eventsink.exchange.inherited import Inherited, left_behind
 from eventsink.exchange.spooled import open_spool
 from eventsink.files import hold
@@ -167,3 +172,53 @@ def test_looking_holds_no_lock(tmp_path: Path) -> None:
     asyncio.run(_leave(tmp_path / "spool-1.db"))
     for _ in left_behind(tmp_path):
         hold(tmp_path / "spool-1.lock")
+
+
+async def test_an_empty_spool_that_cannot_be_removed_is_said_once_and_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = [*await _leave(tmp_path / "spool-1-1.db"), *await _leave(tmp_path / "spool-3-1.db")]
+    monkeypatch.setattr(Path, "unlink", _forbid)
+    monkeypatch.setattr(inherited_spools, "EVERY", 0.01)
+    taker = Taker()
+    inherited = Inherited.take(tmp_path, tmp_path / "spool-2.db", taker.publish)
+    async with asyncio.timeout(30):
+        await inherited._task
+    assert sorted(taker.taken) == sorted(left)
+    assert len(re.findall(r"spool\.not_removed.*spool-1-1\.db\b(?!-)", capsys.readouterr().out)) == 1
+    for name in ("spool-1-1.lock", "spool-3-1.lock"):
+        os.close(hold(tmp_path / name))
+    await inherited.close()
+
+
+async def test_a_spool_is_closed_also_when_its_removal_is_stopped_half_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _leave(tmp_path / "spool-1-1.db")
+    stopping = asyncio.Event()
+    finish = Spooler.finish
+
+    async def slowly(spooler: Spooler[Event]) -> None:
+        await finish(spooler)
+        if not stopping.is_set():
+            stopping.set()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(Spooler, "finish", slowly)
+    inherited = Inherited.take(tmp_path, tmp_path / "spool-2.db", Taker().publish)
+    async with asyncio.timeout(30):
+        await stopping.wait()
+    await inherited.close()
+    os.close(hold(tmp_path / "spool-1-1.lock"))
+    assert not [*tmp_path.glob("spool-1-1.db*")]
+
+
+def test_a_directory_that_cannot_be_looked_at_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.MonkeyPatch.context() as closed:
+        closed.setattr(Path, "glob", _forbid)
+        assert [*left_behind(tmp_path)] == []
+    assert "spool.not_inherited" in capsys.readouterr().out
+
+
+def _forbid(path: Path, *_: object, **__: object) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied", str(path))

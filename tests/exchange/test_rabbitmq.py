@@ -1004,10 +1004,11 @@ async def test_small_messages_do_not_make_a_worker_wait_for_more_than_can_come(o
     taken = 0
     while taken < 3000:
         # Who waits for more than can come waits until the time is over.
-        if batch := await store.take(5000, 60.0 if taken < 2500 else 0.2):
+        if batch := await store.take(5000, 60.0 if 3000 - taken >= store._consumer.prefetch else 0.2):
             taken += len(batch.events)
             await store.done(batch)
     assert asyncio.get_running_loop().time() - begun < 50
+    assert store._consumer.prefetch == rabbitmq_queue.MOST_PREFETCH, "or batches would be as small as the first"
     assert (await _settled(exchange, store=0))["store"].accepted == 3000
 
 

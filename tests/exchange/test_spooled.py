@@ -131,6 +131,18 @@ async def test_what_is_forbidden_for_good_is_refused_and_not_spooled(
     assert inner.taken == events
 
 
+async def test_a_refusal_that_is_told_often_does_not_grow(spool: SpooledExchange, inner: _Scripted) -> None:
+    inner.failure = BrokerRefuses("may not", code=403)
+    with pytest.raises(BrokerRefuses):
+        await spool.publish(sample_events(1))
+    told = []
+    for _ in range(3):
+        with pytest.raises(BrokerRefuses, match="may not") as refused:
+            await spool.check()
+        told.append((refused.value.code, len(refused.traceback)))
+    assert told == [told[0]] * 3 and told[0][0] == 403
+
+
 async def test_what_is_forbidden_when_the_broker_is_back_waits_and_no_more_is_taken(
     spool: SpooledExchange, inner: _Scripted
 ) -> None:

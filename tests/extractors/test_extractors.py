@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from eventsink.amqp import Exchange, MessageService, Queue
+from eventsink.amqp import Channel, Exchange, MessageService, Queue
 from eventsink.errors import BrokerRefuses, DataDirectoryInUse, ExchangeUnavailable, InvalidJob, JobNotWaiting
 from eventsink.event import Event
 from eventsink.extractors import (
@@ -26,6 +27,7 @@ from eventsink.extractors import (
     file_job,
     heartbeats,
     job_events,
+    job_file,
 )
 from tests.amqp.foreign import channel, get_all, properties, publish
 from tests.servers.rabbitmq import RabbitMQ
@@ -393,6 +395,38 @@ async def test_a_job_is_cancelled_and_all_others_stay_as_they_are(
         await opened.cancel("unknown", "nobody")
 
 
+async def test_a_job_of_which_nothing_can_be_noted_is_not_cancelled(
+    open_extractors: Open, broker: str, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = await open_extractors()
+    job = _job()
+    await opened.submit(job)
+    with monkeypatch.context() as full:
+        full.setattr(job_file, "end", _has_no_room)
+        with pytest.raises(ExchangeUnavailable, match="disk is full"):
+            await opened.cancel(job.id)
+    await _until_ready(broker, "x", 1)
+    assert (await opened.cancel(job.id)).state == "cancelled"
+    await sink.wait_for("queued", "cancelled")
+
+
+async def test_a_job_that_is_noted_and_stays_in_its_queue_is_cancelled_again(
+    open_extractors: Open, broker: str, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = await open_extractors()
+    job = _job()
+    await opened.submit(job)
+    with monkeypatch.context() as lost:
+        lost.setattr(Channel, "acknowledge", _fails)
+        with pytest.raises(ExchangeUnavailable):
+            await opened.cancel(job.id)
+    await sink.wait_for("queued", "cancelled")
+    await _until_ready(broker, "x", 1)
+    await opened.cancel(job.id)
+    assert get_all(broker, "x") == []
+    await sink.wait_for("queued", "cancelled", "cancelled")
+
+
 async def test_a_job_of_clowder_is_cancelled_by_each_of_its_ids_among_messages_of_any_kind(
     open_extractors: Open, broker: str, sink: Sink
 ) -> None:
@@ -434,6 +468,24 @@ async def test_what_an_extractor_gave_up_is_submitted_again_with_all_its_propert
     with pytest.raises(JobNotWaiting, match=r"no queue 'error\.nobody'"):
         await opened.resubmit("nobody")
     await sink.wait_for("queued", "queued")
+
+
+async def test_what_was_given_up_stays_so_when_its_extractor_has_no_queue_any_more(
+    open_extractors: Open, broker: str
+) -> None:
+    opened = await open_extractors()
+    job = _job()
+    await opened.submit(job)
+    [(*_, body)] = get_all(broker, "x")
+    with channel(broker) as foreign:
+        foreign.queue_declare("error.x", durable=True)
+        foreign.basic_publish("", "error.x", body)
+        foreign.queue_delete("x")
+    before = await opened.job(job.id)
+    with pytest.raises(JobNotWaiting, match=r"'x' has no queue any more, and its jobs stay in 'error\.x'"):
+        await opened.resubmit("x", job.id)
+    assert await opened.job(job.id) == before
+    await _until_ready(broker, "error.x", 1)
 
 
 # --- who is alive ----------------------------------------------------------------------------------------------------
@@ -538,8 +590,12 @@ async def test_a_job_on_a_dataset_is_known_as_one(open_extractors: Open, sink: S
     assert (event.subject, event.data["resource_name"], event.data["dataset_id"]) == ("datasets/d1", "Data", "d1")
 
 
-async def _fails(_: object) -> None:
+async def _fails(*_: object) -> None:
     raise ExchangeUnavailable("ended just now")
+
+
+def _has_no_room(*_: object) -> Any:
+    raise sqlite3.OperationalError("database or disk is full")
 
 
 def _dies(*_: object) -> Any:

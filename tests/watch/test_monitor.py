@@ -1,10 +1,12 @@
 """What the monitor makes of what checks do: the good, the bad, and the bugs."""
 
 import asyncio
+import os
 import socket
 import threading
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,11 @@ import pytest
 from eventsink.catalogue import CATALOGUE, validate
 from eventsink.errors import ExchangeUnavailable
 from eventsink.event import Event, encode
-from eventsink.watch import online
+from eventsink.watch import online, states
 from eventsink.watch.check import Down, Measurement, Unknown
 from eventsink.watch.monitor import measure, run_once
 from eventsink.watch.online import Online
-from eventsink.watch.states import States
+from eventsink.watch.states import State, States
 from eventsink.watch.threads import OneThread
 from tests.servers.process import free_ports
 from tests.watch.checking import Kept, Scripted, planned, run
@@ -95,9 +97,8 @@ async def test_after_the_file_of_states_is_lost_a_change_is_another(tmp_path: Pa
 
 async def test_a_check_that_is_in_the_settings_no_more_is_said_to_be_removed_once(tmp_path: Path) -> None:
     path, ids = tmp_path / "states.json", []
-    await run(
-        [planned("one", BAD), planned("two", GOOD)], Kept(), lambda: States(path).get("two") is not None, States(path)
-    )
+    checks, known = [planned("one", BAD), planned("two", GOOD)], States(path)
+    await run(checks, Kept(), lambda: known.others([]).keys() == {"one", "two"}, known)
     before = path.read_bytes()
     for content in (before, before):  # the second time as after kill -9, before it was noted
         path.write_bytes(content)
@@ -311,6 +312,42 @@ async def test_a_damaged_file_of_states_is_said_and_made_anew(tmp_path: Path, co
     kept = Kept()
     await run([planned("one", BAD)], kept, lambda: bool(kept.changes), States(path))
     assert States(path).get("one")
+
+
+async def test_a_disk_that_hangs_stops_no_check_and_has_the_last_states_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, over, begun = tmp_path / "states.json", threading.Event(), [0]
+    kept, known = Kept(), States(path)
+
+    def hang(_: int) -> None:
+        begun[0] += 1
+        over.wait(30)
+
+    def enough() -> bool:
+        if len(kept.changes) >= 5:
+            monkeypatch.setattr(states, "PATIENCE", 30.0)
+            over.set()
+        return over.is_set()
+
+    monkeypatch.setattr(states, "PATIENCE", 0.05)
+    monkeypatch.setattr(os, "fsync", hang)
+    await run([planned("one", BAD, GOOD, BAD, GOOD, BAD)], kept, enough, known)
+    assert begun == [2], "what was noted meanwhile is written at once"
+    assert known.get("one") == States(path).get("one")
+
+
+async def test_a_disk_that_hangs_is_said_once_and_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known, over = States(tmp_path / "states.json"), threading.Event()
+    monkeypatch.setattr(states, "PATIENCE", 0.05)
+    monkeypatch.setattr(os, "fsync", lambda _: over.wait(30))
+    for state in ("down", "up", "down"):
+        await known.note({"one": State(state, datetime.now(UTC))})
+        await known.finish()
+    over.set()
+    assert capsys.readouterr().out.count("the disk does not answer") == 1
 
 
 async def test_no_secret_of_a_message_is_in_an_event() -> None:

@@ -6,10 +6,17 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
+
 from eventsink.amqp.connection import Channel, Connection
 from eventsink.amqp.message import Delivery
 
 __all__ = ["Consumer"]
+
+MOST_TAPPED = 10_000  # messages that wait at a tap; thousands come at once when the event loop was held up
+MOST_TAPPED_BYTES = 32 << 20
+
+_log = structlog.get_logger(__name__)
 
 
 class Consumer:
@@ -20,7 +27,8 @@ class Consumer:
         queue: its name. It is there already.
         prefetch: messages that the broker hands out ahead of their acknowledgement.
         tap: name of an exchange, in place of a queue: then it has a queue of its own there, which ends with it, and
-            nothing needs to be acknowledged.
+            nothing needs to be acknowledged. Nothing bounds what the broker sends, so of what is taken too slowly the
+            oldest is dropped and counted: a tap is for what is said again, as heartbeats are.
         keys: binding keys of the tap, where the exchange looks at them.
     """
 
@@ -34,6 +42,8 @@ class Consumer:
         """What has come and nobody has taken yet. Emptied when the channel ends: the broker offers it again."""
         self.bytes = 0
         """Size of the bodies in `waiting`."""
+        self.dropped = 0
+        """Messages of a tap that were dropped, for what takes them is too slow."""
         self._connection = connection
         self._channel: Channel | None = None
         self._came = asyncio.Event()
@@ -124,7 +134,20 @@ class Consumer:
     def _on_message(self, _: Any, frame: Any, properties: Any, body: bytes) -> None:
         self.waiting.append(Delivery(frame, properties, body))
         self.bytes += len(body)
+        while self._tap and self._is_too_much():
+            self._drop()
         self._came.set()
+
+    def _is_too_much(self) -> bool:
+        return len(self.waiting) > MOST_TAPPED or (self.bytes > MOST_TAPPED_BYTES and len(self.waiting) > 1)
+
+    def _drop(self) -> None:
+        """Drop the oldest; say so at the first, and then now and then."""
+        self.take()
+        self.dropped += 1
+        if self.dropped % MOST_TAPPED == 1:
+            remedy = "They come faster than they are dealt with: see whether the disk or this machine is overloaded."
+            _log.warning("amqp.tap_dropped", exchange=self._tap, messages=self.dropped, remedy=remedy)
 
     def _lose(self, channel: Channel) -> None:
         if channel is self._channel:

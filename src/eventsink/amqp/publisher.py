@@ -87,7 +87,11 @@ class Publisher:
         async with self._opening:
             if self._confirms is None or not self._confirms.channel.open:
                 confirms = _Confirms(await self._connection.channel())
-                await confirms.begin()
+                try:
+                    await confirms.begin()
+                except BaseException:
+                    confirms.channel.close()  # or each attempt would leave one open
+                    raise
                 self._confirms = confirms
             return self._confirms
 

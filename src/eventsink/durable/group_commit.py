@@ -56,12 +56,15 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._next: _Group | None = None
         self._busy = False
+        self._closed = False
         self._work: SimpleQueue[_Group | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._thread.start()
 
     def append(self, lines: bytes, count: int) -> "asyncio.Future[None]":
-        """Add events; the future is done when they are durable."""
+        """Add events; the future is done when they are durable. After closing it fails at once, as that of `call`."""
+        if self._closed:
+            return self._refuse()
         group = self._join()
         group.lines.append(lines)
         group.counts.append(count)
@@ -71,19 +74,29 @@ class GroupCommit:
 
     def call(self, change: Change) -> "asyncio.Future[Any]":
         """Make any other change; the future has its result when it is durable."""
-        done: asyncio.Future[Any] = self._loop.create_future()
-        self._join().calls.append((change, done))
-        return done
+        return self._refuse() if self._closed else self._call(change)
 
     async def close(self) -> None:
         """Finish what was asked for, and close the connection."""
+        self._closed = True
         if self._busy:
-            await self.call(lambda _: None)  # a last group, after all that was asked for before
+            await self._call(lambda _: None)  # a last group, after all that was asked for before
         if self._thread.is_alive():
             self._work.put(None)
             await asyncio.to_thread(self._thread.join)
 
     # --- on the event loop -------------------------------------------------------------------------------------------
+
+    def _refuse(self) -> "asyncio.Future[Any]":
+        """What a closed connection says: no thread is there that would ever answer."""
+        refused: asyncio.Future[Any] = self._loop.create_future()
+        refused.set_exception(sqlite3.ProgrammingError("it is closed"))
+        return refused
+
+    def _call(self, change: Change) -> "asyncio.Future[Any]":
+        done: asyncio.Future[Any] = self._loop.create_future()
+        self._join().calls.append((change, done))
+        return done
 
     def _join(self) -> _Group:
         if self._next is None:

@@ -111,7 +111,7 @@ class Spooler(Generic[T]):
             BrokerRefuses: it is there and forbids it, as was seen a short while ago.
         """
         if self._refused and asyncio.get_running_loop().time() - self._refused[0] < REFUSED_FOR:
-            raise self._refused[1]
+            raise _anew(self._refused[1])
         if self.away:
             self._check_spool()
             await self.file.check()
@@ -174,7 +174,7 @@ class Spooler(Generic[T]):
     def _check_spool(self) -> None:
         """See whether it may grow: a spool for what is forbidden would grow without end."""
         if self._refused:
-            raise self._refused[1]
+            raise _anew(self._refused[1])
         if self.file.bytes > self._most_bytes:
             raise ExchangeFull(
                 f"Nothing can be published now, and the spool has {self.file.bytes} bytes of {self._most_bytes}"
@@ -287,3 +287,8 @@ class Spooler(Generic[T]):
             await asyncio.wait(self._under_way) if self._under_way else await asyncio.sleep(0)
         self._forwarding.cancel()
         await asyncio.gather(self._forwarding, return_exceptions=True)
+
+
+def _anew(error: BrokerRefuses) -> BrokerRefuses:
+    """An error to be raised: one that is raised again and again remembers all who have raised it."""
+    return BrokerRefuses(str(error), code=error.code)

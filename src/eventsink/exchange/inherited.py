@@ -83,12 +83,14 @@ class Inherited:
             await asyncio.sleep(EVERY)
 
     async def _let_go(self, path: Path) -> None:
-        spooler = self._spoolers.pop(path)
+        """Close a spool, and remove an empty one. Whoever is stopped in here has left it to be closed."""
+        spooler = self._spoolers[path]
         await spooler.finish()
         empty = not spooler.file.events
         if empty:
             _remove(path)  # while its lock is held
         await spooler.file.close()
+        del self._spoolers[path]
         if empty:
             _remove(Path(f"{path}-wal"), Path(f"{path}-shm"), path.with_suffix(".lock"))
 
@@ -99,7 +101,12 @@ def left_behind(directory: Path, own: Path | None = None) -> Iterator[tuple[Path
     Args:
         own: file of this process.
     """
-    for path in sorted(directory.glob("spool-*.db")):
+    try:
+        paths = sorted(directory.glob("spool-*.db"))
+    except OSError as error:  # this user may not look there
+        _log.warning("spool.not_inherited", path=str(directory), reason=why(error))
+        return
+    for path in paths:
         if path != own and (events := _waiting(path)):
             yield path, events
 
@@ -146,8 +153,17 @@ def _events(path: Path) -> int:
 
 
 def _remove(*paths: Path) -> None:
+    """Remove what belonged to an empty spool; what cannot be removed does no harm."""
     for path in paths:
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning(
+                "spool.not_removed",
+                path=str(path),
+                reason=why(error),
+                remedy="No events are in it any more: remove it by hand.",
+            )
 
 
 def _free_name(path: Path) -> Path:

@@ -6,6 +6,7 @@ import sqlite3
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,9 @@ class Extractors:
 
         Raises:
             JobNotWaiting: it is not in the queue: an extractor works on it, it has ended, or there is no such job.
-            BrokerUnavailable: RabbitMQ does not answer.
+            ExchangeUnavailable: it cannot be noted, and waits still.
+            BrokerUnavailable: RabbitMQ does not answer. The job may wait still, and be told as cancelled: cancel it
+                again.
         """
         if len(job_id) > LONGEST_ID:
             raise JobNotWaiting(f"No job has an id of {len(job_id)} characters.")
@@ -186,26 +189,15 @@ class Extractors:
         if queue is None:
             raise JobNotWaiting(f"Nothing is known of a job {job_id[:80]!r}: name its extractor, should it wait there.")
         try:
-            body = await withdraw(self._service, queue, job_id)
+            ended = await withdraw(self._service, queue, job_id, partial(self._note_cancelled, job_id, queue))
         except BrokerRefuses as error:
             if error.code != 404:
                 raise
             raise JobNotWaiting(f"There is no extractor {queue[:80]!r}: RabbitMQ has no queue of this name.") from error
-        if body is None:
+        if ended is None:
             raise JobNotWaiting(
                 f"Job {job_id[:80]} does not wait in queue {queue!r}: an extractor works on it, or it has ended."
             )
-        now = datetime.now(UTC)
-        foreign = _foreign(body, job_id, queue, now)
-
-        def end(connection: sqlite3.Connection) -> KnownJob:
-            job = job_file.find(connection, job_id) or foreign  # a status may have come meanwhile
-            ended = job_file.end(connection, job, "cancelled", now)
-            job_file.post(connection, job_events.of_job(ended, "cancelled", None, now, self._options.source))
-            return ended
-
-        ended = await self._book.run(end)
-        self._outbox.set()
         return ended
 
     async def resubmit(self, queue: str, job_id: str | None = None) -> list[str]:
@@ -218,7 +210,7 @@ class Extractors:
             their ids.
 
         Raises:
-            JobNotWaiting: the extractor has no error queue, or the job is not in it.
+            JobNotWaiting: the extractor has no error queue, or the job is not in it; or it has no queue any more.
             BrokerUnavailable: RabbitMQ does not answer.
         """
 
@@ -233,6 +225,11 @@ class Extractors:
             if error.code != 404:
                 raise
             raise JobNotWaiting(f"There is no queue 'error.{queue[:80]}' with jobs that were given up.") from error
+        except Unroutable as error:
+            raise JobNotWaiting(
+                f"Extractor {queue[:80]!r} has no queue any more, and its jobs stay in 'error.{queue[:80]}':"
+                " start the extractor, which makes its queue, and submit them again."
+            ) from error
         if job_id and not back:
             raise JobNotWaiting(f"Job {job_id[:80]} is not in queue 'error.{queue[:80]}'.")
         self._outbox.set()
@@ -349,6 +346,21 @@ class Extractors:
         begin = msgspec.structs.replace(job, begun=None, ended=None)
         job_file.post(connection, job_events.of_job(begin, "queued", None, job.submitted, self._options.source))
         return job
+
+    async def _note_cancelled(self, job_id: str, queue: str, body: bytes) -> KnownJob:
+        """Note that a job is about to be taken out of its queue, and say so."""
+        now = datetime.now(UTC)
+        foreign = _foreign(body, job_id, queue, now)
+
+        def end(connection: sqlite3.Connection) -> KnownJob:
+            job = job_file.find(connection, job_id) or foreign  # a status may have come meanwhile
+            ended = job_file.end(connection, job, "cancelled", now)
+            job_file.post(connection, job_events.of_job(ended, "cancelled", None, now, self._options.source))
+            return ended
+
+        ended = await self._book.run(end)
+        self._outbox.set()
+        return ended
 
     def _note_resubmitted(self, connection: sqlite3.Connection, job_id: str, now: datetime) -> str | None:
         """Note that a job waits again; gives the correlation id that it was submitted with."""

@@ -85,6 +85,7 @@ class Monitor:
             for one, outcome in zip(self._planned, outcomes, strict=True):
                 if isinstance(outcome, Exception):
                     _log.error("check.not_closed", check=one.name, exc_info=outcome)
+            await self._states.finish()
 
     async def _tell_removed(self) -> None:
         """Say of checks that ran once and are in the settings no more that nobody need wait for them."""
@@ -97,7 +98,7 @@ class Monitor:
         except EventSinkError as error:
             _log.warning("monitor.removal_not_told", checks=[*removed], reason=str(error))  # the next start tells it
             return
-        self._states.drop(removed)
+        await self._states.drop(removed)
         _log.info("monitor.checks_removed", checks=[*removed])
 
     async def _repeat(self, planned: Planned) -> None:
@@ -135,7 +136,7 @@ class Monitor:
             _log.error("monitor.result_lost", check=result.check, reason=str(error))
             return False
         if result.up is not None and (changed or known is None):
-            self._states.note({result.check: State(result.state, result.time)})
+            await self._states.note({result.check: State(result.state, result.time)})
         return True
 
 

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,14 +44,16 @@ class LogFile:
         self.bytes = 0
         self._lock = lock
         self._room = Room(path)
-        self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._reading = ThreadPoolExecutor(1, "exchange-reader")
         self._tidying: asyncio.Task[None] | None = None
-        self._surveyor = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._surveyor.execute("BEGIN")
-        self._surveyor.execute("SELECT 1 FROM queues").fetchone()  # from now on it sees what was there at the start
+        with ExitStack() as opened:
+            self._reader = opened.enter_context(closing(_another(path)))
+            self._surveyor = opened.enter_context(closing(_another(path)))
+            self._surveyor.execute("BEGIN")
+            self._surveyor.execute("SELECT 1 FROM queues").fetchone()  # from now on it sees what was there at the start
+            self._writer = GroupCommit(writing, head=sqlite_log.head(writing), append=self._append, committed=committed)
+            opened.pop_all()  # they stay open
         self._surveying = asyncio.create_task(self._survey(), name="exchange-survey")
-        self._writer = GroupCommit(writing, head=sqlite_log.head(writing), append=self._append, committed=committed)
 
     @classmethod
     async def open(cls, path: Path, committed: Callable[[], None]) -> "LogFile":
@@ -62,7 +65,12 @@ class LogFile:
         """
         try:
             lock, writing = await asyncio.to_thread(_open, path)
-            opened = cls(path, lock, writing, committed)
+            try:
+                opened = cls(path, lock, writing, committed)
+            except BaseException:
+                writing.close()
+                os.close(lock)
+                raise
         except (OSError, sqlite3.Error) as error:
             raise ExchangeUnavailable(
                 f"The exchange cannot be opened at {path}: {why(error)}.{remedy(error)}"
@@ -203,6 +211,10 @@ def _open(path: Path) -> tuple[int, sqlite3.Connection]:
     except BaseException:
         os.close(lock)
         raise
+
+
+def _another(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

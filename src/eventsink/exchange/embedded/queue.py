@@ -20,6 +20,8 @@ __all__ = ["EmbeddedBatch", "EmbeddedQueue"]
 
 AT_ONCE = 256 << 10  # bytes of events that are read where they are taken
 
+_Lines = tuple[int, list[bytes]]  # that follow one another, with the number of the first
+
 _log = structlog.get_logger(__name__)
 
 
@@ -43,7 +45,7 @@ class EmbeddedQueue:
         self._file = file
         self._put_back = 0  # events that wait beside the log, and were not taken yet
         self._put_back_taken = 0  # number of the last of them that was taken
-        self._ahead: deque[tuple[int, list[bytes]]] = deque()  # lines, and the number of the first of them
+        self._ahead: deque[_Lines] = deque()
         self._ahead_count = self._ahead_bytes = 0
         self._next = 0  # number of the first event that was not read yet
         self._taken = 0  # number of the first event that was not taken yet
@@ -81,7 +83,7 @@ class EmbeddedQueue:
         def settle(connection: sqlite3.Connection) -> int:
             sqlite_log.bury(connection, letters)
             if batch.ids:
-                sqlite_log.settle_put_back(connection, self.name, batch.ids, delivered)
+                sqlite_log.settle_put_back(connection, self.name, batch.ids, delivered=delivered, lost=batch.lost)
                 return 0
             sqlite_log.advance(connection, self.name, batch.begin, batch.end, delivered=delivered, lost=batch.lost)
             return sqlite_log.purge(connection)
@@ -109,11 +111,19 @@ class EmbeddedQueue:
     async def _take_put_back(self, limit: int) -> EmbeddedBatch | None:
         taken = self._put_back_taken
         rows = await self._file.read(lambda c: sqlite_log.read_put_back(c, self.name, limit, taken))
+        events = await _decoded([line for _, line in rows])
         self._put_back_taken = rows[-1][0] if rows else taken
-        await self.count_put_back()
+        try:
+            await self.count_put_back()
+        except BaseException:  # stopped meanwhile, or it cannot be read: these are the next to be taken
+            self._put_back_taken = taken
+            raise
         if not rows:
             return None
-        return EmbeddedBatch([decode(line) for _, line in rows], ids=tuple(number for number, _ in rows))
+        lost = len(rows) - len(events)
+        if lost:
+            _log.error("exchange.events_lost", queue=self.name, lost=lost, put_back=True)
+        return EmbeddedBatch(events, lost=lost, ids=tuple(number for number, _ in rows))
 
     async def _take_from_log(self, limit: int) -> EmbeddedBatch | None:
         head = self._file.head
@@ -121,11 +131,11 @@ class EmbeddedQueue:
             await self._read_ahead(limit, head)
         if not self._ahead and self._next == self._taken:
             return None
-        begin, lines, end = self._taken, *self._pop(limit)
+        begin, popped, end = self._taken, *self._pop(limit)
         try:
-            events = await _decoded(lines)
+            events = await _decoded([line for _, lines in popped for line in lines])
         except BaseException:  # stopped meanwhile
-            self._keep(begin, lines)
+            self._keep(popped)
             raise
         lost = end - begin - len(events)
         if lost:
@@ -133,28 +143,32 @@ class EmbeddedQueue:
         self._taken = end
         return EmbeddedBatch(events, begin=begin, end=end, lost=lost)
 
-    def _pop(self, limit: int) -> tuple[list[bytes], int]:
+    def _pop(self, limit: int) -> tuple[list[_Lines], int]:
         """Up to `limit` lines that were read ahead, or some megabytes, and the number after the last of them."""
-        lines: list[bytes] = []
+        popped: list[_Lines] = []
         end, room = self._next, sqlite_log.MOST_BYTES
-        while self._ahead and len(lines) < limit and room > 0:
+        while self._ahead and limit > 0 and room > 0:
             first, found = self._ahead.popleft()
-            sizes = list(itertools.accumulate(map(len, found[: limit - len(lines)])))
-            number = max(bisect.bisect_right(sizes, room), 0 if lines else 1)
-            lines += found[:number]
+            sizes = list(itertools.accumulate(map(len, found[:limit])))
+            number = max(bisect.bisect_right(sizes, room), 0 if popped else 1)
+            if number:
+                popped.append((first, found[:number]))
+            limit -= number
             room -= sizes[number - 1] if number else room
             end = first + number
             if number < len(found):
                 self._ahead.appendleft((end, found[number:]))
-        self._ahead_count -= len(lines)
-        self._ahead_bytes -= sum(map(len, lines))
-        return lines, end if self._ahead else self._next
+        self._count(popped, -1)
+        return popped, end if self._ahead else self._next
 
-    def _keep(self, first: int, lines: list[bytes]) -> None:
+    def _keep(self, popped: list[_Lines]) -> None:
         """Have lines again as those that are taken next."""
-        self._ahead.appendleft((first, lines))
-        self._ahead_count += len(lines)
-        self._ahead_bytes += sum(map(len, lines))
+        self._ahead.extendleft(reversed(popped))
+        self._count(popped, 1)
+
+    def _count(self, some: list[_Lines], sign: int) -> None:
+        self._ahead_count += sign * sum(len(lines) for _, lines in some)
+        self._ahead_bytes += sign * sum(len(line) for _, lines in some for line in lines)
 
     async def _read_ahead(self, limit: int, head: int) -> None:
         rows = await self._file.read(lambda c: sqlite_log.read(c, self._next, limit))

@@ -60,10 +60,14 @@ def connect(path: Path) -> sqlite3.Connection:
         sqlite3.DatabaseError: it is damaged, or no such file at all.
     """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA wal_autocheckpoint=4000")
-    connection.execute("PRAGMA busy_timeout=5000")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA wal_autocheckpoint=4000")
+        connection.execute("PRAGMA busy_timeout=5000")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -160,8 +164,7 @@ def advance(  # noqa: PLR0913 - a statement and its values
     )
     if moved.rowcount != 1:
         raise ValueError(f"queue {name} is not at {begin}: batches are settled in their order, and once")
-    if lost:
-        connection.execute("INSERT OR REPLACE INTO missing VALUES (?, ?)", (name, datetime.now(UTC).isoformat()))
+    _note_missing(connection, name, lost)
 
 
 def purge(connection: sqlite3.Connection, most: int = PURGED) -> int:
@@ -272,10 +275,20 @@ def read_put_back(connection: sqlite3.Connection, name: str, limit: int, after: 
     return rows
 
 
-def settle_put_back(connection: sqlite3.Connection, name: str, ids: Sequence[int], delivered: int) -> None:
-    """Remove events that were put back and are settled now."""
+def settle_put_back(
+    connection: sqlite3.Connection, name: str, ids: Sequence[int], *, delivered: int, lost: int
+) -> None:
+    """Remove events that were put back and are settled now, or lost because the disk changed them."""
     connection.executemany("DELETE FROM put_back WHERE id = ?", [(number,) for number in ids])
-    connection.execute("UPDATE queues SET delivered = delivered + ? WHERE name = ?", (delivered, name))
+    connection.execute(
+        "UPDATE queues SET delivered = delivered + ?, lost = lost + ? WHERE name = ?", (delivered, lost, name)
+    )
+    _note_missing(connection, name, lost)
+
+
+def _note_missing(connection: sqlite3.Connection, name: str, lost: int) -> None:
+    if lost:
+        connection.execute("INSERT OR REPLACE INTO missing VALUES (?, ?)", (name, datetime.now(UTC).isoformat()))
 
 
 def bury(connection: sqlite3.Connection, letters: Iterable[Letter]) -> None:

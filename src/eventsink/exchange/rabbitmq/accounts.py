@@ -190,7 +190,7 @@ class Keeper:
         consumer.acknowledge(deliveries[-1].tag, generation)
 
     async def _filed_at(self, records: Sequence[Record | Entered], attempt: int) -> bool:
-        """File records. False: the disk is full; they are held, for RabbitMQ 4 drops what is offered too often."""
+        """File records. False: the disk takes none; they are held, for RabbitMQ 4 drops what is offered too often."""
         try:
             await self._file(records)
         except ExchangeUnavailable as error:
@@ -207,7 +207,9 @@ class Keeper:
         """Count what was not counted before, in one transaction."""
         last = {worker: dict(processes) for worker, processes in self._last.items()}
         entered = [record for record in records if isinstance(record, Entered)]
-        fresh = [(record, self._unseen(record)) for record in records if isinstance(record, Record)]
+        recorded = [record for record in records if isinstance(record, Record)]
+        new = [(record.worker, key) for record in recorded for key in self._not_seen(record)]
+        fresh = [(record, self._unseen(record)) for record in recorded]
 
         def write(connection: sqlite3.Connection) -> None:
             for entry in entered:
@@ -223,10 +225,14 @@ class Keeper:
             await self._change(write)
         except BaseException:
             self._last = last
-            for record, settlements in fresh:
-                for key in (record.id, *(settlement.key for settlement in settlements)):
-                    self._seen[record.worker].pop(key, None)
+            for worker, key in new:
+                self._seen[worker].pop(key, None)
             raise
+
+    def _not_seen(self, record: Record) -> list[str]:
+        """The keys in a record that are not known, of itself and of messages."""
+        seen = self._seen.get(record.worker, {})
+        return [key for key in (record.id, *(settlement.key for settlement in record.settled)) if key not in seen]
 
     def _unseen(self, record: Record) -> list[Settlement]:
         """The settlements of messages that were not counted before, which are known from now on."""
@@ -279,6 +285,8 @@ class Keeper:
     async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._database)
+        except (sqlite3.IntegrityError, sqlite3.DataError):  # of what was to be written: no waiting mends it
+            raise
         except sqlite3.Error as error:
             raise ExchangeUnavailable(f"The accounts cannot be read or written: {why(error)}.") from error
 

@@ -49,6 +49,7 @@ class _Opened:
         self.generation = generation
         self.parcel = parcel
         self.left = len(self.parcel.events)
+        self.bytes = len(delivery.body)
         self.letters = [_unreadable(broken) for broken in self.parcel.broken]
         self._key = key_of(delivery)
         self._named = bool(delivery.properties.message_id)
@@ -276,9 +277,11 @@ class RabbitQueue:
     async def _fit_prefetch(self, limit: int) -> None:
         """Hold more small messages ahead than large ones: enough for the next batches, and never too many bytes."""
         waiting = len(self._consumer.waiting)
-        if not waiting:
+        held = len(self._opened) + waiting
+        if not waiting and held < self._consumer.prefetch:  # no more have come, and more might
             return
-        fitting = AHEAD // max(self._consumer.bytes // waiting, 1)
+        size = self._consumer.bytes + sum(opened.bytes for opened in self._opened)
+        fitting = AHEAD // max(size // max(held, 1), 1)
         self._fitting = min(max(fitting, LEAST_PREFETCH), MOST_PREFETCH)
         wanted = min(max(2 * limit, LEAST_PREFETCH), self._fitting)
         shrinks = wanted <= self._consumer.prefetch // 2 and not self._out
