@@ -21,12 +21,12 @@ help: ## show this
 up: server ## run the embedded sink
 	@exec $(bin)/eventsink up $(ARGS)
 
-# The journeys run servers, floods and kills of their own, and have the machine for themselves.
+# The journeys run servers, floods and kills of their own, and wait for most of the time: two of them share the machine.
 test: dev services ## run the tests
 ifdef ARGS
 	@$(clean) $(bin)/pytest $(ARGS)
 else
-	@$(clean) $(bin)/pytest -n 3 --dist loadfile --ignore tests/journeys ; beside=$$? ; $(clean) $(bin)/pytest tests/journeys && exit $$beside
+	@$(clean) $(bin)/pytest -n 3 --dist loadfile --ignore tests/journeys ; beside=$$? ; $(clean) $(bin)/pytest -n 2 --dist loadfile tests/journeys && exit $$beside
 endif
 
 check: dev ## formatting, lint, types, layers, generated documentation

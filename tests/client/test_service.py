@@ -350,6 +350,53 @@ def test_children_of_multiprocessing_report_too(sink: SinkProcess, program: Call
     assert kinds.count("demo.child") == 5 and kinds.count("demo.parent") == 1
 
 
+IMPORTING = """
+    import os, signal, sys, time
+
+    class Slow:
+        def find_spec(self, name, path=None, target=None):
+            if name == "eventsink.dialects.browser":
+                time.sleep({seconds})
+
+    sys.meta_path.insert(0, Slow())
+    from eventsink import SinkService
+    sink = SinkService(source="importing")
+    sink.capture("demo.parent")
+    while "eventsink.dialects" not in sys.modules:
+        time.sleep(0.001)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        sink.capture("demo.child")
+        sink.close(30)
+        os._exit(0)
+    print(os.waitpid(child, 0)[1])
+    """
+
+
+@pytest.mark.parametrize("seconds", [0.05, 2.0])
+def test_a_child_made_while_our_thread_imports_ends_as_it_should(
+    sink: SinkProcess, program: Callable[..., Any], seconds: float
+) -> None:
+    """What was being imported at a fork is locked in the child for ever."""
+    assert program(IMPORTING.format(seconds=seconds), sink.url, sink.key).stdout == "0\n"
+
+
+def test_the_thread_that_posts_imports_nothing(sink: SinkProcess, program: Callable[..., Any]) -> None:
+    lines = """
+        import sys, threading
+        from eventsink import SinkService
+        def note(name, details):
+            if name == "import" and threading.current_thread().name == "eventsink-posting":
+                print(details[0])
+        with SinkService("http://localhost:" + {port!r}, source="imports") as sink:
+            sys.addaudithook(note)
+            sink.capture("demo.x")
+            assert sink.flush(30)
+        """
+    assert program(lines.format(port=sink.url.rpartition(":")[2]), sink.url, sink.key).stdout == ""
+
+
 INTERPRETER = """
     import sys
     INNER = '''

@@ -1,5 +1,6 @@
 """Mistakes of a program in what it reports, said once, at the first event that has them; nothing is held up for it."""
 
+import threading
 from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ class Checker:
         self._tallies = tallies
         self._known: set[int] = set()
         self._new: deque[bytes] = deque(maxlen=MOST_NEW)
+        self._looking = threading.RLock()
 
     def note(self, kind: str, names: Iterable[str], line: bytes) -> None:
         """Remember an event of a form that was not seen before."""
@@ -35,9 +37,25 @@ class Checker:
 
     def look(self) -> None:
         """Say what is wrong with those that are new."""
-        while self._new:
-            if sentence := flaw(self._new.popleft()):
-                self._tallies.say(f"flaw: {sentence}", sentence)
+        with self._looking:
+            while self._new:
+                if sentence := flaw(self._new.popleft()):
+                    self._tallies.say(f"flaw: {sentence}", sentence)
+
+    def reach(self, seconds: float) -> bool:
+        """Wait until no other thread looks, for so long at most; gives whether so. Then call `let_go`.
+
+        The first look imports, and what is being imported at a fork can never be imported in the child.
+        """
+        return self._looking.acquire(timeout=max(seconds, 0.0))
+
+    def let_go(self) -> None:
+        """Let other threads look, after `reach`."""
+        self._looking.release()
+
+    def rest(self) -> None:
+        """Look at nothing from now on."""
+        self._new = deque(maxlen=0)
 
 
 def flaw(line: bytes) -> str:

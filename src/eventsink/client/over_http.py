@@ -1,6 +1,7 @@
 """Events to the HTTP API of a sink."""
 
 import gzip
+import importlib
 
 from eventsink.client.sink import Refusal, Sink, Unreachable
 from eventsink.client.transport import NotNow, Verdict
@@ -27,6 +28,9 @@ class OverHttp:
     """
 
     def __init__(self, url: str, key: str | None, timeout: float) -> None:
+        # Names of hosts need it. Were it imported with the first of them, on our thread, a fork at that moment would
+        # leave it locked in the child, and whoever looks up a name there would wait for ever.
+        importlib.import_module("encodings.idna")
         self._sink = Sink(url, key, timeout=timeout, named_by=("EVENTSINK_URL", "EVENTSINK_KEY"))
 
     def send(self, lines: bytes, events: int) -> Verdict:

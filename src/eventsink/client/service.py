@@ -446,33 +446,45 @@ class SinkService(Catalogued):
 
         It is called by itself after a fork.
         """
+        reached = self._forking.__dict__.get("reached", {})
         try:
             for waiting in (self._waiting, self._late):
                 if waiting is not None:
                     self._abandoned += waiting.leave()
             self._abandoned += [self._waiting, self._late, self._posting, self._queue]
             self._tallies.begin_child()
-            if self._forking.__dict__.pop("unready", False):
-                self._folder = None  # SQLite may be locked here for ever
+            if not reached.get("disk", True):
+                self._folder = None
                 self._tallies.say("fork", "Events wait in memory: at the fork the disk of the spool was too busy.")
         finally:
             self._begin()
+        if not reached.get("checker", True):
+            self._checker.rest()
 
     def prepare_fork(self) -> None:
-        """Wait until no thread of ours is within SQLite: its locks would be held in the child for ever.
+        """Wait until no thread of ours is within SQLite, or imports: what is locked then is in the child for ever.
 
-        Where one is for too long, as while a disk hangs, the child keeps its events in memory.
+        Where one is for too long, as while a disk hangs, the child does without: it keeps its events in memory, or
+        looks for no mistakes.
         """
-        mine, end = self._forking.__dict__, clock.monotonic() + FORK_WITHIN
-        mine["unready"], mine["held"] = True, []
-        if not self._lock.acquire(timeout=FORK_WITHIN):  # who holds it may be opening a file
-            return
-        mine["held"].append(self._lock.release)
-        if self._waiting is not None:
-            if not self._waiting.reach(end - clock.monotonic()):
-                return
-            mine["held"].append(self._waiting.let_go)
-        mine["unready"] = False
+        held: list[Callable[[], None]] = []
+        end = clock.monotonic() + FORK_WITHIN
+        reached = {"checker": self._checker.reach(FORK_WITHIN), "disk": self._reach_disk(end, held)}
+        if reached["checker"]:
+            held.append(self._checker.let_go)
+        self._forking.held, self._forking.reached = held, reached
+
+    def _reach_disk(self, end: float, held: list[Callable[[], None]]) -> bool:
+        """Whether no other thread is within SQLite, by that time; `held` gets what lets them go on."""
+        if not self._lock.acquire(timeout=max(end - clock.monotonic(), 0.0)):  # who holds it may be opening a file
+            return False
+        held.append(self._lock.release)
+        if self._waiting is None:
+            return True
+        found = self._waiting.reach(end - clock.monotonic())
+        if found:
+            held.append(self._waiting.let_go)
+        return found
 
     def end_fork(self) -> None:
         """Let the threads go on."""
