@@ -356,7 +356,10 @@ def test_replay_goes_through_all_pages(on_town, town, visits, monkeypatch):
 
 def test_replay_to_nobody_is_refused(on_town):
     answer = on_town("replay", "--to", "nobody")
-    assert (answer.exit_code, answer.stderr) == (1, "There is no worker 'nobody'.\n")
+    assert (answer.exit_code, answer.stderr) == (
+        1,
+        "There is no worker 'nobody': `eventsink workers list` shows all.\n",
+    )
 
 
 # --- keys, config, doctor --------------------------------------------------------------------------------------------

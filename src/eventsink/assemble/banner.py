@@ -71,7 +71,8 @@ def _print(settings: Settings, place: Place, first: Sequence[NewKey], *, private
     for key in first:
         console.print(f"  {'/'.join(key.scopes) + ' key':<11} {key.key}", markup=False)
     if first:
-        console.print(f"\nThe keys are shown this once. `{command} keys create{data}` makes others.", markup=False)
+        make = f"{command} keys create --scope SCOPE{data}"
+        console.print(f"\nThe keys are shown this once. `{make}` makes others.", markup=False)
     else:
         for scope in ("admin", "ingest"):
             console.print(f"  {scope + ' key':<11} {command} keys create --scope {scope}{data}", markup=False)
@@ -109,6 +110,8 @@ def _command() -> str:
     """How this user calls the command: by its name if the shell finds it, else by its path."""
     if shutil.which("eventsink"):
         return "eventsink"
-    path = Path(sys.argv[0])
+    is_module = Path(sys.argv[0]).name == "__main__.py"  # python -m eventsink, of which no shell can run the file
+    path = Path(sys.executable if is_module else sys.argv[0])
     near = path.is_absolute() and path.is_relative_to(Path.cwd())
-    return shlex.quote(str(path.relative_to(Path.cwd()) if near else path))
+    called = shlex.quote(str(path.relative_to(Path.cwd()) if near else path))
+    return f"{called} -m eventsink" if is_module else called

@@ -127,7 +127,10 @@ def silence(
 def lift(sink: Sink, number: Annotated[str, typer.Argument(help="As `alerts list` shows it.", metavar="ID")]) -> None:
     """End a silence or maintenance before its time."""
     if not number.isdecimal():
-        raise typer.BadParameter(f"{number!r} stands in the settings, and ends when it is taken out of them.")
+        raise typer.BadParameter(
+            f"{number!r} is no number: `eventsink alerts list` shows it as Id. What has a name there is in the"
+            " settings, and ends when it is taken out of them."
+        )
     sink.delete(f"/v1/alerts/silences/{number}")
     say(f"{number} has ended.")
 

@@ -220,7 +220,7 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
     async def post_replay(data: Replay) -> dict[str, Any]:
         """Put a page of stored events into the queue of one worker."""
         if data.to not in await desk.exchange.accounts():
-            raise Problem(404, f"There is no worker {data.to[:80]!r}.")
+            raise Problem(404, f"There is no worker {data.to[:80]!r}: `eventsink workers list` shows all.")
         query = EventQuery(
             since=read_time(data.since, "since"), until=read_time(data.until, "until"), order="asc", limit=1
         )

@@ -179,8 +179,8 @@ def _extractors(desk: Desk) -> "Extractors":
     if desk.extractors is None:
         raise Problem(
             404,
-            "This process has nothing to do with extractors: give the settings a section [extractors], and ask the"
-            " process that runs `eventsink serve` or `eventsink up`.",
+            "This sink does not look after extractors: give its settings a section [extractors] (docs/extractors.md),"
+            " and ask the process that runs `eventsink serve` or `eventsink up`.",
         )
     return desk.extractors
 

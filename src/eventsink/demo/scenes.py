@@ -243,11 +243,12 @@ def _homepage(moment: datetime, region: str, distance: float, chance: random.Ran
             "first_byte_ms": 60 + 220 * bustle(moment),
         }
         phases |= {"transfer_ms": 2 * distance + 15}
-        data |= {name: round(value * (1 + chance.expovariate(6)), 1) for name, value in phases.items()}
+        phases = {name: round(value * (1 + chance.expovariate(6)), 1) for name, value in phases.items()}
+        data |= phases | {"elapsed_ms": round(sum(phases.values()), 1)}
         size = 48_211
         data |= {"status": 200, "bytes": size, "bytes_per_second": round(size / data["transfer_ms"] * 1e3)}
     else:
-        data |= {"message": "No connection within 10 seconds."}
+        data |= {"message": "No connection within 10 seconds.", "elapsed_ms": 10_000.0}
     return Scene(moment, "health.download_update", data, source=f"monitor/{region}")
 
 

@@ -212,6 +212,18 @@ async def averages(store: Store, now: datetime) -> dict[str, set[float | None]]:
     return found
 
 
+async def test_the_pauses_between_requests_of_a_ping_are_no_time_that_it_took(tmp_path: Path) -> None:
+    ping, silent = _timed(BEGIN, "ping", 801.8), _timed(BEGIN + timedelta(minutes=10), "ping", 4000.0)
+    told = [
+        msgspec.structs.replace(event, type="health.ping_update", data=event.data | more)
+        for event, more in ((ping, {"avg_ms": 0.5}), (silent, {}))
+    ]
+    store = await Store.open(tmp_path)
+    await store.append(told)
+    assert (await averages(store, BEGIN + timedelta(hours=1)))["ping"] - {None} == {0.5}
+    await store.close()
+
+
 async def test_an_average_is_of_the_results_that_say_how_long_they_took(tmp_path: Path) -> None:
     moments = [BEGIN + timedelta(minutes=10 * number) for number in range(3 * 144)]
     store = await Store.open(tmp_path)

@@ -54,6 +54,8 @@ def back_up(settings: Settings, out: Path, connect: Connect, told: Told) -> Mani
         raise BackupUnusable(
             f"There is no store in {store}: give the settings that the sink runs with (--config), which know its place."
         )
+    if not out.parent.is_dir():
+        raise BackupUnusable(f"There is no directory {out.parent} for the backup: make it, or name another with --out.")
     try:
         with contextlib.ExitStack() as stack:
             writer = Writer(out, told)

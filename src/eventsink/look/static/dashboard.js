@@ -84,6 +84,7 @@ export class Dashboard {
     write(one("#unanswered span"), error.message);
     one("#unanswered").hidden = false;
     one("#unanswered a").hidden = !wrong;
+    if (wrong && one("#panels").children.length === 0) one("#panels").setAttribute("aria-busy", false); // none will come
     return wrong ? Infinity : SOON;
   }
 }

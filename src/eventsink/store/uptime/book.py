@@ -298,9 +298,14 @@ def _read(event: StoredEvent) -> tuple[Series, Sample] | None:
         state,
         validity(_number(data.get("every_s"))),
         *said,
-        _number(data.get("elapsed_ms")),
+        _took(event.type, data),
     )
     return series, sample
+
+
+def _took(event_type: str, data: Mapping[str, object]) -> float | None:
+    """How long a result took. Of a ping that is a round trip: the whole is mostly pauses between its requests."""
+    return _number(data.get("avg_ms" if event_type == "health.ping_update" else "elapsed_ms"))
 
 
 def _number(value: object) -> float | None:

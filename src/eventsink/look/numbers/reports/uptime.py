@@ -18,7 +18,7 @@ _GROUPS = {
     "month": Column("begin", "From", "time"),
 }
 _SUMS = (
-    Column("uptime_percent", "Up", "percent"),
+    Column("uptime_percent", "Uptime", "percent"),
     Column("up_s", "Up", "s"),
     Column("down_s", "Down", "s"),
     Column("unknown_s", "Unknown", "s"),
