@@ -1,5 +1,6 @@
 """Where events wait, while others are at the same files: of the program, of its parent, and of nobody any more."""
 
+import contextlib
 import errno
 import logging
 import os
@@ -8,8 +9,10 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -193,14 +196,16 @@ def test_a_child_made_while_the_disk_hangs_keeps_its_events_in_memory(
     hangs, goes_on = threading.Event(), threading.Event()
 
     def hang(waiting: Waiting) -> None:
-        assert waiting.reach(WITHIN)
-        hangs.set()
-        goes_on.wait(WITHIN)
-        waiting.let_go()
+        with waiting.locks[1]:
+            hangs.set()
+            goes_on.wait(WITHIN)
 
     busy = threading.Thread(target=hang, args=(sink._waiting,))
     busy.start()
     assert hangs.wait(WITHIN)
+
+    sink.capture("demo.x")
+    assert not sink.flush(0.1) and sink.counts["waiting"] >= 0, "neither waits for the disk"
 
     def work() -> bool:
         sink.capture("demo.child")
@@ -314,3 +319,94 @@ def test_a_handler_of_the_log_may_report_to_the_sink(tmp_path: Path) -> None:
         assert not any(thread.is_alive() for thread in threads)
     finally:
         log.removeHandler(handler)
+
+
+def test_a_handler_of_a_signal_that_comes_while_a_thread_is_woken_may_close(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = SinkService(NOBODY, "k", spool=tmp_path)
+    sink.capture("demo.x")
+    handled: list[bool] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        handled.append(True)
+        sink.capture("demo.handler")
+        sink.close(0.1)
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        # Of an event of `threading` it is where its lock is held.
+        within = frame.f_code.co_name == "notify_all" or frame.f_code.co_filename.endswith("bell.py")
+        if within and not handled:
+            signal.raise_signal(signal.SIGUSR1)
+        return trace
+
+    def work() -> bool:
+        sink.capture("demo.x")
+        sys.settrace(trace)
+        sink.close()
+        sys.settrace(None)
+        return bool(handled) and sink.counts["captured"] == 1 + len(handled)
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        assert _fork(work)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        sink.close()
+
+
+def test_a_handler_of_a_signal_that_raises_at_a_fork_leaves_nothing_locked(tmp_path: Path) -> None:
+    sink = SinkService(NOBODY, "k", spool=tmp_path)
+    sink.capture("demo.x")
+    assert sink._waiting is not None
+    locks = (sink._checker.looking, sink._lock, *sink._waiting.locks)
+    left = 0
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal left
+        if event == "line" and frame.f_code.co_name in {"prepare_fork", "_acquire"}:
+            left -= 1
+            if left == 0:
+                raise RuntimeError  # as the handler of a signal may
+        return trace
+
+    for place in range(4, 24, 2):
+        left = place
+        sys.settrace(trace)
+        try:
+            with contextlib.suppress(RuntimeError):
+                sink.prepare_fork()
+        finally:
+            sys.settrace(None)
+        sink.end_fork()
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(_take_and_release, locks).result(), place
+    sink.close()
+
+
+def test_threads_that_cannot_be_started_now_are_started_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = SinkService(NOBODY, "k", spool=tmp_path)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as crowded:
+        crowded.setattr(threading.Thread, "start", refuse)
+        sink.capture("demo.x")
+        assert sink._writer is None and sink.counts["captured"] == 1, "it is on disk"
+    sink.capture("demo.x")
+    assert sink._writer is None, "not with every event"
+    sink._threads_from = 0.0
+    sink.capture("demo.x")
+    assert sink._writer is not None and sink._posting is not None
+    sink.close(WITHIN)
+    assert sink.counts["captured"] == 3
+
+
+def _take_and_release(locks: Sequence[threading.RLock]) -> bool:
+    """Whether another thread can have them all."""
+    for lock in locks:
+        if not lock.acquire(timeout=5.0):
+            return False
+        lock.release()
+    return True

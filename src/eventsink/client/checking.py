@@ -26,7 +26,9 @@ class Checker:
         self._tallies = tallies
         self._known: set[int] = set()
         self._new: deque[bytes] = deque(maxlen=MOST_NEW)
-        self._looking = threading.RLock()
+        self.looking = threading.RLock()
+        """Held while a thread looks. The first look imports, and what is being imported at a fork can never be imported
+        in the child."""
 
     def note(self, kind: str, names: Iterable[str], line: bytes) -> None:
         """Remember an event of a form that was not seen before."""
@@ -37,21 +39,10 @@ class Checker:
 
     def look(self) -> None:
         """Say what is wrong with those that are new."""
-        with self._looking:
+        with self.looking:
             while self._new:
                 if sentence := flaw(self._new.popleft()):
                     self._tallies.say(f"flaw: {sentence}", sentence)
-
-    def reach(self, seconds: float) -> bool:
-        """Wait until no other thread looks, for so long at most; gives whether so. Then call `let_go`.
-
-        The first look imports, and what is being imported at a fork can never be imported in the child.
-        """
-        return self._looking.acquire(timeout=max(seconds, 0.0))
-
-    def let_go(self) -> None:
-        """Let other threads look, after `reach`."""
-        self._looking.release()
 
     def rest(self) -> None:
         """Look at nothing from now on."""

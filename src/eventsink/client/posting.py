@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from eventsink.client.bell import Bell, Latch
 from eventsink.client.culprits import Culprits, separate
 from eventsink.client.tallies import Tallies
 from eventsink.client.transport import NotNow, Transport, Verdict
@@ -34,8 +35,8 @@ class Posting:
         self._tallies = tallies
         self._culprits = Culprits()
         self._jitter = random.Random()  # noqa: S311 - not the one of the program, which may have been seeded
-        self._woken = threading.Event()
-        self._stopped = threading.Event()
+        self._woken = Bell()
+        self._stopped = Latch()
         self.is_away = False
         """Whether the last attempt has failed, and the next one is waited for."""
         self._thread = threading.Thread(target=self._run, name="eventsink-posting", daemon=True)
@@ -58,6 +59,8 @@ class Posting:
         self._woken.set()
         if self._thread.is_alive():
             self._thread.join(max(seconds, 0.0))
+        else:
+            self._transport.close()  # it may never have begun
 
     def _run(self) -> None:
         failures, looked, alone, answered = 0, float("-inf"), False, False
@@ -74,7 +77,7 @@ class Posting:
                     failures, answered = 0, False
                 elif not self._waiting.has_more or self._waiting.take_over() == 0:
                     self._transport.idle()
-                    self._sleep(IDLE)
+                    self._woken.wait(IDLE)
             except NotNow as error:
                 failures, answered = failures + 1, error.answered
                 self._tallies.count("attempts that failed")
@@ -110,10 +113,6 @@ class Posting:
             else:
                 self._waiting.add(1, line)
         return verdict
-
-    def _sleep(self, seconds: float) -> None:
-        if self._woken.wait(seconds):
-            self._woken.clear()
 
     def _stay_away(self, seconds: float) -> None:
         """Wait before the next attempt, which would fail on a connection that nobody has seen to."""

@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from eventsink.causes import why
+from eventsink.client.bell import Latch
 from eventsink.client.catalogued import Catalogued
 from eventsink.client.checking import Checker
 from eventsink.client.extraction import Extraction
@@ -46,6 +47,7 @@ EVERY = 0.05  # seconds between two looks into the queue
 AT_ONCE = 256 << 10  # bytes of one row on disk, about
 LATE_WITHIN = 0.1  # seconds that what comes after the end waits for another that does
 END_WITHIN = 1.0  # seconds that the end of the program waits at most
+THREADS_AGAIN = 10.0  # seconds after which threads that could not be started are tried again
 FORK_WITHIN = 0.2  # seconds that a fork waits for our threads to be where they can be left
 
 _HOMELESS = (
@@ -107,6 +109,8 @@ class SinkService(Catalogued):
                     after_in_parent=partial(_call, this, "end_fork"),
                     after_in_child=partial(_call, this, "begin_child"),
                 )
+                # Once more: the handler of a signal may raise just where the first one begins.
+                os.register_at_fork(after_in_parent=partial(_call, this, "end_fork"))
 
     def _begin(self) -> None:
         self._ids = Ids()
@@ -118,7 +122,8 @@ class SinkService(Catalogued):
         self._posting: Posting | None = None
         self._writer: threading.Thread | None = None
         self._is_started = False
-        self._ending = threading.Event()
+        self._threads_from = 0.0  # when threads may be started again, on the monotonic clock
+        self._ending = Latch()
         self._closed = False
         self._left_behind = False  # at the end something waited still
         self._forking = threading.local()  # of each thread: what no other one is at while it forks
@@ -165,15 +170,16 @@ class SinkService(Catalogued):
             return not self._left_behind
         end = clock.monotonic() + timeout
         try:
-            self._drain()
-            while not self._is_done():
+            while self._is_free(end - clock.monotonic()):  # not while a disk hangs
+                self._drain()
+                if self._is_done():
+                    return True
                 if clock.monotonic() >= end or self._posting is None:
                     return False
                 clock.sleep(0.01)
         except Exception as error:  # noqa: BLE001 - a program never hears of our faults
             self._say_bug(error)
-            return False
-        return True
+        return False
 
     def close(self, timeout: float = END_WITHIN) -> None:
         """Bring everything to disk, send what can be sent within the time, and end. The rest the next process sends."""
@@ -301,7 +307,7 @@ class SinkService(Catalogued):
             if self._waiting is None:
                 self._waiting = Waiting(self._folder, self._max_disk, self._tallies)
                 _end_with_child(self)
-            if not self._is_started:
+            if not self._is_started and clock.monotonic() >= self._threads_from:
                 self._is_started = True  # before: the handler of a signal may capture something in between
                 self._start_threads(self._waiting)
             if self._writer is None:
@@ -323,7 +329,10 @@ class SinkService(Catalogued):
             self._posting = posting
             writer.start()
             self._writer = writer
-        except RuntimeError as error:  # an isolated interpreter, or one that ends
+        except RuntimeError as error:  # an isolated interpreter, one that ends, or too many threads just now
+            self._posting = None
+            posting.stop(0.0)
+            self._is_started, self._threads_from = False, clock.monotonic() + THREADS_AGAIN
             sentence = f"Events wait on disk for another program to send them: {error}."
             self._tallies.say("threads", sentence)
 
@@ -404,7 +413,7 @@ class SinkService(Catalogued):
         """Whether no thread is in the middle of something: not while a disk hangs."""
         if self._waiting is None:
             return True
-        if not self._lock.acquire(timeout=seconds):
+        if not self._lock.acquire(timeout=max(seconds, 0.0)):
             return False
         self._lock.release()
         return self._waiting.is_free(seconds)
@@ -467,30 +476,26 @@ class SinkService(Catalogued):
         Where one is for too long, as while a disk hangs, the child does without: it keeps its events in memory, or
         looks for no mistakes.
         """
-        held: list[Callable[[], None]] = []
+        # The handler of a signal may raise in between, or fork: what this thread holds is known at any moment.
+        held: list[threading.RLock] = self._forking.__dict__.setdefault("held", [])
+        reached = self._forking.reached = {"checker": False, "disk": False}
         end = clock.monotonic() + FORK_WITHIN
-        reached = {"checker": self._checker.reach(FORK_WITHIN), "disk": self._reach_disk(end, held)}
-        if reached["checker"]:
-            held.append(self._checker.let_go)
-        self._forking.held, self._forking.reached = held, reached
-
-    def _reach_disk(self, end: float, held: list[Callable[[], None]]) -> bool:
-        """Whether no other thread is within SQLite, by that time; `held` gets what lets them go on."""
-        if not self._lock.acquire(timeout=max(end - clock.monotonic(), 0.0)):  # who holds it may be opening a file
-            return False
-        held.append(self._lock.release)
-        if self._waiting is None:
-            return True
-        found = self._waiting.reach(end - clock.monotonic())
-        if found:
-            held.append(self._waiting.let_go)
-        return found
+        reached["checker"] = _acquire(self._checker.looking, end, held)
+        # Who holds the first of them may be opening a file.
+        reached["disk"] = _acquire(self._lock, end, held) and (
+            self._waiting is None or all(_acquire(lock, end, held) for lock in self._waiting.locks)
+        )
+        self._forking.reached = reached
 
     def end_fork(self) -> None:
         """Let the threads go on."""
-        held = self._forking.__dict__.pop("held", [])
-        while held:
-            held.pop()()
+        known = self._forking.__dict__
+        known.pop("reached", None)
+        held = known.get("held", [])
+        try:
+            _release(held)
+        finally:  # the handler of a signal may have raised
+            _release(held)
 
     # --- settings ----------------------------------------------------------------------------------------------------
 
@@ -518,6 +523,22 @@ def _call(reference: "weakref.ref[SinkService]", name: str) -> None:
     service = reference()
     if service is not None:
         getattr(service, name)()
+
+
+def _acquire(lock: threading.RLock, end: float, held: list[threading.RLock]) -> bool:
+    """Have a lock by some time; gives whether so. It is noted before: in between the handler of a signal may raise."""
+    held.append(lock)
+    found = lock.acquire(timeout=max(end - clock.monotonic(), 0.0))
+    if not found:
+        held.pop()
+    return found
+
+
+def _release(held: list[threading.RLock]) -> None:
+    while held:
+        with contextlib.suppress(RuntimeError):  # it was noted, and not had yet
+            held[-1].release()
+        held.pop()
 
 
 def _host() -> str:

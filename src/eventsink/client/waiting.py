@@ -8,7 +8,6 @@ import contextlib
 import os
 import sqlite3
 import threading
-import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ __all__ = ["Piece", "Waiting"]
 MOST_MEMORY = 16 << 20  # bytes that wait in memory while there is no disk
 BEFORE_AGAIN = 100  # groups that go to memory before the disk is tried again
 TAKEN_AT_ONCE = 8  # files of other processes: each takes three descriptors of the program
+COUNTED_WITHIN = 0.2  # seconds that whoever asks how many wait is held up at most
 FOREIGN_LOCK = 500  # milliseconds that somebody else may lock a file, before events go elsewhere
 
 
@@ -131,6 +131,7 @@ class Waiting:
         self._memory: deque[Piece] = deque()
         self._in_memory = 0
         self._on_disk = 0
+        self._counted = 0  # the last time that could be looked at
         self._numbers = 0
         self._tries = 0
         self._closed = False
@@ -211,15 +212,14 @@ class Waiting:
 
     @property
     def events(self) -> int:
-        """How many wait, as far as this process has taken them over."""
-        with self._lock:
-            waiting = sum(piece.events for piece in self._memory)
-            for file in self._files if not self._closed else ():
-                try:
-                    waiting += file.events
-                except sqlite3.Error:  # what cannot be read is not known
-                    continue
-            return waiting
+        """How many wait, as far as this process has taken them over; while a disk hangs, how many there were."""
+        if not self._lock.acquire(timeout=COUNTED_WITHIN):
+            return self._counted
+        try:
+            self._counted = self._count()
+        finally:
+            self._lock.release()
+        return self._counted
 
     @property
     def is_empty(self) -> bool:
@@ -246,18 +246,13 @@ class Waiting:
             if lost:
                 self._tallies.drop("disk" if self._folder else "closed", lost)
 
-    def reach(self, seconds: float) -> bool:
-        """Wait until no other thread is within SQLite, for so long at most; gives whether so. Then call `let_go`.
+    @property
+    def locks(self) -> tuple[threading.RLock, threading.RLock]:
+        """Who has them, in this order, knows that no other thread is within SQLite.
 
         A child by fork has for ever what SQLite is about just then.
         """
-        end = time.monotonic() + seconds
-        if not self._taking.acquire(timeout=max(seconds, 0.0)):
-            return False
-        if not self._lock.acquire(timeout=max(end - time.monotonic(), 0.0)):
-            self._taking.release()
-            return False
-        return True
+        return self._taking, self._lock
 
     def is_free(self, seconds: float) -> bool:
         """Whether no other thread is at it, within some time: while a disk hangs one is for ever."""
@@ -265,11 +260,6 @@ class Waiting:
         if found:
             self._lock.release()
         return found
-
-    def let_go(self) -> None:
-        """Let other threads at it, after `reach`."""
-        self._lock.release()
-        self._taking.release()
 
     def leave(self) -> list[object]:
         """In a child: have nothing to do with what the parent has open; gives what must never be closed here."""
@@ -281,6 +271,15 @@ class Waiting:
         return kept
 
     # --- how ---------------------------------------------------------------------------------------------------------
+
+    def _count(self) -> int:
+        waiting = sum(piece.events for piece in self._memory)
+        for file in self._files if not self._closed else ():
+            try:
+                waiting += file.events
+            except sqlite3.Error:  # what cannot be read is not known
+                continue
+        return waiting
 
     def _add_to_disk(self, events: int, lines: bytes) -> bool:
         if self._closed or self._on_disk + len(lines) > self._most:
