@@ -559,7 +559,7 @@ def test_on_a_disk_that_is_full_events_wait_in_memory_and_arrive(
 def test_what_a_full_disk_and_a_sink_that_is_away_cost_is_counted_and_said(program: Callable[..., Any]) -> None:
     (port,) = free_ports(1)
     # `flush` gives up at once while the writer is at it.
-    written = "while sink.counts['captured'] < 3_000: sink.flush(0)"
+    written = "while sink.counts.get('captured', 0) < 3_000: sink.flush(0)"
     end = f"{written}\n    sink.close(); print(sink.counts['dropped: disk'], sink.counts['captured'])"
     done = program(FULL.format(end=end), f"http://127.0.0.1:{port}", "k")
     dropped, captured = map(int, done.stdout.split())
