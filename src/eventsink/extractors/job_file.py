@@ -14,6 +14,7 @@ from eventsink.errors import InvalidJob
 from eventsink.event import Event, decode, encode
 from eventsink.extractors.jobs import Job
 from eventsink.extractors.statuses import FINAL, Status
+from eventsink.files import open_lasting
 from eventsink.redact import hide_secrets
 
 __all__ = ["Alive", "KnownJob", "Unread", "connect"]
@@ -116,16 +117,7 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file so that a commit is durable when it returns; make it where there is none."""
-    path.touch(mode=0o600)  # it names people
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.executescript(_SCHEMA)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return open_lasting(path, _SCHEMA)
 
 
 def add(connection: sqlite3.Connection, job: Job, user: str | None, correlation: str, now: datetime) -> None:

@@ -6,6 +6,7 @@ on the server, and by `client`, in other people's programs.
 
 from eventsink.files.damage import KILLED, finish, read_both_ways, rebuild
 from eventsink.files.folder import sync_names
+from eventsink.files.lasting import open_lasting
 from eventsink.files.lock import hold
 from eventsink.files.owner import give_to_owner, make_file, make_folder
 from eventsink.files.room import Room
@@ -19,6 +20,7 @@ __all__ = [
     "hold",
     "make_file",
     "make_folder",
+    "open_lasting",
     "open_sound",
     "read_both_ways",
     "rebuild",

@@ -26,6 +26,7 @@ import structlog
 
 from eventsink.catalogue import CATALOGUE, matches
 from eventsink.exchange.rabbitmq.settlements import Entered, Letter, Record, Settlement
+from eventsink.files import open_lasting
 
 __all__ = ["Book", "Stored", "connect"]
 
@@ -101,16 +102,7 @@ class Book(msgspec.Struct, frozen=True):
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file so that a commit is durable when it returns; make it where there is none."""
-    path.touch(mode=0o600)  # dead letters name people
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.executescript(_SCHEMA)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return open_lasting(path, _SCHEMA)
 
 
 def seen(connection: sqlite3.Connection) -> dict[str, dict[str, None]]:
