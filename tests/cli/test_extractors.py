@@ -148,7 +148,7 @@ def test_the_doctor_looks_at_the_reply_queue(sink: SinkProcess, broker: str, mon
 
 def test_a_process_without_extractors_says_so(make_sink: Callable[..., SinkProcess]) -> None:
     sink = make_sink().start()
-    assert "give the settings a section [extractors]" in _run(sink, "list", code=1)
+    assert "give its settings a section [extractors]" in _run(sink, "list", code=1)
 
 
 def test_a_section_without_an_address_stops_the_start(make_sink: Callable[..., SinkProcess], tmp_path: Path) -> None:
