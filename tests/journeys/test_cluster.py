@@ -16,6 +16,7 @@ from eventsink.exchange.rabbitmq import RabbitExchange, RabbitOptions, layout
 from eventsink.exchange.spooled import SpooledExchange, open_spool
 from eventsink.testing import sample_events
 from tests.servers import rabbitmq
+from tests.servers.process import eventually
 from tests.servers.rabbitmq import RabbitMQ
 
 LOAD_SECONDS = 2.5  # before, between and after the failures
@@ -108,6 +109,7 @@ async def test_a_node_that_is_killed_and_comes_back_costs_nothing(cluster: list[
 
 def _address(nodes: list[RabbitMQ], vhost: str) -> Address:
     """Some nodes, with a virtual host that is new."""
+    eventually(lambda: nodes[0].knows(3), "all nodes run again, whichever the test before has killed")
     nodes[0].vhost(vhost)
     return Address.parse(f"amqp://guest:guest@{','.join(f'127.0.0.1:{node.port}' for node in nodes)}/{vhost}")
 

@@ -85,9 +85,9 @@ class RabbitMQ(Server):
         except OSError:
             return False
 
-    def manage(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Ask the management API."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.management, timeout=30)
+    def manage(self, method: str, path: str, body: Any = None, *, seconds: float = 30) -> tuple[int, Any]:
+        """Ask the management API, and wait so long for its answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.management, timeout=seconds)
         credentials = b64encode(b"guest:guest").decode()
         headers = {"authorization": f"Basic {credentials}", "content-type": "application/json"}
         try:
@@ -106,7 +106,8 @@ class RabbitMQ(Server):
         """Make an empty virtual host; gives its address."""
         path = f"/api/vhosts/{quote(name, safe='')}"
         self.manage("DELETE", path)
-        assert self.manage("PUT", path)[0] in (201, 204)
+        # It is made when all nodes have it: one that was started a moment ago takes its time.
+        assert self.manage("PUT", path, seconds=120)[0] in (201, 204)
         assert self.manage("PUT", f"/api/permissions/{quote(name, safe='')}/guest", _EVERYTHING)[0] in (201, 204)
         return self.at(name)
 
