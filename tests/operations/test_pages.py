@@ -79,7 +79,8 @@ def wait_until_all_is_delivered(machine: Machine) -> None:
 def test_production(machine: Machine, hook: Hook) -> None:
     wait_until_well(machine)
     checked, probed, saved = all_of("production.md", machine)
-    assert "All is well." in checked
+    assert "influxdb" in checked
+    wait_until_well(machine)  # `status` says how it is at that moment, also on a machine that stalls just then
     answer, event, counts = values(probed)
     assert answer == {"accepted": 1, "rejected": []}
     assert event["user"] == "probe"
@@ -131,7 +132,8 @@ def test_backup(machine: Machine) -> None:
 def test_upgrade(machine: Machine) -> None:
     wait_until_well(machine)
     saved, upgraded, back = all_of("upgrade.md", machine)
-    assert "is written: " in saved and "All is well." in upgraded and "is restored: " in back
+    assert "is written: " in saved and "influxdb" in upgraded and "is restored: " in back
+    wait_until_well(machine)
     assert (machine.folder / "var-newer").is_dir()
 
 
