@@ -165,6 +165,17 @@ def test_a_wrong_variable_is_named_in_a_sentence(environment: dict[str, str], sa
     assert sentence("data = 'x'", environment) == said
 
 
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    text = "data = 3\n[collect]\nport = 'x'\nhots = 'a'\n[alerts]\nnotify = [3, 'x']\n[store]\nkeep_months = nan"
+    assert sentence(text) == (
+        "data must be text that is not empty."
+        " There is no setting 'hots' in collect. Did you mean 'host'?"
+        " collect.port must be a whole number from 0 to 65,535."
+        " store.keep_months must be a whole number from 0 to 1,200."
+        " alerts.notify[0] must be text."
+    )
+
+
 def test_a_value_where_a_section_belongs_is_named_also_when_the_command_line_gives_one() -> None:
     assert sentence("collect = 5", collect={"port": 1}) == "collect must be a section."
 

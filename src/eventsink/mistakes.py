@@ -1,6 +1,6 @@
-"""What is wrong in settings, as one sentence that names the setting and says what it must be.
+"""What is wrong in settings, as sentences that name each setting and say what it must be.
 
-In: plain values, and the struct or dataclass that they are to fill. Out: the sentence, made from the types and their
+In: plain values, and the struct or dataclass that they are to fill. Out: the sentences, made from the types and their
 bounds, so that no setting needs words of its own. The wrong value is never repeated: it may be a secret that was put
 into the wrong place.
 """
@@ -25,14 +25,14 @@ def filled(values: Any, form: type[Any], place: str) -> Any:
         place: of the values in the settings, as `workers.influxdb`; empty for all of them.
 
     Raises:
-        ValueError: a setting is wrong; the sentence about the first one.
+        ValueError: settings are wrong; a sentence about each.
     """
     try:
         made = msgspec.convert(values, form, strict=False)
     except msgspec.ValidationError as error:
-        said = next(_mistakes(values, form, place), None)
+        said = " ".join(_mistakes(values, form, place))
         raise ValueError(said or f"{place or 'The settings'} cannot be read: {error}.") from None
-    for said in _unfit(msgspec.to_builtins(made), place):
+    if said := " ".join(_unfit(msgspec.to_builtins(made), place)):
         raise ValueError(said)
     return made
 
@@ -58,8 +58,21 @@ def must_be(kind: inspect.Type) -> str:
 
 def _mistakes(value: Any, hint: Any, place: str) -> Iterator[str]:
     """What is wrong with a value, as deep within as that can be said."""
+    deeper = False
+    for said in _within(value, hint, place):
+        deeper = True
+        yield said
+    if deeper:
+        return
+    try:
+        msgspec.convert(value, hint, strict=False)
+    except msgspec.ValidationError:
+        yield f"{place or 'the settings'} must be {must_be(inspect.type_info(hint))}."
+
+
+def _within(value: Any, hint: Any, place: str) -> Iterator[str]:
+    """What is wrong with what is in a section, a table or a list."""
     kind = _bare(inspect.type_info(hint))
-    where = place or "the settings"
     match kind:
         case inspect.StructType() | inspect.DataclassType() if isinstance(value, Mapping):
             yield from _in_section(value, kind, place)
@@ -70,10 +83,6 @@ def _mistakes(value: Any, hint: Any, place: str) -> Iterator[str]:
         case inspect.ListType() | inspect.VarTupleType() if isinstance(value, list):
             for index, item in enumerate(value):
                 yield from _mistakes(item, _inner(kind.item_type, hint, 0), f"{place}[{index}]")
-    try:
-        msgspec.convert(value, hint, strict=False)
-    except msgspec.ValidationError:
-        yield f"{where} must be {must_be(inspect.type_info(hint))}."
 
 
 def _in_section(

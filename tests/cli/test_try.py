@@ -90,6 +90,15 @@ SERVICES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"), [("htp", "'http'"), ("influxdbb", "'influxdb'"), ("zzz", "amplitude, clowder")]
+)
+def test_a_name_of_neither_a_worker_nor_a_check_gets_the_nearest_of_both(run, name, hint):
+    answer = run("try", name)
+    assert answer.exit_code == 1
+    assert f"There is neither a worker nor a check '{name}'." in answer.stderr and hint in answer.stderr
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_of_a_service_of_analytics_it_is_shown_field_by_field_what_would_be_sent(run, name):
     answer = run("try", name, *SERVICES[name], "--dry-run", "--options", "id_key=a key of 16 letters")

@@ -10,7 +10,7 @@ import typer
 
 from eventsink.cli.options import new_app, talks
 from eventsink.cli.report_asking import ask, decoded, notes_of
-from eventsink.cli.report_files import COUNTER, Every, go_on, write
+from eventsink.cli.report_files import COUNTER, FORMS_OF_COUNTER, Every, go_on, write
 from eventsink.cli.report_table import print_list, print_report
 from eventsink.cli.screen import note, plain, print_json, say
 from eventsink.cli.times import moment
@@ -111,7 +111,7 @@ def report(
         if out is None or format is not None or any((since, until, period)):
             raise typer.BadParameter("--every needs --out DIR, writes all forms, and chooses the period itself.")
         go_on(sink, name, query, out, every)
-    form = format or _form_of(out)
+    form = _form(format, out, name)
     if out is None:
         _print(sink, name, form, query)
         return
@@ -143,12 +143,26 @@ def _list(sink: Sink, form: ReportForm | None) -> None:
         print_list(found)
 
 
-def _form_of(out: Path | None) -> ReportForm:
-    """What the name of a file ends with; a folder gets a page."""
+def _form(asked: ReportForm | None, out: Path | None, name: str) -> ReportForm:
+    """The form that is asked for, or fits where it is to go.
+
+    Raises:
+        typer.BadParameter: COUNTER has no such form.
+    """
+    form = asked or _form_of(out, name)
+    if name == COUNTER and form not in (ReportForm.table, *FORMS_OF_COUNTER):
+        raise typer.BadParameter(f"COUNTER's report has the forms of the standard: json, tsv or csv, and not {form}.")
+    return form
+
+
+def _form_of(out: Path | None, name: str) -> ReportForm:
+    """What the name of a file ends with; a folder gets a page, or of COUNTER what the standard has in its place."""
     ending = out.suffix.removeprefix(".") if out else ""
     if ending in ("csv", "json", "html", "tsv"):
         return ReportForm(ending)
-    return ReportForm.table if out is None else ReportForm.html
+    if out is None:
+        return ReportForm.table
+    return ReportForm.json if name == COUNTER else ReportForm.html
 
 
 def _print(sink: Sink, name: str, form: ReportForm, query: dict[str, Any]) -> None:

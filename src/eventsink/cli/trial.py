@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from eventsink import logs, plugins
-from eventsink.catalogue import matches
+from eventsink.catalogue import matches, nearest
 from eventsink.causes import why
 from eventsink.cli.check_trial import try_check
 from eventsink.cli.options import Form, Format, configured, new_app
@@ -19,7 +19,7 @@ from eventsink.cli.screen import new_table, note, output, plain, print_json
 from eventsink.deliver import loading
 from eventsink.deliver.dead_letters import sentence
 from eventsink.deliver.worker import Worker
-from eventsink.errors import Refused, TryLater
+from eventsink.errors import PluginError, Refused, TryLater
 from eventsink.event import Event, new_ids
 from eventsink.redact import hidden, hide_secrets
 from eventsink.settings import Settings
@@ -65,7 +65,7 @@ def try_(
     field by field, what is sent for each event.
     """
     name = Path(worker).stem if worker.endswith(".py") else worker
-    if _is_check(settings, name, worker):
+    if _is_check(settings, worker):
         try_check(settings, name, _named(worker), _values(options or []), as_json=format is Form.json)
         return
     section = {"use": _named(worker), **settings.workers.get(name, {}), **_values(options or [])}
@@ -85,12 +85,16 @@ def try_(
         raise typer.Exit(1)
 
 
-def _is_check(settings: Settings, name: str, worker: str) -> bool:
+def _is_check(settings: Settings, worker: str) -> bool:
     """Whether a check is meant: a file says it by what it holds, and of one name the worker comes first."""
     if worker.endswith(".py"):
         return plugins.holds(_named(worker), Check)
-    known = name in settings.workers or name in loading.known()
-    return not known and (name in settings.checks or name in checks.known())
+    all_workers, all_checks = {*settings.workers, *loading.known()}, {*settings.checks, *checks.known()}
+    if worker in all_workers or worker in all_checks or ":" in worker:
+        return worker not in all_workers and worker in all_checks
+    close = nearest(worker, [*all_workers, *all_checks])
+    hint = f"Did you mean {close!r}?" if close else f"Known are {', '.join(sorted(all_workers | all_checks))}."
+    raise PluginError(f"There is neither a worker nor a check {worker!r}. {hint}")
 
 
 def samples() -> list[Event]:
