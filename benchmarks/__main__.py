@@ -23,8 +23,7 @@ from benchmarks import (
 from benchmarks.results import show, write
 
 console = Console(stderr=True)
-results = []
-for benchmark in (
+every = (
     embedded.BENCHMARKS
     + production.BENCHMARKS
     + extractors.BENCHMARKS
@@ -38,9 +37,13 @@ for benchmark in (
     + analytics.BENCHMARKS
     + counter.BENCHMARKS
     + numbers.BENCHMARKS
-):
-    if sys.argv[1:] and not any(benchmark.__name__.startswith(word) for word in sys.argv[1:]):
-        continue
+)
+words = tuple(sys.argv[1:])
+chosen = [benchmark for benchmark in every if benchmark.__name__.startswith(words)] if words else every
+if not chosen:
+    sys.exit(f"No benchmark begins with any of these words. There are: {', '.join(each.__name__ for each in every)}.")
+results = []
+for benchmark in chosen:
     with console.status(f"{benchmark.__name__}: {benchmark.__doc__}"):
         results += benchmark()
 show(results)
