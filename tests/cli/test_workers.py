@@ -4,6 +4,7 @@ import json
 import time
 from pathlib import Path
 
+from tests.servers.process import eventually
 from tests.sink_process import SinkProcess
 
 WORKER = """
@@ -57,6 +58,6 @@ def test_a_worker_that_was_taken_out_of_the_settings_is_named_and_forgotten(tmp_
         assert again.exit_code == 1 and "There is no worker away" in again.stderr
         kept = run("workers", "forget", "store", "--yes")
         assert kept.exit_code == 1 and "store is in the settings" in kept.stderr
-        assert "All is well." in run("status").stdout
+        eventually(lambda: "All is well." in run("status").stdout, "nothing is left of it")
     finally:
         sink.close()

@@ -217,6 +217,8 @@ async def test_the_fast_way_and_the_careful_way_agree() -> None:
         LOGIN | {"time": "2026-01-01T01:00:00+01:00"},
     ]
     fast, careful = await take(items), await take([*items, CLOWDER])
+    assert len(fast.events) == len(items)
+    assert [event.time for event in fast.events[1:]] == [event.time for event in careful.events[1 : len(items)]]
     for one, other in zip(fast.events, careful.events, strict=False):
         assert (one.id, one.type, one.data, one.user, one.subject) == (
             other.id,

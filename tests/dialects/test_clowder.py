@@ -1,4 +1,4 @@
-"""The rules of Clowder's own messages, 1.15.1 and later (contracts/clowder.md §1)."""
+"""The rules of Clowder's own messages, 1.15.1 and later."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Health messages of the upstream tools (contracts/clowder.md §7)."""
+"""Health messages of the upstream tools."""
 
 from typing import Any
 

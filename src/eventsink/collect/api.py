@@ -27,6 +27,7 @@ from eventsink.collect.problems import Problem
 from eventsink.collect.readiness import is_ready, parts_of_door, readiness
 from eventsink.collect.reports import report_routes
 from eventsink.collect.routing import answers, needs, security
+from eventsink.collect.sending import store_of
 from eventsink.collect.sql_api import sql_routes
 from eventsink.collect.times import read_time
 from eventsink.collect.tracker_files import tracker_routes
@@ -136,7 +137,7 @@ def _stored_events(desk: Desk) -> BaseRouteHandler:
             order=order,
             limit=limit,
         )
-        page = await _store(desk).page(query)
+        page = await store_of(desk).page(query)
         following = b"null" if page.next is None else b"%d" % page.next
         content = b'{"events":%b,"next":%b}' % (encode_list(page.events), following)
         return Response(content, media_type="application/json")
@@ -154,7 +155,7 @@ def _about_events(desk: Desk) -> list[BaseRouteHandler]:
         interval: Literal["minute", "hour", "day", "week", "month"] = "hour",
     ) -> dict[str, Any]:
         """Totals between two times, and counts by type over time."""
-        summary = await _store(desk).summary(read_time(since, "since"), read_time(until, "until"), interval)
+        summary = await store_of(desk).summary(read_time(since, "since"), read_time(until, "until"), interval)
         return dict(msgspec.to_builtins(summary))
 
     @get("/v1/types", operation_id="getTypes", summary="The catalogue", responses=answers(), **read)
@@ -224,10 +225,10 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
         query = EventQuery(
             since=read_time(data.since, "since"), until=read_time(data.until, "until"), order="asc", limit=1
         )
-        total = await _store(desk).count(query)
+        total = await store_of(desk).count(query)
         if data.dry_run:
             return {"replayed": 0, "next": None, "total": total}
-        page = await _store(desk).page(msgspec.structs.replace(query, after_seq=data.after, limit=data.limit))
+        page = await store_of(desk).page(msgspec.structs.replace(query, after_seq=data.after, limit=data.limit))
         await desk.exchange.put_back(data.to, [stored.event() for stored in page.events])
         return {"replayed": len(page.events), "next": page.next, "total": total}
 
@@ -393,9 +394,3 @@ def _exchange(seen: Seen) -> dict[str, Any]:
         "spool": {"events": seen.spool.events, "bytes": seen.spool.bytes},
         "age_seconds": round(seen.age, 3),
     }
-
-
-def _store(desk: Desk) -> Any:
-    if desk.store is None:
-        raise Problem(503, "This process has no store: ask the one that runs `eventsink serve` or `eventsink up`.")
-    return desk.store

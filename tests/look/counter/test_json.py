@@ -1,4 +1,4 @@
-"""The report as JSON: the structure of counter.md 4.2, and DataCite's own schema."""
+"""The report as JSON: its structure, and DataCite's own schema."""
 
 import json
 from datetime import date

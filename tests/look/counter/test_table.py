@@ -1,4 +1,4 @@
-"""The report as the Code's table (counter.md 4.3)."""
+"""The report as the Code's table."""
 
 from datetime import date
 from typing import Any

@@ -1,4 +1,4 @@
-"""COUNTER counted once more, in plain Python over a list of events, after counter.md 7.7 and without any SQL."""
+"""COUNTER counted once more by the rules of docs/counter.md, in plain Python over a list of events, without SQL."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping

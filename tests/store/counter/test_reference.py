@@ -160,7 +160,7 @@ def test_sql_and_python_agree(seed: int, most: int, rules: Rules, datasets: dict
 
 
 def _check_invariants(month: MonthUsage) -> None:
-    """Those of counter.md 3."""
+    """What holds of any usage, by what the metrics mean."""
     for usage in month.datasets:
         counts = usage.counts
         assert 0 < counts.unique_investigations <= counts.investigations

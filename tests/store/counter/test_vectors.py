@@ -1,4 +1,4 @@
-"""The vectors of counter.md 8, each through a store."""
+"""The vectors of `fixtures/counter`, each through a store."""
 
 import hashlib
 import json

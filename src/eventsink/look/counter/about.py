@@ -10,8 +10,8 @@ from eventsink.errors import SettingsError
 
 __all__ = ["About", "DatasetAbout", "Platform"]
 
-UNKNOWN_YEAR = "0001"  # counter.md 1
-_CREATED_BY = re.compile(r".*[-._;()/:a-zA-Z0-9*~$=]", re.DOTALL)  # what DataCite's hub takes (counter.md 4.2)
+UNKNOWN_YEAR = "0001"  # of a dataset whose year nobody knows
+_CREATED_BY = re.compile(r".*[-._;()/:a-zA-Z0-9*~$=]", re.DOTALL)  # what DataCite's hub takes
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +23,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
         publisher: of datasets that name none of their own.
         publisher_id: its id, of the type `publisher_id_type`; empty for none. A GRID id is written in full.
         address: where Clowder is, as "https://clowder.example.org"; makes the addresses of datasets; empty for none.
-        volume: add bytes to the requests, which DataCite does not take (counter.md 3).
+        volume: add bytes to the requests, which DataCite does not take.
         help_url: of a page about our exceptions; empty for none.
 
     Raises:
@@ -50,7 +50,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetAbout(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a dataset. What is empty is left out of the report (counter.md 4.6).
+    """What is known of a dataset. What is empty is left out of the report.
 
     Args:
         title: real text; without one the name in its events stands for it.

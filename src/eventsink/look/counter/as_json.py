@@ -1,4 +1,4 @@
-"""The report as DataCite takes it: JSON of release rd1, all names in small letters with hyphens (counter.md 4.2)."""
+"""The report as DataCite takes it: JSON of release rd1, all names in small letters with hyphens."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -42,7 +42,7 @@ def _header(report: Report) -> dict[str, Any]:
     return {
         "report-name": "dataset report",
         "report-id": "dsr",
-        "release": "rd1",  # the hub refuses any other spelling (4.1)
+        "release": "rd1",  # the hub refuses any other spelling
         "created": report.created.isoformat(),
         "created-by": report.platform.created_by,
         "reporting-period": _period(report.begin, report.end),
@@ -65,7 +65,7 @@ def _exception(note: Note, help_url: str) -> dict[str, Any]:
 
 
 def _dataset(dataset: DatasetRows, report: Report) -> dict[str, Any]:
-    """A dataset. Required fields are there in any case; those without a value are empty, others are left out (4.6)."""
+    """A dataset. Required fields are there in any case; those without a value are empty, others are left out."""
     about, platform = dataset.about, report.platform
     own = {"type": "doi", "value": about.doi} if about.doi else {"type": "proprietary", "value": dataset.id}
     of_platform = platform.publisher_id and dataset.publisher == platform.publisher
@@ -96,7 +96,7 @@ def _dataset(dataset: DatasetRows, report: Report) -> dict[str, Any]:
 
 
 def _instances(row: DatasetUsage, report: Report) -> Iterator[dict[str, Any]]:
-    """An instance for each metric that is not zero (4.6)."""
+    """An instance for each metric that is not zero."""
     for metric in report.filters.shown:
         if count := metric.of(row.counts):
             found = {"access-method": row.method, "metric-type": metric.json_name, "count": count}

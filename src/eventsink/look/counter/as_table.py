@@ -1,4 +1,4 @@
-"""The report as the Code's table: ten rows of header, a blank one, headings, and a row a metric (counter.md 4.3)."""
+"""The report as the Code's table: ten rows of header, a blank one, headings, and a row a metric."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ def render_tsv(
 def render_csv(
     usage: Usage, platform: Platform, about: About, *, created: date, filters: Filters | None = None
 ) -> bytes:
-    """The table for spreadsheets: the same rows, with commas and quotes (RFC 4180). Not of the Code (counter.md 4.3).
+    """The table for spreadsheets: the same rows, with commas and quotes (RFC 4180). Not of the Code.
 
     Args:
         created: the day on which it is made, in the zone of the usage.
@@ -115,7 +115,7 @@ def _body(report: Report) -> Iterator[list[str]]:
 
 
 def _by_method(dataset: DatasetRows, report: Report) -> Iterator[tuple[str, dict[str, Counts]]]:
-    """The counts by month of each access method; of both together where the column is not shown (4.5)."""
+    """The counts by month of each access method; of both together where the column is not shown."""
     found: dict[str, dict[str, Counts]] = {}
     for month, rows in dataset.months.items():
         for row in rows:
@@ -145,7 +145,7 @@ def _cells(dataset: DatasetRows, report: Report) -> dict[str, str]:
 
 
 def _publisher_id(platform: Platform) -> str:
-    """As `isni:…`; a GRID id names its kind itself (counter.md 5)."""
+    """As `isni:…`; a GRID id names its kind itself."""
     kind, value = platform.publisher_id_type, platform.publisher_id
     return value if not value or value.startswith(f"{kind}.") else f"{kind}:{value}"
 

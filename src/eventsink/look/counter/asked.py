@@ -1,4 +1,4 @@
-"""What a person asks of a report, as text: its months, and what of them is shown (counter.md 2.10, 4.5)."""
+"""What a person asks of a report, as text: its months, and what of them is shown."""
 
 import re
 from datetime import date

@@ -1,4 +1,4 @@
-"""The configuration that produced a report, as names and values: it stands in every report (counter.md 0.14)."""
+"""The configuration that produced a report, as names and values: it stands in every report."""
 
 from collections.abc import Iterator
 

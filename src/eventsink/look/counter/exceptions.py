@@ -1,4 +1,4 @@
-"""Exceptions of a report (counter.md 4.4): what its reader must know of the numbers."""
+"""Exceptions of a report: what its reader must know of the numbers."""
 
 from collections.abc import Iterator
 from datetime import date

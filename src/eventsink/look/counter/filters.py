@@ -1,4 +1,4 @@
-"""Filters and attributes of a report (counter.md 4.5): what is shown of what was counted."""
+"""Filters and attributes of a report: what is shown of what was counted."""
 
 import re
 from collections.abc import Iterator

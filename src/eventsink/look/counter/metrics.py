@@ -1,4 +1,4 @@
-"""The four metrics of release 1, and their names in the table and in DataCite's JSON (counter.md 3)."""
+"""The four metrics of release 1, and their names in the table and in DataCite's JSON."""
 
 from typing import Literal, NamedTuple
 

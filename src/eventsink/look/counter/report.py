@@ -79,7 +79,7 @@ def compose(usage: Usage, platform: Platform, about: About, *, created: date, fi
 
 
 def monthly(usage: Usage) -> Iterator[Usage]:
-    """The usage of each month by itself: DataCite takes reports of one month alone (counter.md 4.2)."""
+    """The usage of each month by itself: DataCite takes reports of one month alone."""
     for month in usage.months:
         yield msgspec.structs.replace(usage, period=Period(month.month, month.month), months=[month])
 

@@ -15,7 +15,7 @@ Method = Literal["regular", "machine"]
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """The four metrics of the Code of Practice (counter.md 3), and the volume of the requests.
+    """The four metrics of the Code of Practice, and the volume of the requests.
 
     Args:
         volume: bytes of all requests; `unique_volume`: of those that differ in session, link or size.

@@ -21,7 +21,7 @@ from eventsink.store.zones import offsets, zone_of
 
 __all__ = ["SpanOf", "count_month"]
 
-DOUBLE_CLICK = timedelta(seconds=30)  # for which is looked beyond the end of a month (6.8)
+DOUBLE_CLICK = timedelta(seconds=30)  # for which is looked beyond the end of a month
 LONGEST_JOB = timedelta(days=7)  # of jobs that run over a border of the month: their begin or end is beyond it
 _CHOICES = ("views", "downloads", "visitor", "session_slice", "anonymous", "partial")
 _NO_COUNTRY = frozenset({"XX", "ZZ", "T1"})  # what lists and proxies write for an unknown one

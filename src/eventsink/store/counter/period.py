@@ -45,7 +45,7 @@ class Period(msgspec.Struct, frozen=True):
 
     @classmethod
     def latest(cls, today: date) -> "Period":
-        """The latest month that is over: what the Code reports where nobody asks for another (counter.md 2.10)."""
+        """The latest month that is over: what the Code reports where nobody asks for another."""
         month = month_before(f"{today.year:04}-{today.month:02}")
         return cls(month, month)
 

@@ -1,4 +1,4 @@
--- Downloads by extractors: of the resource of a job, with the key of its user, while it ran (counter.md 7.6).
+-- Downloads by extractors: of the resource of a job, with the key of its user, while it ran.
 INSERT INTO counter_extracted
 SELECT DISTINCT judged.seq
 FROM counter_judged AS judged

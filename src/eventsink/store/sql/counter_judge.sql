@@ -1,5 +1,5 @@
 -- Of every access who it was, in which slice of time, on which link, and why it is not counted if it is not.
--- The numbers are those of counter.md; the order of the reasons is that of 2.3.
+-- The order of the reasons is that of the rules in docs/counter.md.
 INSERT INTO counter_judged
 SELECT
     seq, time, reason, request,
@@ -14,14 +14,14 @@ SELECT
     CASE WHEN kind = 'dataset' THEN coalesce(resource, dataset) ELSE dataset END AS dataset,
     CASE WHEN kind = 'file' THEN resource END AS file,
     CASE WHEN kind = 'dataset' THEN name END AS name,
-    CASE WHEN coalesce(method, device) IN ('machine', 'tool') THEN 1 ELSE 0 END AS machine, -- 7.4
+    CASE WHEN coalesce(method, device) IN ('machine', 'tool') THEN 1 ELSE 0 END AS machine,
     CASE WHEN method IS NULL AND device IS NULL THEN 0 ELSE 1 END AS classified,
     CASE WHEN level = 0 THEN 1 ELSE 0 END AS nobody,
     country, bytes
 FROM (
     SELECT
         *,
-        CASE level -- 2.2: the most reliable that is known; equal texts of different kinds are different people
+        CASE level -- the most reliable that is known; equal texts of different kinds are different people
             WHEN 4 THEN 'u:' || login
             WHEN 3 THEN 'c:' || visitor
             WHEN 2 THEN 's:' || session
@@ -29,13 +29,13 @@ FROM (
             ELSE 'n:' || source
         END AS who,
         CASE
-            WHEN kind IS NULL OR kind NOT IN ('dataset', 'file', 'folder') THEN 'other_resource' -- 1
-            WHEN teller <> CASE WHEN request = 1 THEN $downloads ELSE $views END THEN 'other_teller' -- 7.1
+            WHEN kind IS NULL OR kind NOT IN ('dataset', 'file', 'folder') THEN 'other_resource'
+            WHEN teller <> CASE WHEN request = 1 THEN $downloads ELSE $views END THEN 'other_teller'
             WHEN status NOT IN (200, 304) AND NOT (status = 206 AND request = 1 AND $partial = 'first')
-                THEN 'unsuccessful' -- 2.1
-            WHEN login IN (SELECT login FROM counter_internal) THEN 'internal' -- 2.8
-            WHEN robot = 'true' OR device = 'robot' THEN 'robot' -- 2.6
-            WHEN level = 0 AND $anonymous = 'exclude' THEN 'anonymous' -- 7.5
+                THEN 'unsuccessful'
+            WHEN login IN (SELECT login FROM counter_internal) THEN 'internal'
+            WHEN robot = 'true' OR device = 'robot' THEN 'robot'
+            WHEN level = 0 AND $anonymous = 'exclude' THEN 'anonymous'
         END AS reason
     FROM (
         SELECT
@@ -56,9 +56,9 @@ FROM (
             CASE WHEN request = 1 THEN 'download|' ELSE 'view|' END || coalesce(kind, '') || '|'
                 || coalesce(resource, name, '') || '|'
                 || CASE WHEN position('?' IN url) > 0 THEN substring(url, 1, position('?' IN url) - 1)
-                        ELSE coalesce(url, '') END AS link, -- 6.3
-            -- 2.4: the hour by the clock on the wall, and the shift of that clock in seconds, which tells apart the two
-            -- hours of one name as clocks go back (2.9). Days are negative: they are never taken for hours.
+                        ELSE coalesce(url, '') END AS link,
+            -- The hour by the clock on the wall, and the shift of that clock in seconds, which tells apart the two
+            -- hours of one name as clocks go back. Days are negative: they are never taken for hours.
             local - mod(local, 3600000000) + $seconds AS slice,
             -1 - local + mod(local, 86400000000) AS day
         FROM (
@@ -71,7 +71,7 @@ FROM (
                 nullif(visitor, '') AS visitor,
                 nullif(session, '') AS session,
                 CASE WHEN lower(trim("user")) NOT IN ('', 'anonymous', '000000000000000000000000')
-                    THEN trim("user") END AS login, -- 7.2
+                    THEN trim("user") END AS login,
                 CASE WHEN type = 'traffic.resource_downloaded' THEN 1 ELSE 0 END AS request,
                 CASE WHEN type = 'traffic.page_view'
                         OR nullif(visitor, '') IS NOT NULL AND (source LIKE 'http://%' OR source LIKE 'https://%')

@@ -1,4 +1,4 @@
--- Bytes of requests that a session makes again on a link, of the same size: they are no unique volume (counter.md 3).
+-- Bytes of requests that a session makes again on a link, of the same size: they are no unique volume.
 SELECT datasets.dataset, machine, country, sum(bytes)
 FROM (
     SELECT

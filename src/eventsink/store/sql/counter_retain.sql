@@ -1,5 +1,5 @@
--- Double-clicks (counter.md 2.2): the same user on the same link, and again within 30 seconds: the earlier one goes. Of
--- events of nobody, each a session of its own, only what was sent twice is one: within a second (7.5).
+-- Double-clicks: the same user on the same link, and again within 30 seconds: the earlier one goes. Of
+-- events of nobody, each a session of its own, only what was sent twice is one: within a second.
 INSERT INTO counter_retained
 SELECT seq, time, request, who, slice, link, dataset, machine, classified, nobody, country, bytes
 FROM (

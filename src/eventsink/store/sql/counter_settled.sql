@@ -1,5 +1,5 @@
 -- The accesses with their datasets, and the reason for which one is not counted. A file of several datasets is one of
--- its first (counter.md 2.5).
+-- its first.
 SELECT
     judged.seq, judged.time, judged.request, judged.who, judged.part, judged.slice, judged.link,
     judged.classified, judged.nobody, judged.country, judged.bytes,

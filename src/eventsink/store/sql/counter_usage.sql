@@ -1,4 +1,4 @@
--- A session counts in the country of the last event of the set that is counted (counter.md 6.13), so the sums over all
+-- A session counts in the country of the last event of the set that is counted, so the sums over all
 -- countries, with the unknown one, are those of the dataset.
 SELECT
     datasets.dataset, machine, country, investigations, unique_investigations, requests, unique_requests, volume,

@@ -49,7 +49,6 @@ class LogFile:
         except OSError as error:
             raise Unreadable(f"{path} cannot be read: {why(error)}.") from None
         self._buffered = io.BufferedReader(self._raw, SIZE)
-        self._taken = 0
 
     @property
     def identity(self) -> tuple[int, int] | None:

@@ -61,7 +61,7 @@ class Follower:
         self, path: Path, parser: Parser, state: Path, *, every: int = 60, lag: float = 10.0, history: bool = False
     ) -> None:
         self._parser, self._file, self._lag, self._history = parser, state, lag, history
-        self._every, self._path = every, path
+        self._every = every
         self._told: list[Told] = []
         self._goals: deque[Step] = deque()
         self._known = load(state)

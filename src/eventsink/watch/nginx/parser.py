@@ -244,7 +244,6 @@ class _JSON:
 
     def __init__(self, log_format: LogFormat, wanted: Sequence[str]) -> None:
         self._wanted = wanted
-        self._keys: dict[str, str] | None = None  # by variable
         self.names: tuple[str, ...] = ()
         self.time = ""
         self.lacks_time = False

@@ -4,7 +4,7 @@ A visitor is what our tracker's is (`browsers/visitors`): a hash of address and 
 which the log is read. The day of the line is hashed along, so that of two days of one log nobody can tell that they
 have one visitor. And it is no visitor of the tracker: the two must not be put together.
 
-COUNTER needs somebody for an hour (2.4), no longer. So where a log is read in two pieces on two days, only who was
+COUNTER needs somebody for an hour, no longer. So where a log is read in two pieces on two days, only who was
 active on both sides of the cut, in that one hour, is somebody twice. Ids of events hold nothing of it: the same line
 read again is the same event, whatever the salt.
 """

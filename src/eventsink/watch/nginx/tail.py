@@ -146,6 +146,7 @@ class Tail:
                 self._file = copy
                 return
             copy.close()
+        self.lost = f"{self._path.name} was cut, and no copy is here: what was not read of it is missing."
         self._open(self._path)
 
     # --- from one file to the next -----------------------------------------------------------------------------------
