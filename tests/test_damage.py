@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from eventsink.files import spool_rows
+from eventsink.files import rebuild, spool_rows
 
 ROWS = 60
 
@@ -84,3 +86,19 @@ def test_whoever_mends_a_file_may_be_killed(tmp_path: Path, monkeypatch: pytest.
     assert again == kept
     assert len(said) == (0 if done else 1)
     assert list(tmp_path.glob("spool.db.damaged-*")) and not list(tmp_path.glob("spool.db.rebuilt*"))
+
+
+def test_what_a_full_disk_left_in_the_write_ahead_log_of_the_new_file_is_in_it(tmp_path: Path) -> None:
+    path = _damaged(tmp_path)
+    holding = []
+
+    def build(draft: Path, _old: sqlite3.Connection) -> None:
+        with closing(spool_rows.open_spool(draft, _never)) as new:
+            new.execute("PRAGMA wal_autocheckpoint=0")
+            spool_rows.add(new, [(1, b"kept")])
+            holding.append(sqlite3.connect(draft))  # closing does not empty the log then, and says nothing of it either
+            holding[0].execute("SELECT count(*) FROM spool").fetchone()
+
+    rebuild(path, build)
+    holding[0].close()
+    assert _rows(path) == ([b"kept"], [])

@@ -99,6 +99,17 @@ def test_root_makes_the_file_for_whose_directory_it_is(keys: KeyFile, path: Path
 
 
 @needs_root
+def test_root_makes_all_folders_above_the_file_for_whose_folder_they_are_in(tmp_path: Path) -> None:
+    belongs_to(MALLORY, tmp_path, 0o755)
+    KeyFile(tmp_path / "sink" / "var" / "keys.db").create(["ingest"])
+    assert {(file.name, file.stat().st_uid) for file in tmp_path.rglob("*")} == {
+        ("sink", MALLORY),
+        ("var", MALLORY),
+        ("keys.db", MALLORY),
+    }
+
+
+@needs_root
 def test_root_gives_nobody_a_file_that_was_there(keys: KeyFile, path: Path, tmp_path: Path) -> None:
     path.parent.mkdir()
     belongs_to(MALLORY, path.parent, 0o700)
@@ -311,6 +322,18 @@ async def test_what_ended_stays_so_when_the_clock_goes_back(keys: KeyFile, ring:
     assert [bool(await ring.check(key.key)) for key in (revoked, expired, good)] == [False, False, True]
     assert await ring.check(keys.create(["read"]).key), "a new one is good at once"
     assert time.monotonic() - began < 30, "nobody waits for the clock"
+
+
+async def test_a_file_that_was_never_read_is_said_until_it_is(ring: Keyring, path: Path, clock: Clock) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"no database at all" * 500)
+    ours = ring.create_ephemeral(["admin"], name="this process")
+    assert await ring.check(ours.key), "who asks how things are"
+    assert [f"{path} cannot be read" in sentence for sentence in ring.concerns()] == [True]
+    path.unlink()
+    clock.now += 2
+    assert await ring.check(ours.key)
+    assert ring.concerns() == []
 
 
 async def test_a_file_that_is_taken_away_is_said_until_it_is_back(

@@ -81,12 +81,17 @@ class Keyring:
                 while self._known is None and not await self._look_again():  # it may be busy for a moment
                     continue
         except TimeoutError:
-            return f"The keys at {self._file.path} cannot be read: see that this user may, and that the disk is well."
+            return self._unread()
         return ""
+
+    def _unread(self) -> str:
+        return f"The keys at {self._file.path} cannot be read: see that this user may, and that the disk is well."
 
     def concerns(self) -> list[str]:
         """What a person should know of the file, in sentences."""
         said = []
+        if self._known is None and self._looks:  # then every request with a key is refused
+            said.append(self._unread())
         if self._gone:
             said.append(
                 f"The file of the keys {self._file.path} was taken away: those known so far stay good until the event"

@@ -74,6 +74,13 @@ def test_a_damaged_exchange(patient: Patient) -> None:
     assert patient.judge("exchange-damaged").keys() == {"exchange", "running sink"}
 
 
+def test_damaged_keys_are_no_start_to_mend(tmp_path: Path) -> None:
+    settings = Settings(data=str(tmp_path))
+    settings.keys_path.write_bytes(b"this is no database" * 300)
+    (found,) = [one for one in files(settings) if one.check == "keys"]
+    assert not found.ok and "backup" in found.remedy and "next start" not in found.remedy
+
+
 def test_the_data_directory_is_a_file(patient: Patient) -> None:
     (patient.folder / "var").write_text("a file")
     assert patient.judge("data-directory-is-a-file").keys() == {"data directory", "running sink"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -211,6 +212,44 @@ async def test_what_can_be_read_of_a_damaged_file_is_kept(tmp_path: Path, at: fl
     assert list(tmp_path.glob("exchange.db.damaged-*")), "the damaged file is still there to be looked at"
 
 
+async def _killed(path: Path, copy: Path, groups: int) -> list[str]:
+    """What is left of an exchange that is killed after some commits; most of it lies in its write-ahead log alone."""
+    exchange = await EmbeddedExchange.open(path)
+    await exchange.queue("store")
+    await exchange.file.change(lambda c: c.execute("SELECT 1").fetchone())
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ids = []
+    for event in sample_events(groups):
+        await exchange.publish([event])
+        ids.append(event.id)
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
+    await exchange.close()
+    return ids
+
+
+@pytest.mark.parametrize(("at", "damaged"), [(0.4, True), (0.99, False), (None, False)])
+async def test_what_was_committed_behind_damage_of_the_write_ahead_log_is_said_to_be_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], at: float | None, damaged: bool
+) -> None:
+    path = tmp_path / "exchange.db"
+    ids = await _killed(tmp_path / "made.db", path, 20)
+    wal = Path(f"{path}-wal")
+    content = bytearray(wal.read_bytes())
+    if at is not None:
+        begin = int(len(content) * at)
+        content[begin : begin + 16] = b"\xff" * 16
+    wal.write_bytes(content)
+    exchange = await EmbeddedExchange.open(path)
+    account = (await exchange.accounts())["store"]
+    got = [event.id for event in await drain(await exchange.queue("store"))]
+    await exchange.close()
+    assert got == ids[: len(got)] and (len(got) < 19) == damaged
+    assert bool(account.missing_since) == damaged
+    assert ("exchange.damaged" in capsys.readouterr().out) == damaged
+
+
 async def test_a_large_file_is_checked_beside_the_work_and_what_is_damaged_kept_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +276,25 @@ async def test_a_large_file_is_checked_beside_the_work_and_what_is_damaged_kept_
     await exchange.close()
     assert 0.5 * len(ids) < len(set(got) & set(ids)) and len(got) == len(set(got))
     assert list(tmp_path.glob("exchange.db.damaged-*")) and not list(tmp_path.glob("*.suspect"))
+
+
+async def test_damage_that_cannot_be_noted_is_unavailable_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def malformed(_: sqlite3.Connection) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    def read_only(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "touch", read_only)
+        with pytest.raises(ExchangeUnavailable, match="malformed"):
+            await exchange.file.read(malformed)
+        with pytest.raises(ExchangeUnavailable, match="malformed"):
+            await exchange.file.change(malformed)
+    await exchange.close()
 
 
 async def test_damage_of_what_nobody_reads_at_the_start_is_found_in_a_large_file_too(
@@ -308,6 +366,27 @@ async def test_a_line_that_was_put_back_and_the_disk_changed_is_counted_as_lost_
     account = (await exchange.accounts())["store"]
     assert (account.accepted, account.delivered, account.missing, account.waiting) == (3, 2, 1, 0)
     assert account.missing_since
+    await exchange.close()
+
+
+async def test_what_the_disk_changed_hides_neither_accounts_nor_other_dead_letters(tmp_path: Path) -> None:
+    exchange = await EmbeddedExchange.open(tmp_path / "exchange.db")
+    store = await exchange.queue("store")
+    events = sample_events(3)
+    await exchange.publish(events)
+    batch = await store.take(3, 0.0)
+    assert batch is not None
+    now = datetime.now(UTC)
+    await store.done(
+        batch, [Failure(event=event, reason="x", attempts=1, first_seen=now, last_seen=now) for event in events]
+    )
+    await exchange.put_back("store", events)
+    await exchange.file.change(lambda c: c.execute("UPDATE put_back SET line = x'7bff' WHERE id = 1"))
+    await exchange.file.change(lambda c: c.execute("UPDATE dead_letters SET line = x'7bff' WHERE id = 2"))
+    account = (await exchange.accounts())["store"]
+    assert (account.waiting, account.dead) == (3, 3)
+    letters = await exchange.dead_letters()
+    assert [(letter.id, letter.body.get("raw")) for letter in letters] == [(1, None), (2, "{\ufffd"), (3, None)]
     await exchange.close()
 
 

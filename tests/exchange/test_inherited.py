@@ -5,8 +5,11 @@ import errno
 import os
 import re
 import signal
+import sqlite3
 import sys
 from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -110,6 +113,26 @@ async def test_what_cannot_be_forwarded_waits_for_the_next_start(tmp_path: Path,
     later = Inherited.take(tmp_path, tmp_path / "spool-9.db", taker.publish)
     await _until_empty(later)
     await later.close()
+    assert taker.taken == left
+
+
+async def test_a_spool_that_a_program_reads_keeps_its_name_and_its_write_ahead_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventsink.exchange.inherited.sqlite3.connect", partial(sqlite3.connect, timeout=0.1))
+    path = tmp_path / "spool-1.db"
+    left = await _leave(path)
+    taker = Taker()
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM spool").fetchone()
+        left += await _leave(path, 5)
+        busy = Inherited.take(tmp_path, tmp_path / "spool-2.db", taker.publish)
+        await busy.close()
+    assert path.exists() and not taker.taken
+    inherited = Inherited.take(tmp_path, tmp_path / "spool-2.db", taker.publish)
+    await _until_empty(inherited)
+    await inherited.close()
     assert taker.taken == left
 
 

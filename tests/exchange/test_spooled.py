@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -470,6 +471,26 @@ async def test_what_can_be_read_of_a_damaged_file_is_forwarded(inner: _Scripted,
     assert (found.events, found.bytes) == (0, 0)
     await exchange.close()
     assert list(tmp_path.glob("spool.db.damaged-*")), "the damaged file is still there to be looked at"
+
+
+async def test_what_was_committed_behind_damage_of_the_write_ahead_log_is_said_to_be_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = open_spool(tmp_path / "made.db")
+    for _ in range(20):
+        await made.append([sample_events(1)])
+    for suffix in ("", "-wal"):
+        shutil.copy(tmp_path / f"made.db{suffix}", tmp_path / f"spool.db{suffix}")
+    await made.close()
+    wal = tmp_path / "spool.db-wal"
+    content = bytearray(wal.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    wal.write_bytes(content)
+    file = open_spool(tmp_path / "spool.db")
+    assert 0 < file.events < 20
+    await file.close()
+    said = capsys.readouterr().out
+    assert "spool.damaged" in said and "commits_gone" in said
 
 
 async def test_a_disk_that_is_full_while_a_damaged_file_is_read_costs_nothing(

@@ -154,8 +154,9 @@ def _concerns_of(name: str, account: Mapping[str, Any]) -> list[str]:
     if dead:
         needs.append(f"{name} could not deliver {events(dead)}: see `eventsink dead list --worker {name}`.")
     if (since := account.get("missing_since")) and account.get("configured", True):
+        misses = f"misses {events(account['missing'])}" if account["missing"] else "may miss events"
         needs.append(
-            f"{name} misses {events(account['missing'])}: accepted, and nowhere since {clock(since)} UTC."
+            f"{name} {misses}: accepted, and nowhere since {clock(since)} UTC."
             " Somebody purged or deleted its queue, or the disk is damaged: see the log."
             f" `eventsink replay --to {name} --since TIME` delivers again what the store has."
         )

@@ -12,7 +12,7 @@ import structlog
 from eventsink.causes import remedy, why
 from eventsink.durable.group_commit import GroupCommit
 from eventsink.errors import ExchangeUnavailable
-from eventsink.files import Room, hold, spool_rows
+from eventsink.files import Room, commits_behind_damage, hold, spool_rows
 
 __all__ = ["Codec", "SpoolFile", "Spooled"]
 
@@ -73,6 +73,8 @@ class SpoolFile(Generic[T]):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = hold(path.with_suffix(".lock"))
             connection = spool_rows.open_spool(path, _say_damaged)
+            if gone := commits_behind_damage(connection, path):
+                _log.error("spool.damaged", reason="its write-ahead log is damaged", commits_gone=gone)
             self._room = Room(path)
             self.events, self.bytes, self.found = spool_rows.totals(connection)
         except (OSError, sqlite3.Error) as error:

@@ -146,9 +146,15 @@ def _taken(path: Path) -> Path | None:
 
 
 def _events(path: Path) -> int:
-    """How many events are in a spool, all of which is in its one file afterwards."""
+    """How many events are in a spool, all of which is in its one file afterwards.
+
+    Raises:
+        sqlite3.Error: it cannot be read, or some of it stays in the write-ahead log, which no new name would follow.
+    """
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise sqlite3.OperationalError("another program reads it")
         return int(connection.execute("SELECT coalesce(sum(count), 0) FROM spool").fetchone()[0])
 
 

@@ -11,10 +11,12 @@ from eventsink.files.lock import hold
 from eventsink.files.owner import give_to_owner, make_file, make_folder
 from eventsink.files.room import Room
 from eventsink.files.sound import open_sound
+from eventsink.files.wal import commits_behind_damage
 
 __all__ = [
     "KILLED",
     "Room",
+    "commits_behind_damage",
     "finish",
     "give_to_owner",
     "hold",

@@ -35,6 +35,7 @@ def rebuild(path: Path, build: Callable[[Path, sqlite3.Connection], T]) -> tuple
         draft.touch(mode=0o600)  # what is in it names people
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as old:
             built = build(draft, old)
+        _complete(draft)
         sync(draft)
     except BaseException:
         _remove(draft)
@@ -70,6 +71,17 @@ def read_both_ways(connection: sqlite3.Connection, table: str, key: str) -> Iter
         except sqlite3.DatabaseError:  # here the damage begins; the caller counts what is missing
             continue
         return
+
+
+def _complete(draft: Path) -> None:
+    """Bring into a file what is in its write-ahead log alone. Closing it does so too, and says nothing of a full disk.
+
+    Raises:
+        sqlite3.Error: there is no room for it.
+    """
+    if draft.with_name(f"{draft.name}-wal").exists():
+        with closing(sqlite3.connect(draft)) as new:
+            new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _keep_as(name: Path, path: Path) -> None:

@@ -33,9 +33,10 @@ def make_folder(path: Path) -> None:
     Raises:
         OSError: it cannot be made, or is a file.
     """
-    if not path.is_dir():
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        give_to_owner(path, path.parent)
+    for folder in (*reversed(path.parents), path):  # each belongs to who has the one above it
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700 if folder == path else 0o777, exist_ok=True)
+            give_to_owner(folder, folder.parent)
 
 
 def give_to_owner(made: int | Path, folder: Path) -> None:

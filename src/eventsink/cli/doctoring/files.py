@@ -27,8 +27,8 @@ def files(settings: Settings) -> Iterator[Finding]:
     """Folders and files."""
     yield _directory(settings.directory)
     if path := embedded(settings):
-        yield _database("exchange", path)
-    yield _database("keys", settings.keys_path)
+        yield _database("exchange", path, "The next start sets it aside.")
+    yield _database("keys", settings.keys_path, "If it is damaged, put that of a backup in its place.")
     yield _secrecy(settings.keys_path)
     yield _privacy(settings)
     for path, events in left_behind(settings.directory) if _is_there(settings.directory) else ():
@@ -98,14 +98,14 @@ def _directory(directory: Path) -> Finding:
     return Finding("data directory", True, found)
 
 
-def _database(name: str, path: Path) -> Finding:
+def _database(name: str, path: Path, mended: str) -> Finding:
     if not _is_there(path):
         return Finding(name, True, f"{path} is made at the start")
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
-        remedy = f"Look at {path}: is it this user's file, and on a disk that is well? The next start sets it aside."
+        remedy = f"Look at {path}: is it this user's file, and on a disk that is well? {mended}"
         return Finding(name, False, f"{path} cannot be read: {why(error)}", remedy)
     return Finding(name, True, f"{path}, {size(path.stat().st_size)}")
 

@@ -1,15 +1,17 @@
 """The exchange inside one process: a SQLite log, durable at every answer, with a cursor for every queue."""
 
 import asyncio
+import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
 
-from eventsink.errors import ExchangeFull, WorkerInUse
+from eventsink.errors import ExchangeFull, MalformedBody, WorkerInUse
 from eventsink.event import Event, decode, encode
 from eventsink.exchange.contract import Account, DeadLetter, Spool
 from eventsink.exchange.embedded import sqlite_log
@@ -183,11 +185,17 @@ def _accounts(connection: sqlite3.Connection) -> dict[str, Account]:
 
 
 def _oldest(connection: sqlite3.Connection, name: str, cursor: int) -> Event | None:
-    candidates = [decode(line) for _, line in sqlite_log.read_put_back(connection, name, 1)]
+    candidates = [line for _, line in sqlite_log.read_put_back(connection, name, 1)]
     for row in sqlite_log.read(connection, cursor, 1)[:1]:
         skip = max(cursor - row.first, 0)
-        candidates.append(decode(row.lines.split(b"\n", skip + 1)[skip]))
-    return min(candidates, key=lambda event: event.received, default=None)
+        candidates.append(row.lines.split(b"\n", skip + 1)[skip])
+    return min(_decodable(candidates), key=lambda event: event.received, default=None)
+
+
+def _decodable(lines: Iterable[bytes]) -> Iterator[Event]:
+    for line in lines:
+        with contextlib.suppress(MalformedBody):  # the disk changed it: whoever takes it counts it as lost
+            yield decode(line)
 
 
 def _dead_letter(row: sqlite_log.NumberedLetter) -> DeadLetter:
@@ -200,5 +208,13 @@ def _dead_letter(row: sqlite_log.NumberedLetter) -> DeadLetter:
         first_seen=datetime.fromisoformat(first_seen),
         last_seen=datetime.fromisoformat(last_seen),
         traceback=traceback,
-        body=msgspec.json.decode(line),
+        body=_readable(line),
     )
+
+
+def _readable(line: bytes) -> dict[str, Any]:
+    """The event as an object; what the disk changed stands as text under `raw`, and hides no other."""
+    try:
+        return msgspec.json.decode(line, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return {"raw": line.decode("utf-8", "replace")}

@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from eventsink.durable import GroupCommit
 from eventsink.errors import ExchangeUnavailable
 from eventsink.exchange.embedded import sqlite_log
 from eventsink.exchange.embedded.salvage import salvage
-from eventsink.files import KILLED, Room, finish, hold
+from eventsink.files import KILLED, Room, commits_behind_damage, finish, hold
 
 __all__ = ["LogFile"]
 
@@ -95,7 +95,8 @@ class LogFile:
         """Of a damaged file what can be read is kept at the next start; see `_connect`."""
         if _DAMAGE.search(str(error)):
             _log.error("exchange.unsound", path=str(self.path), reason=f"{why(error)}: start the event sink again.")
-            _suspect(self.path).touch()
+            with suppress(OSError):  # a disk that fails may be read-only by now
+                _suspect(self.path).touch()
 
     @property
     def head(self) -> int:
@@ -218,12 +219,13 @@ def _another(path: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = None
+    connection, gone = None, 0
     suspect = _suspect(path)
     if mended := finish(path):
         _log.error("exchange.damaged", reason=KILLED, set_aside=str(mended))
     try:
         connection = sqlite_log.connect(path)
+        gone = commits_behind_damage(connection, path)
         sqlite_log.prepare(connection, checked=suspect.exists() or path.stat().st_size <= CHECKED_AT_START)
     except sqlite3.DatabaseError as error:
         if connection is not None:
@@ -233,6 +235,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         aside, kept, lost = salvage(path)
         _log.error("exchange.damaged", reason=str(error), set_aside=str(aside), kept=kept, lost=lost)
         connection = sqlite_log.connect(path)
+    if gone:
+        sqlite_log.miss_unknown(connection)
+        _log.error("exchange.damaged", reason="its write-ahead log is damaged", commits_gone=gone)
     suspect.unlink(missing_ok=True)
     return connection
 

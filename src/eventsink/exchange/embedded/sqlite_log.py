@@ -291,6 +291,12 @@ def _note_missing(connection: sqlite3.Connection, name: str, lost: int) -> None:
         connection.execute("INSERT OR REPLACE INTO missing VALUES (?, ?)", (name, datetime.now(UTC).isoformat()))
 
 
+def miss_unknown(connection: sqlite3.Connection) -> None:
+    """Note that every queue may miss events of which nobody knows how many they were."""
+    now = datetime.now(UTC).isoformat()
+    connection.execute("INSERT OR REPLACE INTO missing SELECT name, ? FROM queues", (now,))
+
+
 def bury(connection: sqlite3.Connection, letters: Iterable[Letter]) -> None:
     """Add dead letters: queue, reason, attempts, first and last seen, traceback, line."""
     connection.executemany(

@@ -42,9 +42,9 @@ function concernsOf(name, account) {
     found.push(["bad", `${name} could not deliver ${dead === 1 ? "one event" : `${count(dead)} events`}: see `, command]);
   }
   if (since) {
-    const events = missing === 1 ? "one event" : `${count(missing)} events`;
+    const misses = missing ? `misses ${missing === 1 ? "one event" : `${count(missing)} events`}` : "may miss events";
     const why = "Somebody purged or deleted its queue, or the disk is damaged: see the log. What the store has is delivered again by ";
-    found.push(["bad", `${name} misses ${events}: accepted, and nowhere since ${moment(new Date(since))}. ${why}`, `eventsink replay --to ${name} --since TIME`]);
+    found.push(["bad", `${name} ${misses}: accepted, and nowhere since ${moment(new Date(since))}. ${why}`, `eventsink replay --to ${name} --since TIME`]);
   }
   if (state.includes("paused since")) {
     const pause = state.slice(state.indexOf("paused since"));

@@ -101,12 +101,13 @@ def _of_worker(name: str, account: Account, state: str, alerts: Alerts) -> Itera
         title=f"Dead letters of {name}",
         message=f"{name} could not deliver {dead:,}: `eventsink dead list --worker {name}` shows them.",
     )
+    gone = f"{account.missing:,} events that were accepted are" if account.missing else "Accepted events may be"
     yield _condition(
         f"sink/missing/{name}",
         holds=account.missing_since is not None,
         lasts=SOON,
         title=f"Events missing of {name}",
-        message=f"{account.missing:,} events that were accepted are nowhere: `eventsink status` says what to do.",
+        message=f"{gone} nowhere: `eventsink status` says what to do.",
         severity="critical",
     )
     pause = pause_of(state)
