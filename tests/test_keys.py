@@ -329,6 +329,9 @@ async def test_a_file_that_was_never_read_is_said_until_it_is(ring: Keyring, pat
     path.write_bytes(b"no database at all" * 500)
     ours = ring.create_ephemeral(["admin"], name="this process")
     assert await ring.check(ours.key), "who asks how things are"
+    assert ring.concerns() == [], "others may be at the file, as at the start"
+    clock.now += 2
+    assert await ring.check(ours.key)
     assert [f"{path} cannot be read" in sentence for sentence in ring.concerns()] == [True]
     path.unlink()
     clock.now += 2

@@ -22,6 +22,7 @@ _log = structlog.get_logger(__name__)
 
 LOOK_AGAIN = 1.0  # seconds after which a revoked key no longer works, at the latest
 WITHIN = 0.5  # seconds that a probe waits for a look
+BUSY = 1.0  # seconds for which others may be at the file, as at the start, and nobody is told
 PAUSE = 0.05  # seconds between two looks, however many unknown keys come
 
 
@@ -39,6 +40,7 @@ class Keyring:
         self._looks = 0
         self._began = float("-inf")  # the last look
         self._succeeded = False
+        self._failing = float("inf")  # since when no look has come to a good end
         self._looking = asyncio.Lock()
 
     def create_ephemeral(self, scopes: Sequence[str], *, name: str) -> NewKey:
@@ -90,7 +92,7 @@ class Keyring:
     def concerns(self) -> list[str]:
         """What a person should know of the file, in sentences."""
         said = []
-        if self._known is None and self._looks:  # then every request with a key is refused
+        if self._known is None and time.monotonic() - self._failing > BUSY:  # then every request with a key is refused
             said.append(self._unread())
         if self._gone:
             said.append(
@@ -139,6 +141,7 @@ class Keyring:
                     self._take(await asyncio.to_thread(self._file.look, used))
                 except FileNotFoundError:
                     self._miss()
+            self._failing = float("inf") if self._succeeded else min(self._failing, time.monotonic())
             return self._succeeded
 
     def _take(self, look: Look) -> None:
