@@ -4,6 +4,7 @@ import contextlib
 import errno
 import logging
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -20,6 +21,7 @@ import pytest
 from eventsink import SinkService
 from eventsink.client.tallies import Tallies
 from eventsink.client.waiting import TAKEN_AT_ONCE, Waiting
+from tests import processes
 
 NOBODY = "http://127.0.0.1:9"
 WITHIN = 15.0  # seconds for an end that is to lose nothing: in the one of a program a busy disk may take longer
@@ -76,6 +78,124 @@ def test_a_file_that_cannot_be_removed_is_let_go(tmp_path: Path, monkeypatch: py
         patch.setattr(Path, "unlink", refuse)
         waiting.close()
     assert _descriptors() == before and waiting.events == 0
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def _move(folder: Path) -> None:
+    folder.rename(folder.with_name("elsewhere"))
+
+
+def _restore(folder: Path) -> None:
+    """As from a copy: the files have their names, and are others."""
+    shutil.copytree(folder, copy := folder.with_name("copy"))
+    shutil.rmtree(folder)
+    copy.rename(folder)
+
+
+def _waits_for_the_next(folder: Path) -> set[bytes]:
+    waiting, lines = Waiting(folder, 1 << 30, Tallies()), set[bytes]()
+    while waiting.take_over():
+        while pieces := waiting.next(1 << 20):
+            lines |= {line for piece in pieces for line in piece.lines.split(b"\n")}
+            waiting.done(pieces)
+    waiting.close()
+    return lines
+
+
+@pytest.mark.parametrize("harm", [_remove, _move, _restore])
+def test_what_somebody_has_removed_is_made_again_at_the_end(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    waiting = Waiting(folder := tmp_path / "spool", 100, tallies := Tallies())
+    waiting.add(1, b"x" * 90)
+    harm(folder)
+    waiting.close()
+    assert _waits_for_the_next(folder) == {b"x" * 90} and not tallies.shown()
+
+
+def test_what_somebody_has_removed_and_cannot_be_made_again_is_counted(tmp_path: Path) -> None:
+    waiting = Waiting(folder := tmp_path / "spool", 1 << 20, tallies := Tallies())
+    waiting.add(3, b"{}\n{}\n{}")
+    shutil.rmtree(folder)
+    folder.write_text("no folder")
+    waiting.close()
+    assert tallies.shown() == {"dropped: disk": 3}
+
+
+@pytest.mark.parametrize("harm", [_remove, _move, _restore])
+def test_what_comes_after_somebody_has_removed_a_file_goes_to_another(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    waiting = Waiting(folder := tmp_path / "spool", 1 << 20, Tallies())
+    waiting.add(1, b"first")
+    harm(folder)
+    waiting.add(1, b"second")  # finds out
+    waiting.add(1, b"third")
+    (own,) = {*folder.glob("*.db")} - {file.path for file in waiting._files[:1]}
+    with contextlib.closing(sqlite3.connect(own)) as other:
+        assert other.execute("SELECT lines FROM spool").fetchall() == [(b"third",)]
+    assert {piece.lines for piece in waiting.next(1 << 20)} == {b"first", b"second", b"third"}
+    waiting.close()
+    assert _waits_for_the_next(folder) == {b"first", b"second", b"third"}
+
+
+def test_a_copy_in_the_place_of_a_file_that_is_done_stays(tmp_path: Path) -> None:
+    waiting = Waiting(folder := tmp_path / "spool", 1 << 20, Tallies())
+    waiting.add(1, b"{}")
+    _restore(folder)
+    waiting.done(waiting.next(1))
+    waiting.close()
+    assert list(folder.glob("*.db"))
+
+
+def test_a_disk_that_is_full_is_not_filled_with_attempts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", refuse)  # of the number of the process
+        waiting = Waiting(tmp_path, 1 << 20, Tallies())
+        waiting.add(1, b"{}")
+    assert not list(tmp_path.iterdir()) and not waiting.is_on_disk
+    with monkeypatch.context() as full:
+        full.setattr("eventsink.client.waiting.Room", refuse)  # after all files were made
+        waiting = Waiting(tmp_path, 1 << 20, Tallies())
+        waiting.add(1, b"{}")
+    assert not list(tmp_path.iterdir()) and not waiting.is_on_disk
+
+
+def test_who_comes_too_late_for_a_file_leaves_nothing(tmp_path: Path) -> None:
+    waiting = Waiting(tmp_path, 1 << 20, Tallies())
+    assert waiting._take(tmp_path / "gone.db") is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_child_has_sent_for_a_parent_that_is_gone_leaves_nothing(tmp_path: Path) -> None:
+    """As of a daemon, which SQLite takes for one that has the file open still."""
+    program = """
+import os, sys, time
+from pathlib import Path
+from eventsink.client.tallies import Tallies
+from eventsink.client.waiting import Waiting
+
+folder = Path(sys.argv[1])
+waiting = Waiting(folder, 1 << 20, Tallies())
+waiting.add(1, b'{"user": "somebody"}')
+parent = os.getpid()
+if os.fork():
+    os._exit(0)
+kept = waiting.leave()
+while os.getppid() == parent:
+    time.sleep(0.01)
+waiting = Waiting(folder, 1 << 20, Tallies())
+waiting.take_over()
+waiting.done(waiting.next(1))
+waiting.close()
+print(*folder.iterdir())
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    assert processes.run(command, check=True, capture_output=True, text=True).stdout == "\n"
 
 
 def test_a_file_that_somebody_locks_costs_no_event(tmp_path: Path) -> None:
@@ -353,6 +473,126 @@ def test_a_handler_of_a_signal_that_comes_while_a_thread_is_woken_may_close(
     finally:
         signal.signal(signal.SIGUSR1, before)
         sink.close()
+
+
+@pytest.mark.parametrize("place", ["eventsink.client.service.Waiting", "threading.Thread.start"])
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_handler_of_a_signal_that_comes_with_the_first_event_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, *, closes: bool
+) -> None:
+    sink = SinkService(NOBODY, "k", spool=tmp_path)
+    real: Any = Waiting if place.endswith("Waiting") else threading.Thread.start
+    handled: list[bool] = []
+
+    def handle(*given: Any) -> Any:
+        made = real(*given)
+        if not handled:
+            handled.append(True)
+            sink.capture("demo.handler")
+            if closes:
+                sink.close()
+        return made
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, handle)
+        sink.capture("demo.first")
+    sink.capture("demo.later")
+    assert closes or (sink._posting and sink._posting._waiting is sink._waiting)
+    sink.close(WITHIN)
+    sink.close()
+    assert len(_waits_for_the_next(tmp_path)) == 3 == sink.counts["captured"]
+
+
+def test_what_a_disk_that_hangs_costs_at_the_end_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+    folder = tmp_path / "spool"
+    folder.write_text("no folder, at first")
+    sink = SinkService(NOBODY, "k", spool=folder)
+    sink.capture("demo.memory")
+    while sink.counts.get("captured", 0) < 1:
+        sink.flush(0.0)
+    add = Waiting.add
+
+    def hang(waiting: Waiting, *given: Any) -> None:
+        with waiting.locks[1]:
+            hangs.set()
+            goes_on.wait(WITHIN)
+            add(waiting, *given)
+
+    monkeypatch.setattr(Waiting, "add", hang)
+    sink.capture("demo.hand")
+    assert hangs.wait(WITHIN)
+    sink.capture("demo.queue")
+    sink.close(0.2)
+    assert sink.counts["dropped: memory"] == 3
+    sink.capture("demo.late")
+    assert sink.counts["dropped: memory"] == 4
+    goes_on.set()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_handler_of_a_signal_that_raises_while_events_go_to_disk_costs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """As that of Ctrl-C, or of a limit of time."""
+    sink = SinkService(NOBODY, "k", spool=tmp_path)
+    monkeypatch.setattr(sink, "_is_started", True)  # without threads, which might be faster
+    monkeypatch.setattr(sink, "_drain", lambda: None)
+    sink.capture("demo.x", number=1)
+    sink.capture("demo.x", number=2)
+    monkeypatch.undo()
+    add = Waiting.add
+
+    def interrupted(*given: Any) -> None:
+        if when == "after":
+            add(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Waiting, "add", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sink.flush(0.0)
+    sink.close(WITHIN)
+    assert len(_waits_for_the_next(tmp_path)) == 2 == sink.counts["captured"]
+
+
+def test_what_the_handler_of_a_signal_raises_ends_a_flush(tmp_path: Path) -> None:
+    class TimeIsOver(Exception):
+        pass
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        raise TimeIsOver
+
+    sink = SinkService(NOBODY, "k", spool=tmp_path)
+    sink.capture("demo.x")
+    assert not sink.flush(0.1)
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        with pytest.raises(TimeIsOver):
+            sink.flush(WITHIN)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+        sink.close(WITHIN)
+
+
+def test_an_end_does_not_wait_for_who_looks_for_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first look imports, and the disk with the libraries may be slow."""
+    over = threading.Event()
+
+    def hang(line: bytes) -> str:
+        over.wait(WITHIN)
+        return ""
+
+    monkeypatch.setattr("eventsink.client.checking.flaw", hang)
+    sink = SinkService(NOBODY, "k", spool=tmp_path)
+    sink.capture("demo.x")
+    began = time.monotonic()
+    sink.close()
+    took = time.monotonic() - began
+    over.set()
+    assert took < WITHIN / 3
 
 
 def test_a_handler_of_a_signal_that_raises_at_a_fork_leaves_nothing_locked(tmp_path: Path) -> None:

@@ -37,12 +37,20 @@ class Checker:
             self._known.add(form)
             self._new.append(line)
 
-    def look(self) -> None:
-        """Say what is wrong with those that are new."""
-        with self.looking:
+    def look(self, seconds: float = -1) -> None:
+        """Say what is wrong with those that are new.
+
+        Args:
+            seconds: that another thread may be at it still, after which this is left to it; below 0 for ever.
+        """
+        if not self.looking.acquire(timeout=seconds):
+            return
+        try:
             while self._new:
                 if sentence := flaw(self._new.popleft()):
                     self._tallies.say(f"flaw: {sentence}", sentence)
+        finally:
+            self.looking.release()
 
     def rest(self) -> None:
         """Look at nothing from now on."""

@@ -115,6 +115,7 @@ class SinkService(Catalogued):
     def _begin(self) -> None:
         self._ids = Ids()
         self._queue: deque[bytes] = deque()
+        self._in_hand: list[bytes] = []  # out of the queue, and not on disk yet
         self._lock = threading.RLock()
         self._checker = Checker(self._tallies)
         self._waiting: Waiting | None = None
@@ -169,17 +170,9 @@ class SinkService(Catalogued):
         if self._closed:
             return not self._left_behind
         end = clock.monotonic() + timeout
-        try:
-            while self._is_free(end - clock.monotonic()):  # not while a disk hangs
-                self._drain()
-                if self._is_done():
-                    return True
-                if clock.monotonic() >= end or self._posting is None:
-                    return False
-                clock.sleep(0.01)
-        except Exception as error:  # noqa: BLE001 - a program never hears of our faults
-            self._say_bug(error)
-        return False
+        while (flushed := self._is_flushed(end)) is None:
+            clock.sleep(0.01)  # what the handler of a signal raises here, as when a job's time is over, is not caught
+        return flushed
 
     def close(self, timeout: float = END_WITHIN) -> None:
         """Bring everything to disk, send what can be sent within the time, and end. The rest the next process sends."""
@@ -305,12 +298,17 @@ class SinkService(Catalogued):
                 self._write_late()
                 return
             if self._waiting is None:
-                self._waiting = Waiting(self._folder, self._max_disk, self._tallies)
+                waiting = Waiting(self._folder, self._max_disk, self._tallies)
+                if self._waiting is None:  # the handler of a signal may have come in between, and made one
+                    self._waiting = waiting
                 _end_with_child(self)
             if not self._is_started and clock.monotonic() >= self._threads_from:
                 self._is_started = True  # before: the handler of a signal may capture something in between
                 self._start_threads(self._waiting)
-            if self._writer is None:
+            if self._closed:  # the handler of a signal has closed it meanwhile
+                self._writer = None
+                self._write_late()
+            elif self._writer is None:
                 self._drain()
         if self._writer is None:
             self._tallies.report()
@@ -329,6 +327,8 @@ class SinkService(Catalogued):
             self._posting = posting
             writer.start()
             self._writer = writer
+            if self._closed:
+                posting.stop(0.0)
         except RuntimeError as error:  # an isolated interpreter, one that ends, or too many threads just now
             self._posting = None
             posting.stop(0.0)
@@ -341,12 +341,15 @@ class SinkService(Catalogued):
 
     def _run(self) -> None:
         while not self._ending.wait(EVERY):
-            try:
-                self._drain()
-                self._checker.look()
-                self._tallies.report()
-            except Exception as error:  # noqa: BLE001
-                self._say_bug(error)
+            self._see_to(self._drain, self._checker.look, self._tallies.report)
+        self._see_to(self._checker.look)  # not where the program ends: what it imports may come from a slow disk
+
+    def _see_to(self, *tasks: Callable[[], None]) -> None:
+        try:
+            for task in tasks:
+                task()
+        except Exception as error:  # noqa: BLE001
+            self._say_bug(error)
 
     def _drain(self) -> None:
         """Bring the queue to disk."""
@@ -356,15 +359,39 @@ class SinkService(Catalogued):
             added = False
             while self._queue:
                 lines: list[bytes] = []
-                size = 0
-                while self._queue and size < AT_ONCE:
-                    lines.append(self._queue.popleft())
-                    size += len(lines[-1])
-                self._tallies.count("captured", len(lines))
-                self._waiting.add(len(lines), b"\n".join(lines))
+                self._in_hand = lines
+                try:
+                    self._bring(self._waiting, lines)
+                except BaseException:  # the handler of a signal: those that are there already are the same events
+                    self._queue.extendleft(reversed(lines))
+                    raise
+                finally:
+                    self._in_hand = []
                 added = True
             if added and self._posting:
                 self._posting.wake()
+
+    def _bring(self, waiting: Waiting, lines: list[bytes]) -> None:
+        """Bring some to disk; `lines` has them at any moment."""
+        size = 0
+        while self._queue and size < AT_ONCE:
+            lines.append(self._queue.popleft())
+            size += len(lines[-1])
+        waiting.add(len(lines), b"\n".join(lines))
+        self._tallies.count("captured", len(lines))
+
+    def _is_flushed(self, end: float) -> bool | None:
+        """Whether the sink has everything; None while that is waited for."""
+        try:
+            if not self._is_free(end - clock.monotonic()):  # a disk hangs
+                return False
+            self._drain()
+            if self._is_done():
+                return True
+            return False if clock.monotonic() >= end or self._posting is None else None
+        except Exception as error:  # noqa: BLE001 - a program never hears of our faults
+            self._say_bug(error)
+            return False
 
     def _is_done(self) -> bool:
         return not self._queue and (self._waiting is None or self._waiting.is_empty)
@@ -394,14 +421,14 @@ class SinkService(Catalogued):
             self._posting.stop(max(end - clock.monotonic(), 0.0))
         if self._waiting:
             self._waiting.close()
-        self._checker.look()
+        self._checker.look(max(end - clock.monotonic(), 0.0))
         self._tallies.report()
 
     def _give_up(self) -> None:
-        """End while a disk hangs: what is in the queue is lost."""
+        """End while a disk hangs: what is not on it is lost."""
+        lost = 0 if self._closed or self._waiting is None else len(self._in_hand) + self._waiting.in_memory
         self._closed = self._left_behind = True
         self._writer = None
-        lost = 0
         with contextlib.suppress(IndexError):  # others take out as well
             for _ in range(len(self._queue)):
                 self._queue.popleft()

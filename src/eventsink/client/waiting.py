@@ -102,6 +102,11 @@ class _File:
         return not known
 
     @property
+    def is_gone(self) -> bool:
+        """Whether somebody has removed it, or moved it away: no other process finds what is in it."""
+        return self._room.is_gone
+
+    @property
     def events(self) -> int:
         """How many wait in it.
 
@@ -227,6 +232,11 @@ class Waiting:
         return not self.next(1)
 
     @property
+    def in_memory(self) -> int:
+        """How many wait in memory alone; no disk is asked for it."""
+        return sum(piece.events for piece in tuple(self._memory))
+
+    @property
     def is_on_disk(self) -> bool:
         """Whether nothing waits in memory alone."""
         return not self._memory
@@ -236,6 +246,8 @@ class Waiting:
         with self._lock:
             if self._closed:
                 return
+            for file in [file for file in self._files if file.is_gone]:
+                self._make_again(file)
             self._bring_memory_to_disk()
             for file in self._files:
                 self._let_go(file, ending=True)
@@ -273,7 +285,7 @@ class Waiting:
     # --- how ---------------------------------------------------------------------------------------------------------
 
     def _count(self) -> int:
-        waiting = sum(piece.events for piece in self._memory)
+        waiting = self.in_memory
         for file in self._files if not self._closed else ():
             try:
                 waiting += file.events
@@ -298,11 +310,28 @@ class Waiting:
             self._tallies.say(
                 "spool", f"Events cannot be written to {self._own.path}: {why(error)}. They wait in memory."
             )
-            if not self._own.path.exists():  # somebody has removed it: what is in it is sent, and another one is made
+            if self._own.is_gone:  # what is in it is sent, and another one is made
                 self._own, self._tries = None, 0
             return False
         self._on_disk += len(lines)
         return True
+
+    def _make_again(self, file: _File) -> None:
+        """At the end: what is in a file that is gone waits in another one, if the disk takes it.
+
+        It stays where it is, too: a file that was moved away may be sent by hand, and they are the same events.
+        """
+        if file is self._own:
+            self._own, self._tries = None, 0
+        try:
+            for group in file.rows(2**62):
+                self._on_disk -= group.size
+                if group.packed is not None:
+                    self.add(group.items, group.packed)
+                elif file.lose(group.id):
+                    self._tallies.drop("damaged", group.items)
+        except (sqlite3.Error, TypeError, ValueError) as error:
+            self._tallies.say("spool", f"What is left in {file.path}, which is gone, is lost: {why(error)}.")
 
     def _bring_memory_to_disk(self) -> None:
         """At the end: what had to wait in memory waits on disk if it can by now; if need be in another file."""
@@ -323,11 +352,13 @@ class Waiting:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = hold(path.with_suffix(".lock"))
         except (OSError, DataDirectoryInUse) as error:
+            _remove(path)
             self._say_no_disk(error)
             return None
         try:
             file = _File(path, lock, self._say_damaged)
         except (OSError, sqlite3.Error) as error:
+            _remove(path)  # on a full disk each attempt would leave something
             os.close(lock)
             self._say_no_disk(error)
             return None
@@ -341,6 +372,7 @@ class Waiting:
         except (OSError, DataDirectoryInUse):  # its process lives
             return None
         if not path.exists():  # another one was faster
+            _remove(path)
             os.close(lock)
             return None
         try:
@@ -383,10 +415,8 @@ class Waiting:
         if not (empty or ending):
             return False
         file.connection.close()
-        if empty:
-            with contextlib.suppress(OSError):  # a disk that became read-only: the next process finds it empty
-                for path in (file.path, file.path.with_suffix(".lock")):
-                    path.unlink(missing_ok=True)
+        if empty and not file.is_gone:  # or it would be another one of this name
+            _remove(file.path)
         os.close(file.lock)
         return True
 
@@ -397,3 +427,13 @@ class Waiting:
     def _say_damaged(self, reason: str, aside: Path, kept: int) -> None:
         sentence = f"A file of events that waited was damaged ({reason}); {kept} groups were kept. See {aside}."
         self._tallies.say("damaged", sentence)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file of events, and all that belongs to it; its lock is held.
+
+    SQLite leaves its log behind in a child by fork, where it takes the file of the parent for one that is still open.
+    """
+    with contextlib.suppress(OSError):  # a disk that became read-only: the next process finds it empty
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.stem}.lock"):
+            path.with_name(name).unlink(missing_ok=True)

@@ -23,6 +23,14 @@ class Room:
         self.path = path
         self._file = _identity(path)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the file was removed or moved away, or another one is in its place; not where nobody can tell."""
+        try:
+            return _identity(self.path) != self._file
+        except OSError as error:
+            return isinstance(error, FileNotFoundError | NotADirectoryError)
+
     def check(self, size: int = 0) -> None:
         """Refuse to add to the file when its disk is almost full or read-only, or it is not in its place any more.
 
