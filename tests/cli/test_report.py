@@ -74,9 +74,13 @@ def test_files_are_written_by_their_ending(on_town, tmp_path):
     assert json.loads((tmp_path / "u.json").read_bytes())["name"] == "usage"
     assert on_town("report", "storage", "--out", tmp_path, "--format", "csv").exit_code == 0
     assert (tmp_path / "storage.csv").exists()
-    assert on_town("report", "counter", "--since", "2026-10", "--out", tmp_path).exit_code == 0
-    assert json.loads((tmp_path / "counter.json").read_bytes())["report-header"]
     assert not list(tmp_path.glob(".*.new"))
+
+
+def test_a_folder_gets_of_counter_what_datacite_takes(on_town, tmp_path):
+    assert on_town("report", "counter", "--since", "2026-10", "--until", "2026-10", "--out", tmp_path).exit_code == 0
+    (written,) = tmp_path.iterdir()
+    assert written.suffix == ".json" and json.loads(written.read_bytes())["report-header"]["report-id"] == "dsr"
 
 
 def test_uptime_is_a_report_like_others(on_town):
@@ -105,8 +109,9 @@ def test_uptime_is_a_report_like_others(on_town):
         (("usage", "--every", "month"), 2, "--out DIR"),
         (("usage", "--every", "month", "--out", "d", "--period", "7d"), 2, "chooses the period itself"),
         (("usage", "--out", "d.csv", "--format", "table"), 2, "for a terminal"),
-        (("counter", "--since", "2026-10", "--format", "html"), 2, "json, tsv or csv, and not html"),
-        (("counter", "--since", "2026-10", "--out", "c.html"), 2, "json, tsv or csv, and not html"),
+        (("counter", "--format", "html"), 2, "COUNTER knows no page: give --format json"),
+        (("counter", "--out", "d.html"), 2, "COUNTER knows no page: give --format json"),
+        (("usage", "--format", "tsv"), 2, "Only counter is written as tsv"),
         (("../status",), 1, "There is nothing at this address"),
     ],
 )

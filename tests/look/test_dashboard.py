@@ -149,6 +149,12 @@ def test_what_a_figure_was_before_is_said_in_words(town: SinkProcess, new_page: 
     expect(page.locator("#spoken")).not_to_contain_text("compared")
 
 
+def test_a_figure_that_had_no_value_before_says_so(town: SinkProcess, new_page: NewPage) -> None:
+    page = open_page(town, new_page(), "page=extractions&compare=year")
+    change = page.locator(".figures .card").filter(has_text="Median run time").locator(".change")
+    expect(change).to_contain_text("nothing beforeThere is nothing to compare with.")
+
+
 def test_the_address_says_what_is_shown(town: SinkProcess, new_page: NewPage) -> None:
     page = open_page(town, new_page())
     assert page.url == f"{town.url}/", "what is as usual is left out, and the key is gone"

@@ -68,6 +68,16 @@ def where_it_is_noon(now: datetime) -> str:
     return f"Etc/GMT{-east:+d}" if east else "Etc/GMT"
 
 
+def test_today_counts_robots_and_failures_and_says_so(sink: SinkProcess, new_page: NewPage) -> None:
+    fetched = {"resource_type": "file", "resource_id": "64b1", "bytes": 1_000_000}
+    sink.post([
+        event("traffic.resource_downloaded", **fetched, **more) for more in ({}, {"robot": True}, {"http_status": 500})
+    ])  # fmt: skip
+    page = open_board(sink, new_page())
+    expect(page.locator("[data-total=bytes_downloaded]")).to_have_text("3.00 MB")  # the page of traffic says 1.00 MB
+    expect(page.get_by_text("Of all events, also those of robots and failed requests.")).to_be_visible()
+
+
 def test_what_is_sent_appears_by_itself(sink: SinkProcess, new_page: NewPage) -> None:
     now = datetime.now(UTC)
     page = new_page(timezone_id=where_it_is_noon(now))

@@ -10,7 +10,7 @@ import typer
 
 from eventsink.cli.options import new_app, talks
 from eventsink.cli.report_asking import ask, decoded, notes_of
-from eventsink.cli.report_files import COUNTER, FORMS_OF_COUNTER, Every, go_on, write
+from eventsink.cli.report_files import COUNTER, Every, go_on, write
 from eventsink.cli.report_table import print_list, print_report
 from eventsink.cli.screen import note, plain, print_json, say
 from eventsink.cli.times import moment
@@ -82,7 +82,7 @@ def report(
         ReportForm | None,
         typer.Option(
             "--format",
-            help="How it is printed; tsv is of counter alone.  [default: table, or what --out ends with]",
+            help="How it is printed; counter has tsv and no html.  [default: table, or what --out ends with]",
         ),
     ] = None,
     out: Annotated[
@@ -111,7 +111,8 @@ def report(
         if out is None or format is not None or any((since, until, period)):
             raise typer.BadParameter("--every needs --out DIR, writes all forms, and chooses the period itself.")
         go_on(sink, name, query, out, every)
-    form = _form(format, out, name)
+    form = format or _form_of(name, out)
+    _check_form(name, form)
     if out is None:
         _print(sink, name, form, query)
         return
@@ -143,20 +144,16 @@ def _list(sink: Sink, form: ReportForm | None) -> None:
         print_list(found)
 
 
-def _form(asked: ReportForm | None, out: Path | None, name: str) -> ReportForm:
-    """The form that is asked for, or fits where it is to go.
-
-    Raises:
-        typer.BadParameter: COUNTER has no such form.
-    """
-    form = asked or _form_of(out, name)
-    if name == COUNTER and form not in (ReportForm.table, *FORMS_OF_COUNTER):
-        raise typer.BadParameter(f"COUNTER's report has the forms of the standard: json, tsv or csv, and not {form}.")
-    return form
+def _check_form(name: str, form: ReportForm) -> None:
+    """Refuse what a report is not made as, in the words of this command: the sink knows no table."""
+    if name == COUNTER and form is ReportForm.html:
+        raise typer.BadParameter("COUNTER knows no page: give --format json, as DataCite takes it, tsv or csv.")
+    if name != COUNTER and form is ReportForm.tsv:
+        raise typer.BadParameter("Only counter is written as tsv: give --format csv, json or html.")
 
 
-def _form_of(out: Path | None, name: str) -> ReportForm:
-    """What the name of a file ends with; a folder gets a page, or of COUNTER what the standard has in its place."""
+def _form_of(name: str, out: Path | None) -> ReportForm:
+    """What the name of a file ends with; a folder gets a page, or of COUNTER, that knows none, what DataCite takes."""
     ending = out.suffix.removeprefix(".") if out else ""
     if ending in ("csv", "json", "html", "tsv"):
         return ReportForm(ending)

@@ -16,7 +16,7 @@ from eventsink.cli.screen import flush, note, plain, say
 from eventsink.client.sink import Sink
 from eventsink.errors import EventSinkError
 
-__all__ = ["COUNTER", "FORMS_OF_COUNTER", "Every", "Schedule", "go_on", "write"]
+__all__ = ["COUNTER", "Every", "Schedule", "go_on", "write"]
 
 FORMS = ("csv", "json", "html")
 COUNTER = "counter"  # whose forms are the standard's, and whose periods are months

@@ -38,6 +38,8 @@ def print_report(found: Mapping[str, Any]) -> None:
         titles = [plain(column["title"]) for column in columns]
         right = tuple(title for title, column in zip(titles, columns, strict=True) if column["unit"] in NUMBERS)
         table = new_table(*titles, right=right)
+        for column, width in zip(table.columns, _widths(found, places), strict=False):
+            column.width = width
         for row in found["rows"]:
             table.add_row(*_cells(columns, [row[place] for place in places]))
         if found["totals"] is not None and len(found["rows"]) > 1:
@@ -69,15 +71,43 @@ def _told(found: Mapping[str, Any], number: int) -> bool:
 
 def _fitting(found: Mapping[str, Any], told: Sequence[int]) -> list[int]:
     """The first columns that have room beside one another: what is folded to a few letters nobody can read."""
-    room, fitting = output().width, list[int]()
+    room, fitting = output().width + BETWEEN, list[int]()  # nothing stands behind the last one
     for number in told:
-        cells = (_cells([found["columns"][number]], [row[number]])[0].cell_len for row in found["rows"])
-        title = max(map(len, found["columns"][number]["title"].split()), default=0)
-        room -= max(title, min(max(cells, default=0), LONGEST)) + BETWEEN
+        room -= _needed(found, number) + BETWEEN
         if room < 0 and len(fitting) >= FEWEST:
             break
         fitting.append(number)
     return fitting
+
+
+def _widths(found: Mapping[str, Any], places: Sequence[int]) -> list[int]:
+    """What each column needs, and of what is left as much as it can use: rich would take it from the longest words.
+
+    Empty where they have no room: then it is all the same.
+    """
+    needed = [_needed(found, number) for number in places]
+    room = output().width - sum(needed) - BETWEEN * (len(needed) - 1)
+    if room < 0:
+        return []
+    widths = []
+    for number, width in zip(places, needed, strict=True):
+        more = min(room, max(0, max(_longest(found, number), len(found["columns"][number]["title"])) - width))
+        widths.append(width + more)
+        room -= more
+    return widths
+
+
+def _needed(found: Mapping[str, Any], number: int) -> int:
+    """Letters of a column in which the words of its title and, but for long ones, its cells stand unbroken."""
+    title = max(map(len, found["columns"][number]["title"].split()), default=0)
+    return max(title, min(_longest(found, number), LONGEST))
+
+
+def _longest(found: Mapping[str, Any], number: int) -> int:
+    """Letters of the longest cell of a column, its sum among them."""
+    column = [found["columns"][number]]
+    sums = [] if found["totals"] is None else [_cells(column, [found["totals"][number]], empty="")[0].cell_len]
+    return max([_cells(column, [row[number]])[0].cell_len for row in found["rows"]] + sums, default=0)
 
 
 def _cells(columns: Sequence[Mapping[str, Any]], row: Sequence[Any], empty: str = "-") -> list[Text]:

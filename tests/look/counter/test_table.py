@@ -120,9 +120,16 @@ def test_a_filter_that_is_none_is_refused_with_what_there_is(wrong: dict[str, An
 
 def test_footnotes_say_what_was_left_out() -> None:
     month = a_month("2026-01", used(SOIL, "regular", 2, 1), double_click=3, robot=1, nobody=1, unclassified=2)
-    assert list(footnotes(usage_of(month, zone="America/Chicago"))) == [
+    assert list(footnotes(usage_of(month, zone="America/Chicago"), volume=False)) == [
         "2 of 6 views and downloads were counted, by months and hours of America/Chicago.",
         "Not counted: 3 followed by the same of the same user within 30 seconds; 1 of robots.",
         "1 came with neither user, session nor visitor: unique counts are lower bounds.",
         "Of 2 nothing tells whether a person or a program asked: they count as regular.",
     ]
+
+
+def test_a_report_without_volumes_has_no_footnote_on_them() -> None:
+    usage = usage_of(a_month("2026-01", used(SOIL, "regular", 2, 1), sizes_unknown=2))
+    said = "Of 2 downloads the size is unknown: the volume is a lower bound."
+    assert said in footnotes(usage, volume=True)
+    assert said not in footnotes(usage, volume=False)

@@ -15,6 +15,7 @@ from eventsink.event import Event
 from eventsink.look.numbers.answers import OTHERS
 from eventsink.look.numbers.asked import Asked, Named, read_filters, read_period
 from eventsink.look.numbers.dashboard import Dashboard
+from eventsink.look.numbers.measures import DOWNLOADED
 from eventsink.look.numbers.pages import PAGES
 from eventsink.look.numbers.panel import Panel
 from eventsink.store import Store
@@ -177,3 +178,9 @@ def _quantile(numbers: Sequence[float], share: float) -> float:
     low = int(place)
     high = min(low + 1, len(ordered) - 1)
     return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+
+
+def test_each_panel_with_bytes_of_downloads_says_of_which_there_are_none() -> None:
+    panels = [panel for page in PAGES.values() for panel in page.panels if DOWNLOADED in panel.measures]
+    assert len(panels) == 3
+    assert [panel.name for panel in panels if "ownloads of whole datasets" not in panel.about] == []

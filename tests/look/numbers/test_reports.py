@@ -416,7 +416,7 @@ async def test_institutions_come_from_the_file_of_people(ask: Opening, tmp_path:
     asked = await ask(events, people=str(tmp_path / "p.csv"))
     rows = await asked.rows("usage", by="institution", since="2026-10", until="2026-10")
     assert [(row["institution"], row["users"], row["uploads"], row["views"]) for row in rows] == [
-        ("NCSA", 2, 3, 0), ('Uni, "X"', 1, 1, 0), ("not known", 1, 1, 0), (None, 0, 0, 1),
+        ("NCSA", 2, 3, 0), ('Uni, "X"', 1, 1, 0), ("not known", 1, 1, 0), ("(no login)", 0, 0, 1),
     ]  # fmt: skip
     found = await asked.json("usage", by="institution", since="2026-10", until="2026-10")
     assert any(note.startswith("Users whose institution is not known: 1, as") for note in found["footnotes"])

@@ -182,3 +182,21 @@ async def test_the_query_that_is_shown_can_be_asked(store: Store) -> None:
         answer = await store.query(Query(text=text))
         (row,) = [json.loads(bytes(row)) for row in answer.rows]
         assert row[-2:] == [HOSTILE, 7]
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_the_query_of_every_panel_can_be_asked_and_says_what_the_panel_says(store: Store, page: str) -> None:
+    failed = {"bytes": 7, "http_status": 500, "resource_type": "file", "resource_id": "64b1"}
+    requested = {"method": "GET", "route": "/api/files", "status": 503}
+    await store.append([
+        an_event(type="traffic.resource_downloaded", data=failed),
+        an_event(type="traffic.resource_downloaded", data=failed | {"http_status": 200}),
+        an_event(type="traffic.api_request", data=requested),
+    ])  # fmt: skip
+    for panel in PAGES[page].panels:
+        question = Question(
+            measures=panel.measures, where=panel.where, by=panel.by, since=at("2026-01-01"), until=at("2027-01-01")
+        )
+        answer = await store.query(Query(text=readable(question)))
+        asked = [list(row) for row in (await store.ask(question)).rows]
+        assert [json.loads(bytes(row)) for row in answer.rows] == asked, panel.name

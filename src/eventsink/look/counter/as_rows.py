@@ -42,7 +42,7 @@ def render_rows(
             "exceptions": report.exceptions,
             "footnotes": [
                 *(f"{one.message}: {one.data}".rstrip(": ") for one in report.exceptions if one.code >= 1000),
-                *footnotes(usage),
+                *footnotes(usage, volume=report.platform.volume),
             ],
         }
     )

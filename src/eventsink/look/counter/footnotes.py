@@ -19,8 +19,12 @@ _EXCLUDED = {
 }
 
 
-def footnotes(usage: Usage) -> Iterator[str]:
-    """Sentences on what was counted, what was not, and what is a lower bound."""
+def footnotes(usage: Usage, *, volume: bool) -> Iterator[str]:
+    """Sentences on what was counted, what was not, and what is a lower bound.
+
+    Args:
+        volume: whether the report has bytes, of which there may be something to say.
+    """
     noted = {name: sum(getattr(month.noted, name) for month in usage.months) for name in _NOTED}
     yield (
         f"{noted['counted']:,} of {noted['accesses']:,} views and downloads were counted, by months and hours of"
@@ -34,7 +38,7 @@ def footnotes(usage: Usage) -> Iterator[str]:
         yield f"{number:,} came with neither user, session nor visitor: unique counts are lower bounds."
     if number := noted["unclassified"]:
         yield f"Of {number:,} nothing tells whether a person or a program asked: they count as regular."
-    if number := noted["sizes_unknown"]:
+    if volume and (number := noted["sizes_unknown"]):
         yield f"Of {number:,} downloads the size is unknown: the volume is a lower bound."
 
 

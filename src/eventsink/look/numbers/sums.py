@@ -180,7 +180,7 @@ def _every_month(
 
 def _shown(by: Sequence[str], group: Group, names: Mapping[str, Mapping[str, str]]) -> Iterable[Any]:
     for name, value in zip(by, group, strict=True):
-        yield value
+        yield NONE[name] if value is None and name == "institution" else value  # which has no id beside its name
         if name in NAMED:
             yield names[name].get(value) if value is not None else NONE.get(name, f"(no {name})")
 

@@ -29,6 +29,7 @@ _TITLES = {
     "median": "Median",
     "p95": "95 %",
 }
+_NO_BYTES = "Downloads of whole datasets say no number of bytes."  # or 0 bytes would be read as one
 _ERRORS = Measure("errors", where=(*_API, *of("status_class", 5)))
 _MEDIAN = Measure("median", "median", "duration_ms", where=_API)
 _P95 = Measure("p95", "p95", "duration_ms", where=_API)
@@ -60,7 +61,7 @@ TRAFFIC = Page(
             measures=(PAGE_VIEWS, VISITS, VISITORS, VIEWS, DOWNLOADS, DOWNLOADED, API_REQUESTS, _ERRORS),
             titles=_TITLES,
             units={"downloaded": "bytes"},
-            about="Robots and failed requests are left out. Who comes on two days is two visitors.",
+            about=f"Robots and failed requests are left out. Who comes on two days is two visitors. {_NO_BYTES}",
         ),
         Panel(
             name="pages_over_time",
@@ -80,6 +81,7 @@ TRAFFIC = Page(
             by=("resource_type", "resource"),
             where=(*_RESOURCES, Filter("resource")),
             order="views",
+            about=_NO_BYTES,
         ),
         _ranking("referrers", "Where visitors come from", "referrer"),
         _ranking("countries", "Countries", "country"),

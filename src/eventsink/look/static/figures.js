@@ -57,8 +57,9 @@ function fill(item, { title, unit, number, then, compared }, page) {
 
 /** What has changed, for the eye and in words. */
 function changeOf(number, then, unit) {
+  if (then === null) return ["– nothing before", "There is nothing to compare with."]; // as of a median
   const was = said(then, unit);
-  if (number === null || then === null || then <= 0) {
+  if (number === null || then <= 0) {
     return [`– ${was} before`, `There is nothing to compare with: ${was} before.`];
   }
   const ratio = number / then;

@@ -130,6 +130,8 @@ _FACTS = {
     "method": "VARCHAR",
     "route": "VARCHAR",
     "http_status": "INTEGER",
+    "status_class": "INTEGER",
+    "succeeded": "BOOLEAN",
     "duration_ms": "DOUBLE",
     "identity": "VARCHAR",
     "page": "VARCHAR",
