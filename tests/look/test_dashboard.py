@@ -54,7 +54,8 @@ def seed() -> Iterator[dict[str, Any]]:
             viewed = {"resource_type": "dataset", "resource_id": named["dataset_id"], "resource_name": f"Cores {place}"}
             for _ in range(place + 1):
                 yield event("traffic.resource_viewed", ago, user, **viewed, dataset_id=named["dataset_id"])
-            yield event("traffic.resource_downloaded", ago, user, **viewed, items=3, dataset_id=named["dataset_id"])
+            fetched = {"items": 3} if place else {"bytes": 9_000}
+            yield event("traffic.resource_downloaded", ago, user, **viewed, **fetched, dataset_id=named["dataset_id"])
             page = {"url": f"https://clowder.example.org/datasets/{place}", "country": "US" if place % 2 else "DE"}
             more = {"device": "desktop", "browser": "Firefox", "session": f"s-{place}-{ago.days}", "visitor": user}
             yield event("traffic.page_view", ago, user, **page, **more, referrer="https://search.example/?q=x")
@@ -284,6 +285,19 @@ def test_a_bar_is_looked_into(town: SinkProcess, new_page: NewPage) -> None:
     growth.locator("tbody tr").nth(place).get_by_role("button").click()
     expect(figure(page, "Files uploaded")).to_have_text("6")
     assert address(page)["since"] == [day]
+
+
+def test_what_is_removed_stands_below_zero(town: SinkProcess, new_page: NewPage) -> None:
+    page = open_page(town, new_page(timezone_id="UTC"), "page=storage")
+    until(page, "document.querySelectorAll('.js-plotly-plot').length === 2")
+    added, removed = page.evaluate("document.querySelector('.js-plotly-plot').data.map((line) => line.y)")
+    numbers = ask(town, "storage/growth")["rows"]
+    assert [(row[1], -row[2]) for row in numbers] == list(zip(added, removed, strict=True))
+    assert min(added) == 0 and min(removed) < 0
+    bottom, top = page.evaluate("document.querySelector('.js-plotly-plot').layout.yaxis.range")
+    assert bottom < min(removed) and max(added) < top
+    legend = panel(page, "Growth").locator(".legend li")
+    expect(legend.nth(1)).to_have_text(re.compile(r"^Removed \d"))
 
 
 # --- tables, CSV, queries --------------------------------------------------------------------------------------------

@@ -100,12 +100,14 @@ def _defaults(panel: Drawn) -> dict[str, Any]:
 
 
 def _overrides(panel: Drawn) -> list[dict[str, Any]]:
-    """What is true of single numbers: another unit than that of the first, words for values."""
+    """What is true of single numbers: another unit than that of the first, a side of zero, words for values."""
     found = []
     for series in panel.series:
         properties: list[dict[str, Any]] = []
         if series.unit != panel.series[0].unit:
             properties.append({"id": "unit", "value": UNITS[series.unit]})
+        if series.below:
+            properties.append({"id": "custom.transform", "value": "negative-Y"})
         if series.words:
             words = {value: {"text": word, "index": place} for place, (value, word) in enumerate(series.words)}
             properties.append({"id": "mappings", "value": [{"type": "value", "options": words}]})

@@ -64,6 +64,7 @@ def _series(panel: Panel, measure: Measure, variables: tuple[Variable, ...]) -> 
         every=EVERY if panel.over_time else "",
         unit=panel.units.get(measure.name, "count"),
         missing="0" if counted and not listed else "none",
+        below=measure.name in panel.below,
         listed=listed,
     )
 

@@ -26,6 +26,7 @@ class Series:
         every: by intervals of this length; nothing for one number of the whole span.
         unit: of the number.
         missing: what stands for an interval without events: 0 for what is counted, nothing for what is measured.
+        below: it is drawn below zero.
         listed: the select gives values, which Grafana counts: each once, from whatever measurement it came.
         words: for numbers, as (("0", "down"),).
     """
@@ -39,6 +40,7 @@ class Series:
     every: str = ""
     unit: Unit = "count"
     missing: Literal["0", "none"] = "none"
+    below: bool = False
     listed: bool = False
     words: tuple[tuple[str, str], ...] = ()
 

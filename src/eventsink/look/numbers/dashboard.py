@@ -96,6 +96,7 @@ class Dashboard:
             "title": panel.title,
             "chart": panel.chart,
             "about": panel.about,
+            "below": panel.below,
             "columns": [_column(panel, name) for name in numbers.columns],
             "rows": numbers.rows,
             "before": before.rows[0] if before else None,

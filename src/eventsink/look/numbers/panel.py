@@ -25,6 +25,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
         units: of measures, by name; `count` is understood.
         by: columns that make groups.
         where: of these events alone.
+        below: measures of bars that stand below zero, by name: what goes away, beside what comes.
         order: the measure that rows are ranked by.
         limit: rows of a ranking or table, lines of a chart.
         about: what a reader should know of how it is counted, a sentence; may be empty.
@@ -38,6 +39,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     units: dict[str, Unit] = {}
     by: tuple[str, ...] = ()
     where: tuple[Filter, ...] = ()
+    below: tuple[str, ...] = ()
     order: str = ""
     limit: int = 10
     about: str = ""

@@ -36,6 +36,7 @@ STORAGE = Page(
             titles={"added": "Added", "removed": "Removed"},
             units={"added": "bytes", "removed": "bytes"},
             where=_FILES,
+            below=("removed",),
         ),
         Panel(
             name="spaces",

@@ -76,9 +76,10 @@ export class OverTime {
   }
 
   #trace(series, place, kind, axis) {
-    const { title, numbers } = series;
+    const { title, numbers, below } = series;
     const colour = this.#colour(series);
-    const common = { name: title, x: numbers.map((_, at) => at), y: numbers, yaxis: axis ? "y2" : "y" };
+    const heights = below ? numbers.map((number) => -number) : numbers;
+    const common = { name: title, x: numbers.map((_, at) => at), y: heights, yaxis: axis ? "y2" : "y" };
     if (kind === "bars") {
       return { type: "bar", ...common, marker: { color: colour, line: { color: style("--card"), width: 0.5 } } };
     }
@@ -94,7 +95,7 @@ export class OverTime {
     const [first, second] = units.map((unit) => axisOf(kind, spells, series.filter((line) => line.unit === unit), unit));
     const right = { overlaying: "y", side: "right", showgrid: false, fixedrange: true, color: style("--soft") };
     return {
-      barmode: "stack",
+      barmode: "relative",
       bargap: 0.22,
       margin: { l: 44, r: second ? 44 : 10, t: 8, b: 28 },
       xaxis: { tickvals: places, ticktext: places.map((place) => spells[place].tick) },
@@ -103,9 +104,10 @@ export class OverTime {
     };
   }
 
-  /** What an interval holds; of bars in the order in which they are stacked, of lines from the highest down. */
+  /** What an interval holds; of bars in the order in which they stand, of lines from the highest down. */
   #rows(place, kind, series) {
-    const rows = series
+    const [above, below] = [false, true].map((side) => series.filter((line) => line.below === side));
+    const rows = [...below, ...above]
       .filter(({ numbers }) => numbers[place])
       .map((line) => {
         const number = line.numbers[place];
@@ -156,10 +158,14 @@ function newEntry({ column, value }) {
 }
 
 function axisOf(kind, spells, series, unit) {
-  const heights = spells.map((_, place) => {
-    const numbers = series.map(({ numbers }) => numbers[place] ?? 0);
-    return kind === "bars" ? numbers.reduce((a, b) => a + b, 0) : Math.max(0, ...numbers);
-  });
-  const { values, texts, top } = marks(Math.max(0, ...heights), unit);
-  return { range: [0, top], tickvals: values, ticktext: texts };
+  const highest = (lines) => {
+    const heights = spells.map((_, place) => {
+      const numbers = lines.map(({ numbers }) => numbers[place] ?? 0);
+      return kind === "bars" ? numbers.reduce((a, b) => a + b, 0) : Math.max(0, ...numbers);
+    });
+    return Math.max(0, ...heights);
+  };
+  const deepest = highest(series.filter(({ below }) => below));
+  const { values, texts, top, bottom } = marks(highest(series.filter(({ below }) => !below)), unit, deepest);
+  return { range: [bottom, top], tickvals: values, ticktext: texts, zeroline: false };
 }

@@ -18,15 +18,15 @@ export function exactly(number, unit) {
   return `${count(number)} ${unit}`;
 }
 
-/** The marks of an axis from zero to a number: `values`, `texts`, and the `top` of the axis. */
-export function marks(highest, unit) {
-  const rough = Math.max(highest, unit === "count" ? MARKS : 1) / MARKS;
+/** The marks of an axis from a number below zero to one above: `values`, `texts`, and `top` and `bottom` of the axis. */
+export function marks(highest, unit, deepest = 0) {
+  const rough = Math.max(highest + deepest, unit === "count" ? MARKS : 1) / MARKS;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = STEPS.find((factor) => factor * power >= rough * 0.999) * power;
-  const values = Array.from({ length: MARKS + 1 }, (_, place) => place * step);
-  const wanted = values.filter((value) => value < highest + step);
-  const texts = wanted.map((value) => (value ? short(said(value, unit)) : "0"));
-  return { values: wanted, texts, top: Math.max(...wanted, highest * 1.04) };
+  const values = Array.from({ length: 2 * MARKS + 1 }, (_, place) => (place - MARKS) * step);
+  const wanted = values.filter((value) => value < highest + step && value >= -deepest);
+  const texts = wanted.map((value) => (value ? short(said(Math.abs(value), unit)) : "0"));
+  return { values: wanted, texts, top: Math.max(...wanted, highest * 1.04), bottom: -deepest * 1.04 };
 }
 
 /** "2.00 GB" is "2 GB" on an axis. */
