@@ -256,6 +256,43 @@ async def test_without_network_of_its_own_the_monitor_says_that_nothing_is_known
     assert (third.up, third.reason) == (False, "timeout")
 
 
+class Clock:
+    """The time module as `standstill` uses it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("still", "failure", "reason"),
+    [
+        (5.2, Down("timeout", "No answer."), "standstill"),
+        (5.2, Down("loss", "All were lost."), "standstill"),
+        (5.2, BAD, "refused"),  # somebody has answered
+        (4.8, Down("timeout", "No answer."), "timeout"),
+    ],
+)
+@pytest.mark.parametrize("seen", [True, False])
+async def test_a_time_limit_that_ends_while_nothing_runs_here_says_nothing_of_the_target(
+    monkeypatch: pytest.MonkeyPatch, *, seen: bool, still: float, failure: Down, reason: str
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("eventsink.watch.standstill.time", clock)
+
+    async def fail() -> Measurement:
+        await asyncio.sleep(0)  # the watch begins
+        clock.now += 0.25 + still
+        if seen:
+            await asyncio.sleep(0.3)  # and sees it
+        raise failure
+
+    (found,) = await measure(planned("one", fail, timeout=10.0), Online([]), 0)
+    assert (found.up, found.reason) == (None if reason == "standstill" else False, reason)
+
+
 async def test_a_name_that_is_looked_up_for_ever_takes_no_thread_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     over, before = threading.Event(), {*threading.enumerate()}
 

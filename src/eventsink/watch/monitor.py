@@ -22,6 +22,7 @@ from eventsink.watch.loading import Planned
 from eventsink.watch.online import Online
 from eventsink.watch.result import Place, Result, change, removal, update
 from eventsink.watch.schedule import Schedule
+from eventsink.watch.standstill import standstill
 from eventsink.watch.states import State, States
 
 __all__ = ["Monitor", "run_once"]
@@ -30,6 +31,8 @@ GRACE = 0.5  # seconds beyond its time limit in which a check may say itself whe
 NAP = 1.0  # seconds after which the wall clock is looked at again: somebody may set it
 # Failures that may as well be those of the network in which the monitor stands.
 _OF_NETWORK = frozenset({"name", "unreachable", "timeout", "loss"})
+_OF_TIME = frozenset({"timeout", "loss"})  # failures of a time limit, for half of which the monitor has to be there
+STILL = 1.0  # seconds: less is no standstill
 LONGEST_MESSAGE = 1000
 
 _log = structlog.get_logger(__name__)
@@ -168,18 +171,22 @@ async def measure(planned: Planned, online: Online, missed: int) -> list[Result]
     measured: list[Measurement] = []
     failure: Down | None = None
     bug = ""
-    try:
-        async with asyncio.timeout(planned.timeout + GRACE):
-            measured = _checked(await planned.check.measure())
-    except Down as error:
-        failure = error
-    except TimeoutError:
-        failure = Down("timeout", f"No answer within {planned.timeout:g} seconds.")
-    except (Exception, SystemExit, GeneratorExit, BaseExceptionGroup, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError) and _is_ending():
-            raise
-        failure = _of(error)  # of a stranger's check: the monitor lives on, and says what is wrong
-        bug = hide_secrets(traceback.format_exc()) if isinstance(failure, Unknown) else ""
+    async with standstill() as stood:
+        try:
+            async with asyncio.timeout(planned.timeout + GRACE):
+                measured = _checked(await planned.check.measure())
+        except Down as error:
+            failure = error
+        except TimeoutError:
+            failure = Down("timeout", f"No answer within {planned.timeout:g} seconds.")
+        except (Exception, SystemExit, GeneratorExit, BaseExceptionGroup, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_ending():
+                raise
+            failure = _of(error)  # of a stranger's check: the monitor lives on, and says what is wrong
+            bug = hide_secrets(traceback.format_exc()) if isinstance(failure, Unknown) else ""
+        still = stood.longest
+    if failure and failure.reason in _OF_TIME and still > max(planned.timeout / 2, STILL):
+        failure = Unknown("standstill", f"Nothing ran here for {still:.1f} s: {failure.message}", failure.numbers)
     if failure and failure.reason in _OF_NETWORK and planned.check.network and not await online.ask():
         failure = Unknown("offline", f"The monitor's own network is down: {failure.message}", failure.numbers)
     elapsed = 1000 * (time.perf_counter() - started)
