@@ -40,3 +40,10 @@ def test_what_has_no_room_at_all_is_printed_all_the_same(monkeypatch, capsys):
     shown = capsys.readouterr()
     assert max(map(len, shown.out.splitlines())) <= 30
     assert "Not shown" in shown.err
+
+
+def test_the_word_for_sums_stands_unbroken_below_short_names(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "160")
+    print_report(a_report("User", ["ab", "cd"]))
+    words = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert words[-3:] == ["ab", "cd", "Total"]

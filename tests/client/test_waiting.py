@@ -556,6 +556,67 @@ def test_a_handler_of_a_signal_that_raises_while_events_go_to_disk_costs_none(
     assert len(_waits_for_the_next(tmp_path)) == 2 == sink.counts["captured"]
 
 
+def test_wherever_the_handler_of_a_signal_raises_while_events_are_taken_in_hand_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler runs after a call of a function in C at the earliest: it raises after each of them."""
+    sink = SinkService(NOBODY, "k", spool=tmp_path)
+    monkeypatch.setattr(sink, "_is_started", True)  # without threads, which might be faster
+    sink.capture("demo.x")
+    places, calls, place = 8, 0, 0
+
+    def profile(frame: FrameType, event: str, given: Any) -> None:
+        nonlocal calls
+        calls += event == "c_return" and frame.f_code.co_name == "_bring"
+        if calls > place:
+            raise KeyboardInterrupt
+
+    for place in range(places):  # noqa: B007 - the function above goes by it
+        calls = 0
+        with monkeypatch.context() as patch:
+            patch.setattr(sink, "_drain", lambda: None)
+            sink.capture("demo.x")
+        with pytest.raises(KeyboardInterrupt):
+            sys.setprofile(profile)
+            try:
+                sink._drain()
+            finally:
+                sys.setprofile(None)
+    sink.close(WITHIN)
+    assert len(_waits_for_the_next(tmp_path)) == 1 + places == sink.counts["captured"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("exits", [True, False])
+def test_a_handler_of_a_signal_that_ends_the_sink_while_events_go_to_disk_costs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str, *, exits: bool
+) -> None:
+    """As that of SIGTERM, which ends the program then, or lets it come to its end."""
+    sink = SinkService(NOBODY, "k", spool=tmp_path)
+    monkeypatch.setattr(sink, "_is_started", True)  # without threads, which might be faster
+    with monkeypatch.context() as patch:
+        patch.setattr(sink, "_drain", lambda: None)
+        sink.capture("demo.x", number=1)
+        sink.capture("demo.x", number=2)
+    add = Waiting.add
+
+    def handled(*given: Any) -> None:
+        patch.undo()
+        if when == "after":
+            add(*given)
+        sink.close(WITHIN)
+        if exits:
+            raise SystemExit
+        if when == "before":
+            add(*given)
+
+    with monkeypatch.context() as patch, contextlib.suppress(SystemExit):
+        patch.setattr(Waiting, "add", handled)
+        sink.flush(0.0)
+    sink.close(WITHIN)
+    assert len(_waits_for_the_next(tmp_path)) == 2 == sink.counts["captured"]
+
+
 def test_what_the_handler_of_a_signal_raises_ends_a_flush(tmp_path: Path) -> None:
     class TimeIsOver(Exception):
         pass

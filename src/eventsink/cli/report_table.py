@@ -44,9 +44,7 @@ def print_report(found: Mapping[str, Any]) -> None:
             table.add_row(*_cells(columns, [row[place] for place in places]))
         if found["totals"] is not None and len(found["rows"]) > 1:
             table.add_section()
-            cells = _cells(columns, [found["totals"][place] for place in places], empty="")
-            cells[0] = cells[0] if cells[0].plain else Text("Total")
-            table.add_row(*cells, style="bold")
+            table.add_row(*(_sum(found, place) for place in places), style="bold")
         output().print(table)
         if missing := [plain(found["columns"][number]["title"]) for number in told[len(places) :]]:
             note(f"* Not shown, for this terminal is too narrow: {', '.join(missing)}. --format csv has all.")
@@ -106,8 +104,14 @@ def _needed(found: Mapping[str, Any], number: int) -> int:
 def _longest(found: Mapping[str, Any], number: int) -> int:
     """Letters of the longest cell of a column, its sum among them."""
     column = [found["columns"][number]]
-    sums = [] if found["totals"] is None else [_cells(column, [found["totals"][number]], empty="")[0].cell_len]
+    sums = [] if found["totals"] is None else [_sum(found, number).cell_len]
     return max([_cells(column, [row[number]])[0].cell_len for row in found["rows"]] + sums, default=0)
+
+
+def _sum(found: Mapping[str, Any], number: int) -> Text:
+    """The sum of a column; where the first one has none, the word for it."""
+    (cell,) = _cells([found["columns"][number]], [found["totals"][number]], empty="")
+    return cell if number or cell.plain else Text("Total")
 
 
 def _cells(columns: Sequence[Mapping[str, Any]], row: Sequence[Any], empty: str = "-") -> list[Text]:

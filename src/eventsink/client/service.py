@@ -358,15 +358,15 @@ class SinkService(Catalogued):
                 return
             added = False
             while self._queue:
-                lines: list[bytes] = []
-                self._in_hand = lines
+                before = self._in_hand  # of this thread: its handler of a signal is here
+                lines = self._in_hand = []
                 try:
                     self._bring(self._waiting, lines)
                 except BaseException:  # the handler of a signal: those that are there already are the same events
-                    self._queue.extendleft(reversed(lines))
+                    self._take_back()
                     raise
                 finally:
-                    self._in_hand = []
+                    self._in_hand = before
                 added = True
             if added and self._posting:
                 self._posting.wake()
@@ -375,10 +375,16 @@ class SinkService(Catalogued):
         """Bring some to disk; `lines` has them at any moment."""
         size = 0
         while self._queue and size < AT_ONCE:
-            lines.append(self._queue.popleft())
+            lines.extend(map(deque.popleft, (self._queue,)))  # in one step: in two, the handler could raise in between
             size += len(lines[-1])
         waiting.add(len(lines), b"\n".join(lines))
-        self._tallies.count("captured", len(lines))
+        self._tallies.count("captured", len(self._in_hand))  # none, if they were taken back
+
+    def _take_back(self) -> None:
+        """Have what is in hand be the next: who had it does not go on, or has come too late."""
+        with self._lock:
+            lines, self._in_hand = self._in_hand, []
+            self._queue.extendleft(reversed(lines))
 
     def _is_flushed(self, end: float) -> bool | None:
         """Whether the sink has everything; None while that is waited for."""
@@ -409,6 +415,7 @@ class SinkService(Catalogued):
         if not self._is_free(timeout / 4):
             self._give_up()
             return
+        self._take_back()  # this may be the handler of a signal that came while this thread brought them to disk
         self._drain()
         while not self._is_done() and not self._is_left_behind() and clock.monotonic() < end - timeout / 10:
             clock.sleep(0.005)

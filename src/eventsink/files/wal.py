@@ -20,7 +20,8 @@ def commits_behind_damage(connection: sqlite3.Connection, path: Path) -> int:
     wal = path.with_name(f"{path.name}-wal")
     try:
         _, sound, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        return _commits(wal, sound) if wal.exists() else 0
+        # Below 0 nobody can tell: another program, as one that makes copies, is at a checkpoint just now.
+        return _commits(wal, sound) if sound >= 0 and wal.exists() else 0
     except (OSError, sqlite3.OperationalError):  # the disk is full, say: whoever uses the file hears of that
         return 0
 
@@ -29,7 +30,7 @@ def _commits(wal: Path, sound: int) -> int:
     with wal.open("rb") as file:
         header = file.read(_HEADER)
         size = _FRAME + int.from_bytes(header[8:12], "big")
-        found, at = 0, _HEADER + max(sound, 0) * size
+        found, at = 0, _HEADER + sound * size
         while file.seek(at) and (frame := file.read(_FRAME)):
             found += frame[8:16] == header[16:24] and any(frame[4:8])
             at += size
