@@ -83,6 +83,8 @@ def remedy(error: BaseException, option: str = "--data") -> str:
         return f" Let this user write there (chown, chmod), or give another place with {option}."
     if code in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
         return f" Give a place in which a folder can be made, with {option}."
+    if "file is not a database" in text or "disk image is malformed" in text:
+        return " It is damaged: put that of a backup in its place, or move it away, and begin without what was in it."
     return ""
 
 

@@ -308,7 +308,9 @@ async def test_a_file_that_is_no_database_is_a_sentence_and_leaves_no_lock(
     path = tmp_path / "accounts.db"
     path.write_bytes(b"not a database, but long enough to be looked at" * 100)
     for _ in range(2):
-        with pytest.raises(ExchangeUnavailable, match="cannot be opened"):
+        with pytest.raises(
+            ExchangeUnavailable, match=r"cannot be opened .* damaged: put that of a backup in its place"
+        ):
             await RabbitExchange.open(Address.parse(broker), RabbitOptions(), path)
     path.unlink()
     exchange = await RabbitExchange.open(Address.parse(broker), RabbitOptions(), path)
