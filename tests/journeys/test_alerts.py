@@ -90,7 +90,7 @@ def test_killed_at_many_changes_it_tells_each_once(sink: SinkProcess, hook: Hook
 
 def test_what_nobody_takes_is_told_when_somebody_does(sink: SinkProcess, hook: Hook, target: Target) -> None:
     hook.status = 500
-    hook.wait_for(lambda: _is_up(sink), "it has been up")
+    _wait_until_up(sink, hook)
     target.down()
     hook.wait_for(lambda: _state(sink) == "firing", "it fires")
     hook.wait_for(lambda: "the server answers 500" in str(_status(sink)["concerns"]), "status says so")
@@ -104,7 +104,7 @@ def test_what_nobody_takes_is_told_when_somebody_does(sink: SinkProcess, hook: H
 def _change(times: int, sink: SinkProcess, hook: Hook, target: Target, *, kill: bool) -> None:
     """Outages, each of which lasts until it is told."""
     chance = random.Random(13)
-    hook.wait_for(lambda: _is_up(sink), "it has been up for a moment")
+    _wait_until_up(sink, hook)
     expected: list[str] = []
     for _ in range(times):
         for kind, turn in (("firing", target.down), ("resolved", target.up)):
@@ -124,6 +124,11 @@ def _status(sink: SinkProcess) -> dict:
     status, answer = sink.request("GET", "/v1/status")
     assert status == 200
     return dict(answer)
+
+
+def _wait_until_up(sink: SinkProcess, hook: Hook) -> None:
+    """It is looked at every 30 seconds: nothing is known of a check that a machine had no time for just before."""
+    hook.wait_for(lambda: _is_up(sink), "it has been up for a moment", 180.0)
 
 
 def _is_up(sink: SinkProcess) -> bool:
