@@ -84,26 +84,6 @@ async def test_an_exchange_that_hangs_delays_no_answer_and_its_age_is_told(
     await outlook.close()
 
 
-async def test_who_can_wait_is_told_how_it_is_now_and_not_when_somebody_asked_last(
-    outlook: Outlook, slow: Slow, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outlook_module, "WITHIN", 0.05)
-    before = await outlook.look()
-    slow.gate.clear()
-    assert await outlook.look() == before, "a probe"
-    asked = time.monotonic()
-    waiting = asyncio.create_task(outlook.look(patient=True))
-    await asyncio.sleep(0.2)
-    assert not waiting.done()
-    slow.gate.set()
-    assert (await waiting).at >= asked
-    monkeypatch.setattr(outlook_module, "PATIENT", 0.1)
-    slow.gate.clear()
-    async with asyncio.timeout(30):  # it hangs for ever
-        assert (await outlook.look(patient=True)).at < time.monotonic() - 0.1
-    await outlook.close()
-
-
 async def _turns() -> None:
     """Some turns of the loop, which takes no time."""
     for _ in range(10):

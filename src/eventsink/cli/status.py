@@ -17,6 +17,7 @@ from eventsink.worker_state import brief, is_missing, pause_of
 
 EVERY = 1.0  # seconds between two looks of --watch
 STALE = 5.0  # seconds after which the age of what is shown is worth a word
+PATIENCE = 4.0  # seconds for a look that takes longer than the sink waits for it
 STATES = ("up", "down", "maintenance", "unknown")
 MOST_DOWN = 5  # checks that are named
 LATE = 60.0  # seconds after which a waiting event is worth a word
@@ -35,7 +36,7 @@ def status(
 
     Accepted is always delivered + waiting + dead + missing; what is missing is nowhere any more.
     """
-    found = sink.get("/v1/status")
+    found = status_of(sink)
     try:
         if format is Form.json:
             _print_lines(sink, found, again=watch)
@@ -45,6 +46,19 @@ def status(
             output().print(_page(found))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+def status_of(sink: Sink) -> dict[str, Any]:
+    """How it is now: it is asked again where it tells how it was when somebody asked last.
+
+    It does so where a look takes its time, as while a worker's process has just gone.
+    """
+    end = time.monotonic() + PATIENCE
+    while True:
+        found: dict[str, Any] = sink.get("/v1/status")
+        if found.get("age_seconds", 0.0) <= STALE or time.monotonic() > end:
+            return found
+        time.sleep(0.3)
 
 
 def _print_lines(sink: Sink, found: dict[str, Any], *, again: bool) -> None:

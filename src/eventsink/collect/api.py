@@ -181,7 +181,7 @@ def _about_workers(desk: Desk) -> list[BaseRouteHandler]:
 
         Of a worker also the `types` that it is given (none: all), and the last `canary` that it has delivered.
         """
-        seen, states, canaries = await desk.outlook.look(patient=True), desk.states(), desk.canaries()
+        seen, states, canaries = await desk.outlook.look(), desk.states(), desk.canaries()
         if seen.unread:
             raise Problem(503, seen.unread, headers={"retry-after": "5"})
         workers = {

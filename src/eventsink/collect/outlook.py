@@ -15,7 +15,6 @@ from eventsink.exchange.contract import Account, Exchange, Spool
 __all__ = ["Outlook", "Seen"]
 
 WITHIN = 0.7  # seconds to wait for a look that began after the question
-PATIENT = 3.0  # of who is no probe: while processes of workers come and go a look takes seconds
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,20 +49,16 @@ class Outlook:
         self._begun: asyncio.Task[None] | None = None  # the look that is under way
         self._opened = time.monotonic()
 
-    async def look(self, *, patient: bool = False) -> Seen:
-        """What is seen now, or what was seen last.
-
-        Args:
-            patient: whether who asks would rather wait than be told what was when somebody asked last.
-        """
-        asked, within = time.monotonic(), PATIENT if patient else WITHIN
-        until = asked + within
+    async def look(self) -> Seen:
+        """What is seen now, or what was seen last."""
+        asked = time.monotonic()
+        until = asked + WITHIN
         while self._seen is None or self._seen.at < asked:
             if self._begun is None or self._begun.done():
                 self._began = time.monotonic()
                 self._begun = asyncio.create_task(self._see(self._began))
             left = until - time.monotonic()
-            if left <= 0 or self._began < asked - within:  # it hangs: nobody waits for it any more
+            if left <= 0 or self._began < asked - WITHIN:  # it hangs: nobody waits for it any more
                 break
             await asyncio.wait([self._begun], timeout=left)
             if self._begun.done():

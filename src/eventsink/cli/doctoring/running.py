@@ -8,7 +8,7 @@ from eventsink.cli.canary import examine_canary
 from eventsink.cli.doctoring.files import holder
 from eventsink.cli.doctoring.versions import other_processes
 from eventsink.cli.finding import Finding
-from eventsink.cli.status import concerns
+from eventsink.cli.status import concerns, status_of
 from eventsink.client.sink import Sink
 from eventsink.errors import EventSinkError
 from eventsink.mistakes import is_address
@@ -47,7 +47,7 @@ def _running(settings: Settings, sink: Sink, *, named: bool) -> Iterator[Finding
             yield from _in_its_place(settings)
         return
     try:
-        status = sink.get("/v1/status")
+        status = status_of(sink)
     except EventSinkError as error:
         remedy = "Give a key with the scope read: `eventsink keys create --scope read` makes one."
         yield Finding("status", False, str(error), remedy)
