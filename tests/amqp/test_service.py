@@ -198,7 +198,7 @@ async def test_a_spool_keeps_what_a_broker_that_is_away_does_not_take(tmp_path: 
                     await asyncio.sleep(0.1)
             await asyncio.to_thread(own.start)
             await asyncio.gather(*sending)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 while service.spooled:
                     await asyncio.sleep(0.1)
             assert {int(body) for *_, body in get_all(own.url, "any")} == set(range(1000))
