@@ -58,11 +58,8 @@ def must_be(kind: inspect.Type) -> str:
 
 def _mistakes(value: Any, hint: Any, place: str) -> Iterator[str]:
     """What is wrong with a value, as deep within as that can be said."""
-    deeper = False
-    for said in _within(value, hint, place):
-        deeper = True
-        yield said
-    if deeper:
+    if found := [*_within(value, hint, place)]:
+        yield from found
         return
     try:
         msgspec.convert(value, hint, strict=False)

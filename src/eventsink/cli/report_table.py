@@ -32,13 +32,14 @@ def print_list(reports: Iterable[Mapping[str, Any]]) -> None:
 def print_report(found: Mapping[str, Any]) -> None:
     """One report; what is to be known of it goes to standard error."""
     told = [number for number in range(len(found["columns"])) if _told(found, number)]
-    places = _fitting(found, told)
+    longest = {number: _longest(found, number) for number in told}
+    places = _fitting(found, longest)
     columns = [found["columns"][number] for number in places]
     if found["rows"]:
         titles = [plain(column["title"]) for column in columns]
         right = tuple(title for title, column in zip(titles, columns, strict=True) if column["unit"] in NUMBERS)
         table = new_table(*titles, right=right)
-        for column, width in zip(table.columns, _widths(found, places), strict=False):
+        for column, width in zip(table.columns, _widths(found, places, longest), strict=False):
             column.width = width
         for row in found["rows"]:
             table.add_row(*_cells(columns, [row[place] for place in places]))
@@ -67,38 +68,38 @@ def _told(found: Mapping[str, Any], number: int) -> bool:
     return number == 0 or any(row[number] not in (None, "") for row in found["rows"])
 
 
-def _fitting(found: Mapping[str, Any], told: Sequence[int]) -> list[int]:
+def _fitting(found: Mapping[str, Any], longest: Mapping[int, int]) -> list[int]:
     """The first columns that have room beside one another: what is folded to a few letters nobody can read."""
     room, fitting = output().width + BETWEEN, list[int]()  # nothing stands behind the last one
-    for number in told:
-        room -= _needed(found, number) + BETWEEN
+    for number in longest:
+        room -= _needed(found, number, longest) + BETWEEN
         if room < 0 and len(fitting) >= FEWEST:
             break
         fitting.append(number)
     return fitting
 
 
-def _widths(found: Mapping[str, Any], places: Sequence[int]) -> list[int]:
+def _widths(found: Mapping[str, Any], places: Sequence[int], longest: Mapping[int, int]) -> list[int]:
     """What each column needs, and of what is left as much as it can use: rich would take it from the longest words.
 
     Empty where they have no room: then it is all the same.
     """
-    needed = [_needed(found, number) for number in places]
+    needed = [_needed(found, number, longest) for number in places]
     room = output().width - sum(needed) - BETWEEN * (len(needed) - 1)
     if room < 0:
         return []
     widths = []
     for number, width in zip(places, needed, strict=True):
-        more = min(room, max(0, max(_longest(found, number), len(found["columns"][number]["title"])) - width))
+        more = min(room, max(0, max(longest[number], len(found["columns"][number]["title"])) - width))
         widths.append(width + more)
         room -= more
     return widths
 
 
-def _needed(found: Mapping[str, Any], number: int) -> int:
+def _needed(found: Mapping[str, Any], number: int, longest: Mapping[int, int]) -> int:
     """Letters of a column in which the words of its title and, but for long ones, its cells stand unbroken."""
     title = max(map(len, found["columns"][number]["title"].split()), default=0)
-    return max(title, min(_longest(found, number), LONGEST))
+    return max(title, min(longest[number], LONGEST))
 
 
 def _longest(found: Mapping[str, Any], number: int) -> int:

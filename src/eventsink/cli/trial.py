@@ -86,7 +86,11 @@ def try_(
 
 
 def _is_check(settings: Settings, worker: str) -> bool:
-    """Whether a check is meant: a file says it by what it holds, and of one name the worker comes first."""
+    """Whether a check is meant: a file says it by what it holds, and of one name the worker comes first.
+
+    Raises:
+        PluginError: there is neither a worker nor a check of this name.
+    """
     if worker.endswith(".py"):
         return plugins.holds(_named(worker), Check)
     all_workers, all_checks = {*settings.workers, *loading.known()}, {*settings.checks, *checks.known()}
