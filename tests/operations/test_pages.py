@@ -39,6 +39,7 @@ def machine(
         made.start("eventsink-serve", "eventsink-api@8751", "eventsink-worker@influxdb")
         made.run("eventsink doctor --fix > /dev/null || true")  # as the first page has it
         made.run('eventsink send --type users.login --user probe --json \'{"method": "userpass"}\'')
+        eventually(lambda: "probe" in made.run("eventsink events --user probe"), "the event is stored")
         yield made
     finally:
         made.close()
@@ -83,7 +84,7 @@ def test_production(machine: Machine, hook: Hook) -> None:
     wait_until_well(machine)  # `status` says how it is at that moment, also on a machine that stalls just then
     answer, event, counts = values(probed)
     assert answer == {"accepted": 1, "rejected": []}
-    assert event["user"] == "probe"
+    assert event["user"] == "first"
     assert counts.keys() == {"store", "influxdb"} and not any(count["missing"] for count in counts.values())
     assert hook.notices
     assert "first.tar is written" in saved and "first.tar is whole" in saved
