@@ -156,6 +156,14 @@ def test_a_figure_that_had_no_value_before_says_so(town: SinkProcess, new_page: 
     expect(change).to_contain_text("nothing beforeThere is nothing to compare with.")
 
 
+def test_what_is_to_come_is_compared_with_nothing(town: SinkProcess, new_page: NewPage) -> None:
+    page = open_page(town, new_page(), "page=storage&since=2999-01&until=2999-02&space=unknown")
+    expect(figure(page, "Files uploaded")).to_have_text("0")
+    assert set(page.locator(".figures .change").all_inner_texts()) == {""}
+    expect(page.locator("#spoken")).not_to_contain_text("compared")
+    expect(panel(page, "Growth")).to_contain_text("Nothing in this period with these filters.")
+
+
 def test_the_address_says_what_is_shown(town: SinkProcess, new_page: NewPage) -> None:
     page = open_page(town, new_page())
     assert page.url == f"{town.url}/", "what is as usual is left out, and the key is gone"

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from eventsink.event import Event
 from eventsink.look.numbers.answers import OTHERS
-from eventsink.look.numbers.asked import Asked, Named, read_filters, read_period
+from eventsink.look.numbers.asked import Asked, Named, Period, read_filters, read_period
 from eventsink.look.numbers.dashboard import Dashboard
 from eventsink.look.numbers.measures import DOWNLOADED
 from eventsink.look.numbers.pages import PAGES
@@ -24,6 +24,7 @@ from tests.look.numbers.year import COUNTED, DISTINCT, END, NUMBER_OF, TAKEN_OFF
 ASKED: dict[str, tuple[Named, str, dict[str, list[str]]]] = {
     "the whole year": (Named("365d"), "UTC", {}),
     "a month in Chicago with its change of clocks": (Named(since="2026-11"), "America/Chicago", {}),
+    "a month that is not over": (Named(since="2026-11", until="2026-11"), "Europe/Berlin", {}),
     "a quarter in Berlin": (Named(since="2026-03-01", until="2026-05-31"), "Europe/Berlin", {}),
     "two days in Kolkata by the hour": (Named(since="2026-09-14", until="2026-09-15"), "Asia/Kolkata", {}),
     "half an hour less on Lord Howe Island": (Named(since="2026-10-03", until="2026-10-04"), "Australia/Lord_Howe", {}),
@@ -58,7 +59,8 @@ async def dashboard(events: list[Event], tmp_path_factory: pytest.TempPathFactor
 async def test_every_number(dashboard: Dashboard, events: list[Event], page: str, name: str) -> None:
     named, zone, filters = ASKED[name]
     period = read_period(named, ZoneInfo(zone), END)
-    asked = Asked(period=period, zone=zone, filters=read_filters(filters))
+    compared = period.before("before", ZoneInfo(zone), END)
+    asked = Asked(period=period, zone=zone, compared_with=compared, filters=read_filters(filters))
     chosen = [event for event in events if _passes(event, filters)]
     within = [event for event in chosen if period.since <= event.time < period.until]
     if name not in ("nothing at all", "what is to come"):
@@ -69,10 +71,17 @@ async def test_every_number(dashboard: Dashboard, events: list[Event], page: str
     for shown in found["panels"]:
         _check(panels[shown["name"]], shown, within, asked)
         if shown["chart"] == "figures":
-            before = [
-                event for event in chosen if period.since - (period.until - period.since) <= event.time < period.since
-            ]
-            assert shown["before"] == _numbers(panels[shown["name"]], before)
+            assert shown["before"] == _before(panels[shown["name"]], chosen, period)
+
+
+def _before(panel: Panel, events: Sequence[Event], period: Period) -> tuple[Any, ...] | None:
+    """The numbers of as much of the time before as is over of a period, to the hour; END is the begin of one."""
+    length = period.until - period.since
+    over = min(period.until, END + timedelta(hours=1)) - period.since
+    if over <= timedelta(hours=1):
+        return None
+    begin = period.since - length
+    return _numbers(panel, [event for event in events if begin <= event.time < begin + over])
 
 
 def _passes(event: Event, filters: dict[str, list[str]]) -> bool:

@@ -12,7 +12,6 @@ import msgspec
 from eventsink.errors import InvalidQuestion
 from eventsink.store.facts import Filter
 from eventsink.store.facts.question import Every
-from eventsink.store.zones import zone_of
 
 __all__ = ["FILTERS", "PERIODS", "Asked", "Compare", "Named", "Period", "read_filters", "read_period"]
 
@@ -42,15 +41,20 @@ class Period(msgspec.Struct, frozen=True):
     until: datetime
     every: Every
 
-    def before(self, compare: Compare, zone: ZoneInfo) -> "Period | None":
-        """What it is compared with: as long a time right before it, or the same time of the year before."""
-        if compare == "none":
+    def before(self, compare: Compare, zone: ZoneInfo, now: datetime) -> "Period | None":
+        """What it is compared with: as long a time right before it, or the same time of the year before.
+
+        Of a period that is not over, so much of that as is over of the period itself, in whole hours: half a month is
+        not compared with a whole one, and what is to come with nothing.
+        """
+        if compare == "none" or self.since >= now:
             return None
+        over = min(self.until, _whole_hour(now))
         if compare == "year":
-            return Period(_year_before(self.since, zone), _year_before(self.until, zone), self.every)
+            return Period(_year_before(self.since, zone), _year_before(over, zone), self.every)
         length = self.until - self.since
         try:
-            return Period(self.since - length, self.since, self.every)
+            return Period(self.since - length, over - length, self.every)
         except OverflowError:
             return None
 
@@ -60,18 +64,20 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         zone: in which days, weeks and months are cut.
+        compared_with: the period that it is compared with.
     """
 
     period: Period
     zone: str = "UTC"
-    compare: Compare = "before"
+    compared_with: Period | None = None
     filters: tuple[Filter, ...] = ()
 
     @property
     def previous(self) -> "Asked | None":
         """The same of the time that it is compared with."""
-        period = self.period.before(self.compare, zone_of(self.zone))
-        return msgspec.structs.replace(self, period=period, compare="none") if period else None
+        if self.compared_with is None:
+            return None
+        return msgspec.structs.replace(self, period=self.compared_with, compared_with=None)
 
 
 def read_filters(given: Mapping[str, list[str]], known: Sequence[str] = FILTERS) -> tuple[Filter, ...]:
@@ -140,10 +146,15 @@ def read_period(named: Named, zone: ZoneInfo, now: datetime, default: str = "30d
 def _last(days: int, zone: ZoneInfo, now: datetime) -> Period:
     """Whole hours of a day, whole days of more: the present one is the last, and not over."""
     if days == 1:
-        end = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        end = _whole_hour(now)
         return Period(end - timedelta(hours=24), end, "hour")
     tomorrow = now.astimezone(zone).date() + timedelta(days=1)
     return Period(_midnight(tomorrow - timedelta(days=days), zone), _midnight(tomorrow, zone), _every(timedelta(days)))
+
+
+def _whole_hour(now: datetime) -> datetime:
+    """The end of the hour that it is in."""
+    return now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
 
 
 def _every(length: timedelta) -> Every:

@@ -106,10 +106,12 @@ class NumbersDesk:
         if compare not in get_args(Compare):
             raise InvalidQuestion(f"compare may be {', '.join(get_args(Compare))}, not {compare[:60]!r}.")
         named = Named(about["period"], about["since"], about["until"])
+        now = datetime.now(UTC)
+        period = read_period(named, zone, now, default)
         return Asked(
-            period=read_period(named, zone, datetime.now(UTC), default),
+            period=period,
             zone=zone.key,
-            compare=compare,
+            compared_with=period.before(compare, zone, now),
             filters=read_filters({name: values for name, values in given.items() if name not in _ABOUT_TIME}),
         )
 

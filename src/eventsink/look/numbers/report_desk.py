@@ -119,7 +119,7 @@ class ReportDesk:
         whole = named.since is None and named.until is None and (named.period or default) == ALL
         filters = {name: values for name, values in given.items() if name not in _ABOUT}
         return Wanted(
-            asked=Asked(period=period, zone=zone.key, compare="none", filters=read_filters(filters, report.filters)),
+            asked=Asked(period=period, zone=zone.key, filters=read_filters(filters, report.filters)),
             by=by,
             limit=_limit(given, form),
             whole=whole,

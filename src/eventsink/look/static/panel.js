@@ -34,7 +34,7 @@ export class Panel {
     this.card.append(
       element("div", { class: "title" }, heading, tools),
       element("p", { class: "soft about" }),
-      element("p", { class: "soft none", hidden: "" }, "Nothing in this period."),
+      element("p", { class: "soft none", hidden: "" }),
       this.#body,
       element("div", { class: "other", hidden: "" }),
       element("p", { class: "notice bad", role: "alert", hidden: "" }),
@@ -75,6 +75,8 @@ export class Panel {
   #arrange() {
     const empty = this.#panel.chart !== "figures" && isEmpty(this.#panel);
     const other = this.card.dataset.shows === "table";
+    const narrowed = Object.keys(this.#answer.filters).length > 0;
+    write(one(".none", this.card), `Nothing in this period${narrowed ? " with these filters" : ""}.`);
     one(".none", this.card).hidden = !empty || other;
     this.#body.hidden = empty || other;
     one(".other", this.card).hidden = !other;
