@@ -46,6 +46,7 @@ main() {
     fi
     command -v apt-get >/dev/null || fail "this system has no apt-get; it is for Debian. See docs/operations/deploy.md."
     changed=no # whether a process of ours has to start again
+    nginx_changed=no
     find_missing
     configure_new_servers
     install_packages
@@ -209,7 +210,7 @@ install_program() {
         rm -f "$program/.installed"
         python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
             fail "Python 3.11 or newer is needed: Debian 12 has it."
-        [ -x "$program/bin/python" ] || python3 -m venv "$program"
+        make_environment
         pip install --require-hashes -r "$root/constraints/server.txt"
         pip install --no-deps --no-build-isolation --force-reinstall "$root"
         printf '%s' "$wanted" >"$program/.installed"
@@ -217,6 +218,9 @@ install_program() {
     fi
     put "$root/deploy/systemd/eventsink.sh" /usr/local/bin/eventsink 755 || true
 }
+
+# After an upgrade of Debian it is of a Python that is gone: then it is made anew.
+make_environment() { pip --version >/dev/null 2>&1 || python3 -m venv --clear "$program"; }
 
 pip() { "$program/bin/python" -m pip --quiet --disable-pip-version-check --no-input "$@"; }
 
@@ -288,6 +292,7 @@ make_certificate() {
         if put "$certificate" "$etc/tls/fullchain.pem"; then new=yes; fi
         if put "$key" "$etc/tls/key.pem" 600; then new=yes; fi
         if [ "$new" = yes ]; then say certificate "put to $etc/tls"; else say certificate "is there"; fi
+        nginx_changed=$new # it has the old one in memory
     elif [ -s "$etc/tls/fullchain.pem" ] && [ -s "$etc/tls/key.pem" ]; then
         say certificate "$etc/tls/fullchain.pem is there"
     else
@@ -306,7 +311,6 @@ make_certificate() {
 
 configure_nginx() {
     local name
-    nginx_changed=no
     for name in doors proxy tls; do
         if put "$root/deploy/nginx/$name.conf" "$etc/nginx/$name.conf"; then nginx_changed=yes; fi
     done
@@ -493,7 +497,7 @@ take_away() {
     rm -rf /etc/systemd/system/eventsink{,-}.service.d /etc/systemd/system/eventsink-monitor.service.d \
         /etc/systemd/system/eventsink-worker@influxdb.service.d
     rm -f /etc/systemd/system/eventsink{,-serve,-api@,-worker@,-monitor}.service /etc/systemd/system/eventsink.target
-    rm -rf /etc/systemd/system/eventsink.target.wants
+    rm -rf /etc/systemd/system/eventsink.target.wants /etc/systemd/system/multi-user.target.wants/eventsink[-.@]*
     say units "taken away"
     rm -f /etc/nginx/sites-enabled/eventsink /etc/nginx/sites-available/eventsink
     if [ "$systemd" = yes ]; then

@@ -341,6 +341,7 @@ class SinkUpdate(_Data, kw_only=True):
     delivered: Annotated[Count | None, Meta(description="Events that its destination has, ever.")] = None
     waiting: Annotated[Count | None, Meta(description="Events that wait for it.")] = None
     dead: Annotated[Count | None, Meta(description="Events that it could not deliver, ever.")] = None
+    dropped: Annotated[Count | None, Meta(description="Dead events that a person has thrown away, ever.")] = None
     missing: Annotated[Count | None, Meta(description="Events that are nowhere any more, ever.")] = None
     lag_s: Annotated[Rate | None, Meta(description="Age of the oldest event that waits, seconds.")] = None
     canary_s: Annotated[Rate | None, Meta(description="How long the last canary took to be delivered, seconds.")] = None

@@ -154,7 +154,9 @@ def test_a_worker_that_is_in_no_settings_and_does_not_run_is_not_waited_for() ->
 
 
 def test_a_report_is_of_the_catalogue() -> None:
-    account = dict.fromkeys(("accepted", "delivered", "waiting", "dead", "missing"), 1) | {"lag_seconds": 0.5}
+    account = dict.fromkeys(("accepted", "delivered", "waiting", "dead", "dropped", "missing"), 1) | {
+        "lag_seconds": 0.5
+    }
     seen = account | {"canary": {"id": "x", "delay_seconds": 0.2, "at": "2026-11-23T10:00:00Z"}}
     spool = {"events": 3, "bytes": 400}
     events = report({"workers": {"a": account, "b": seen}, "spool": spool, "refuses": "The disk is full."})
@@ -163,6 +165,7 @@ def test_a_report_is_of_the_catalogue() -> None:
     canary, first, second = (event["data"] for event in events)
     assert canary == {"by": "schedule"} and "canary_s" not in first
     assert (second["canary_s"], second["spool_events"], second["unready"]) == (0.2, 3, "The disk is full.")
+    assert second["dropped"] == 1, "or letters that were dropped would be an alert of Grafana for ever"
 
 
 def test_keys_that_were_never_read_are_a_trouble_and_are_none_when_they_can_be(tmp_path: Path) -> None:

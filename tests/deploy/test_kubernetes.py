@@ -139,7 +139,10 @@ def test_who_is_named_is_there(overlay):
         assert each["spec"]["serviceName"] in services
     for each in of_kind(overlay, "StatefulSet", "Deployment"):
         assert matches(each["spec"]["selector"], each["spec"]["template"]["metadata"]["labels"])
-    for spec in services.values():
+    for name, spec in services.items():
+        if name == "nobody":
+            assert "selector" not in spec, "it has no pods, whatever comes"
+            continue
         found = [pod for _, labels, pod in pods(overlay) if spec["selector"].items() <= labels.items()]
         assert len(found) == 1
         named = {port["name"] for port in found[0]["containers"][0]["ports"]}
@@ -174,6 +177,30 @@ def test_nothing_comes_in_or_goes_out_but_what_is_said(overlay):
             for port in rule["ports"]
         }
         assert open_ == ports, name
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_pod_that_is_not_ready_holds_up_no_drain_and_no_mending(overlay):
+    for each in of_kind(overlay, "PodDisruptionBudget"):
+        assert each["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow", each["metadata"]["name"]
+    for each in of_kind(overlay, "StatefulSet"):
+        # With OrderedReady, Kubernetes waits for the broken pod before it starts one with what was mended.
+        assert each["spec"]["podManagementPolicy"] == "Parallel", each["metadata"]["name"]
+
+
+@pytest.mark.parametrize("overlay", ["base", "overlays/production"])
+def test_metrics_are_not_for_the_world(overlay):
+    (ingress,) = of_kind(overlay, "Ingress")
+    paths = {path["path"]: path for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
+    assert paths["/metrics"]["pathType"] == "Prefix", "/metrics/ is answered, too"
+    assert paths["/metrics"]["backend"]["service"]["name"] == "nobody"
+
+
+@pytest.mark.parametrize("overlay", ["base", "overlays/production"])
+def test_rabbitmq_is_reached_with_and_without_tls(overlay):
+    (policy,) = (each for each in of_kind(overlay, "NetworkPolicy") if each["metadata"]["name"] == "to-rabbitmq")
+    (rule,) = policy["spec"]["egress"]
+    assert {port["port"] for port in rule["ports"]} == {5672, 5671, 15672, 15671}
 
 
 def test_keda_asks_for_the_queue_of_the_worker_that_it_scales():

@@ -1,11 +1,12 @@
 """The configurations of NGINX: NGINX takes them, and sends each request to the right door."""
 
 import http.client
+import re
 
 import pytest
 
 from tests import processes
-from tests.deploy.manifests import DEPLOY
+from tests.deploy.manifests import DEPLOY, compose
 from tests.servers.process import Server, free_ports, required
 
 FOLDER = DEPLOY / "nginx"
@@ -50,16 +51,36 @@ def test_nginx_takes_it(name, tmp_path, secrets):
     assert "warn" not in done.stderr
 
 
-class Doors(Server):
-    """NGINX with the map of deploy/nginx/doors.conf, which says what it would do."""
+@pytest.mark.parametrize("name", ["full.conf", "small.conf"])
+def test_nginx_fits_into_its_container_on_a_machine_of_many_cores(name):
+    (count,) = re.findall(r"^worker_processes (\w+);", (FOLDER / name).read_text(), re.MULTILINE)
+    service = compose()["services"]["nginx" if name == "full.conf" else "nginx-small"]
+    assert int(count) < service["deploy"]["resources"]["limits"]["pids"] / 8, "the health check needs some, too"
 
-    def __init__(self, folder):
+
+@pytest.mark.parametrize("name", ["full.conf", "small.conf", "one-machine.conf"])
+def test_metrics_are_not_for_the_world(name, tmp_path):
+    (location,) = re.findall(r"^ +(location .*metrics.*?\{.*?\})", (FOLDER / name).read_text(), re.MULTILINE)
+    with Doors(tmp_path, location).running() as nginx:
+        for path in ("/metrics", "/metrics/", "/metrics?", "//metrics//", "/%6detrics/"):
+            assert "404 Not Found" in nginx.door("GET", path), path
+        assert nginx.door("GET", "/v1/metrics") == "serve"
+
+
+class Doors(Server):
+    """NGINX with the map of deploy/nginx/doors.conf, which says what it would do.
+
+    Args:
+        location: one more, for what it answers itself.
+    """
+
+    def __init__(self, folder, location=""):
         super().__init__("doors", folder)
         (self.port,) = free_ports(1)
         (folder / "nginx.conf").write_text(
             f"daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}} http {{ access_log off;"
             f" include {FOLDER}/doors.conf; server {{ listen 127.0.0.1:{self.port};"
-            ' location / { return 200 "$eventsink_door"; } } }'
+            f' {location} location / {{ return 200 "$eventsink_door"; }} }} }}'
         )
 
     def command(self):

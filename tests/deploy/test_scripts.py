@@ -39,6 +39,36 @@ def test_install_names_what_is_missing():
     assert "--certificate and --key go together" in done.stderr
 
 
+def of_install(script, **variables):
+    """Run a few lines with the functions of install.sh, and variables of its own."""
+    functions = (DEPLOY / "install.sh").read_text().removesuffix('main "$@"\n')
+    values = "".join(f"{name}='{value}'\n" for name, value in variables.items())
+    return run("bash", "-c", f"{functions}\n{values}{script}")
+
+
+def test_install_makes_the_environment_of_a_python_that_is_gone_anew(tmp_path):
+    program = tmp_path / "program"
+    made = run("python3", "-m", "venv", "--without-pip", program)
+    assert made.returncode == 0, made.stderr
+    (lib,) = program.glob("lib/python3.*")
+    lib.rename(lib.with_name("python3.0"))  # as after an upgrade of Debian
+    done = of_install("make_environment && pip --version", program=program)
+    assert done.returncode == 0, done.stderr
+    assert f"{program}/lib/{lib.name}" in done.stdout
+    (program / "kept").touch()
+    assert of_install("make_environment", program=program).returncode == 0
+    assert (program / "kept").exists(), "one that is well stays"
+
+
+def test_install_has_nginx_read_a_certificate_that_is_new(tmp_path):
+    for name in ("cert", "key"):
+        (tmp_path / name).write_text(name)
+    script = 'put() { ! cmp -s "$1" "$2" && cp "$1" "$2"; }\nnginx_changed=no\nmake_certificate\necho "$nginx_changed"'
+    values = {"etc": tmp_path / "etc", "certificate": tmp_path / "cert", "key": tmp_path / "key"}
+    first, again = (of_install(script, **values) for _ in range(2))
+    assert (first.stdout.split()[-1], again.stdout.split()[-1]) == ("yes", "no"), first.stderr + again.stderr
+
+
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("make") / "secrets"

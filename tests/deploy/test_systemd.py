@@ -6,7 +6,7 @@ import pytest
 
 from eventsink.assemble.process import DRAIN
 from tests import processes
-from tests.deploy.manifests import DEPLOY
+from tests.deploy.manifests import DEPLOY, units_in
 from tests.servers.process import required
 
 NAMES = [
@@ -42,6 +42,16 @@ def test_the_monitor_alone_has_a_capability(units):
     raw = re.compile(r"✗ CapabilityBoundingSet=~CAP_NET_\(BIND_SERVICE\|BROADCAST\|RAW\)")
     assert [name for name, text in said.items() if raw.search(text)] == ["eventsink-monitor.service"]
     assert not any(re.search(r"✗ CapabilityBoundingSet=~CAP_(SYS_ADMIN|SETUID|DAC)", text) for text in said.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_enabled_alone_runs_after_the_next_start(name, tmp_path):
+    folder = tmp_path / "etc/systemd/system"
+    folder.mkdir(parents=True)
+    units_in(folder)
+    command = [required("systemctl", "systemd"), "--root", tmp_path, "--quiet", "enable", name]
+    processes.run(command, check=True, capture_output=True)
+    assert (folder / "multi-user.target.wants" / name).is_symlink()
 
 
 @pytest.mark.parametrize("unit", sorted(path.name for path in (DEPLOY / "systemd").glob("*.service")))

@@ -21,7 +21,7 @@ __all__ = ["ANSWER_WITHIN", "report", "telling"]
 
 SOURCE = "eventsink"
 ANSWER_WITHIN = 10.0  # seconds, which the end of the process waits at most
-_COUNTS = ("accepted", "delivered", "waiting", "dead", "missing")
+_COUNTS = ("accepted", "delivered", "waiting", "dead", "dropped", "missing")
 
 _log = structlog.get_logger(__name__)
 

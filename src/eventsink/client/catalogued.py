@@ -1533,6 +1533,7 @@ class Health(_Component):
         delivered: int | None = None,
         waiting: int | None = None,
         dead: int | None = None,
+        dropped: int | None = None,
         missing: int | None = None,
         lag_s: float | None = None,
         canary_s: float | None = None,
@@ -1551,6 +1552,7 @@ class Health(_Component):
             delivered: Events that its destination has, ever.
             waiting: Events that wait for it.
             dead: Events that it could not deliver, ever.
+            dropped: Dead events that a person has thrown away, ever.
             missing: Events that are nowhere any more, ever.
             lag_s: Age of the oldest event that waits, seconds.
             canary_s: How long the last canary took to be delivered, seconds.
@@ -1573,6 +1575,7 @@ class Health(_Component):
                     "delivered": delivered,
                     "waiting": waiting,
                     "dead": dead,
+                    "dropped": dropped,
                     "missing": missing,
                     "lag_s": lag_s,
                     "canary_s": canary_s,

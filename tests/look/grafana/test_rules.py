@@ -43,7 +43,16 @@ class Course:
 
 PING = {"check": "clowder", "target": "clowder.example.org", "region": "urbana"}
 PAGE = {"check": "home", "url": "https://clowder.example.org/", "region": "urbana", "up": True}
-WORKER = {"worker": "mongodb", "accepted": 10, "delivered": 10, "waiting": 0, "dead": 0, "missing": 0, "lag_s": 0.0}
+WORKER = {
+    "worker": "mongodb",
+    "accepted": 10,
+    "delivered": 10,
+    "waiting": 0,
+    "dead": 0,
+    "dropped": 0,
+    "missing": 0,
+    "lag_s": 0.0,
+}
 
 
 def _ping(**data: Any) -> dict[str, Any]:
@@ -74,9 +83,12 @@ COURSES = {
                                           {"queue": "extractors", "ready": 20_000}, [], bad=10),
     "dead letters": Course("dead-letters", "health.sink_update", _worker(), _worker(dead=1), ["mongodb"], bad=8),
     "no dead letters": Course("dead-letters", "health.sink_update", _worker(), _worker(), []),
+    "dropped dead letters": Course("dead-letters", "health.sink_update", _worker(),
+                                   _worker(dead=2, dropped=2), [], bad=8),
     "behind": Course("lag", "health.sink_update", _worker(), _worker(lag_s=901.0), ["mongodb"], bad=8),
     "a little behind": Course("lag", "health.sink_update", _worker(), _worker(lag_s=880.0), [], bad=30),
     "missing": Course("events-missing", "health.sink_update", _worker(), _worker(missing=3), ["mongodb"], bad=8),
+    "missing long ago": Course("events-missing", "health.sink_update", _worker(), _worker(missing=3), [], bad=100),
     "nothing missing": Course("events-missing", "health.sink_update", _worker(), _worker(), []),
     "nothing comes": Course("no-events", "storage.file_uploaded", {"file_id": "f1", "bytes": 1}, {}, [""], stops=25),
     "a break": Course("no-events", "storage.file_uploaded", {"file_id": "f1", "bytes": 1}, {}, [], stops=14),

@@ -125,7 +125,7 @@ def rules(limits: Thresholds) -> list[Rule]:
         Rule(
             name="dead-letters",
             title="There are dead letters",
-            series=_report('last("dead")'),
+            series=_report('last("dead") - last("dropped")'),
             within=900,
             fires="above",
             than=0,
@@ -145,8 +145,9 @@ def rules(limits: Thresholds) -> list[Rule]:
         Rule(
             name="events-missing",
             title="Events are missing",
-            series=_report('last("missing")'),
-            within=900,
+            # The number stays, also when all of them were delivered again: what is told is that it grew.
+            series=_report('last("missing") - first("missing")'),
+            within=3600,
             fires="above",
             than=0,
             lasting="5m",
