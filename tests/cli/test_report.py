@@ -280,10 +280,30 @@ def test_a_clock_before_that_of_the_sink_makes_no_haste(tmp_path: Path) -> None:
 
 def test_two_schedules_of_one_folder_are_two(tmp_path: Path) -> None:
     now = datetime(2026, 11, 29, 12, tzinfo=UTC)
-    for space in ("a", "b/../c"):
-        query = {"space": [space], "by": None}
+    for spaces in (["a"], ["b/../c"], ["b/.._c"], ["a", "b"], ["a-b"], ["s" * 60, "a"], ["s" * 60, "b"]):
+        query = {"space": spaces, "by": None}
         Schedule(_Sink([now]), "usage", query, tmp_path, Every.month, now=lambda: now, sleep=lambda _: None).step()
-    assert {path.name for path in tmp_path.glob("*.csv")} == {
-        "usage-2026-10-space-a.csv",
-        "usage-2026-10-space-b____c.csv",
-    }
+    names = {path.name for path in tmp_path.glob("*.csv")}
+    assert len(names) == 7
+    assert {"usage-2026-10-space-a.csv", "usage-2026-10-space-a-b.csv"} < names
+
+
+def test_a_clock_that_is_set_back_stops_no_schedule(clock, tmp_path):
+    now, slept, _, schedule = clock
+    right, now[0] = now[0], datetime(2030, 1, 5, tzinfo=UTC)  # as of a machine that has just begun
+    schedule.step()
+    now[0] = right
+    schedule.step()
+    assert (tmp_path / "out" / "usage-2026-10-by-space.csv").exists()
+    schedule.step()
+    assert slept == [3600.0], "and waits for the next"
+
+
+def test_a_clock_far_behind_that_of_the_sink_makes_no_haste(tmp_path: Path) -> None:
+    sink, slept = _Sink([datetime(2030, 1, 5, tzinfo=UTC)]), list[float]()
+    behind = datetime(2026, 12, 2, tzinfo=UTC)
+    out: Any = sink
+    schedule = Schedule(out, "usage", {}, tmp_path, Every.month, now=lambda: behind, sleep=slept.append)
+    for _ in range(3):
+        schedule.step()
+    assert slept == [60.0, 60.0, 60.0]

@@ -1,9 +1,10 @@
 """Reports as files, once or whenever a day, week or month is over. A reader never sees half of one."""
 
 import contextlib
+import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -53,6 +54,9 @@ def go_on(sink: Sink, name: str, query: Mapping[str, Any], out: Path, every: Eve
         schedule.step()
 
 
+MOST_WAITED = {Every.day: timedelta(days=2), Every.week: timedelta(days=8), Every.month: timedelta(days=32)}
+
+
 class Schedule:
     """Writes the last day, week or month that is over, if it is not there yet.
 
@@ -86,15 +90,22 @@ class Schedule:
 
     def step(self) -> None:
         """Do what is due, and wait."""
-        if self._due is not None and self._now() < self._due:
-            self._sleep(min(LONGEST, max(1.0, (self._due - self._now()).total_seconds())))
+        if self._is_to_come():
+            self._sleep(min(LONGEST, max(1.0, self._left().total_seconds())))
             return
         trouble = self._try()
         if trouble != self._told:
             note(trouble or "It works again.", "red" if trouble else "")
             self._told = trouble
-        if trouble or (self._due is not None and self._due <= self._now()):  # the clock of the sink is behind
+        if trouble or not self._is_to_come():  # the clock of the sink is behind, or far ahead
             self._sleep(AGAIN)
+
+    def _is_to_come(self) -> bool:
+        """Whether the next one is. What is further off than one span a clock said that has been set back since."""
+        return timedelta() < self._left() <= MOST_WAITED[self._every]
+
+    def _left(self) -> timedelta:
+        return self._due - self._now() if self._due is not None else timedelta()
 
     def _try(self) -> str:
         """Write what is missing; gives why it could not be, or nothing."""
@@ -134,10 +145,18 @@ class Schedule:
     def _marks(self) -> str:
         """What else was asked for, in the name: two schedules may share a folder."""
         asked = {name: value for name, value in self._query.items() if value is not None}
-        texts = [
-            f"{name}-{value if isinstance(value, str | int) else '-'.join(value)}" for name, value in asked.items()
-        ]
-        return "".join(f"-{_safe(text)}" for text in texts)
+        return "".join(
+            f"-{_safe(f'{name}-{value}') if isinstance(value, str | int) else _filtered(name, value)}"
+            for name, value in asked.items()
+        )
+
+
+def _filtered(name: str, values: Sequence[str]) -> str:
+    """A filter in the name of a file. Others may look like it there, once letters are exchanged and many are cut."""
+    text = f"{name}-{'-'.join(values)}"
+    if len(values) == 1 and _safe(text) == text:
+        return text
+    return f"{_safe(text)}-{hashlib.sha256(chr(0).join(values).encode()).hexdigest()[:8]}"
 
 
 def _label(begin: datetime, every: Every) -> str:

@@ -179,7 +179,8 @@ class Store:
         months = [
             await self._ask(partial(self._reader.counter, month, rules, known, committed)) for month in period.months
         ]
-        return Usage(period=period, rules=rules, months=months)
+        firsts = (extent.first for extent in self._months.extents.values() if extent.first)
+        return Usage(period=period, rules=rules, months=months, first=min(firsts, default=None))
 
     async def ask(self, question: Question, committed: int | None = None) -> Answer:
         """Numbers of a span of time, by groups; of all events that were there when it was asked.

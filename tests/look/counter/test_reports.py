@@ -88,6 +88,16 @@ async def test_several_months_are_one_report(store: Store) -> None:
     assert (await reports(store).render("2026-01", "2026-03", "tsv")).filename == "dsr-2026-01-to-2026-03.tsv"
 
 
+async def test_months_before_the_first_event_are_not_months_without_usage(store: Store) -> None:
+    await store.append([seen(datetime(2026, 2, 2, 9, 30, tzinfo=UTC))])  # as where keep_months has deleted January
+    report = await as_json(reports(store), "2025-12", "2026-02")
+    (note,) = (found for found in report["report-header"]["exceptions"] if found["code"] > 0)
+    assert (note["code"], note["severity"], note["data"]) == (104, "warning", "2025-12, 2026-01")
+    assert exceptions(await as_json(reports(store), "2026-01", "2026-01")) == [104, 3030]
+    rows = json.loads((await reports(store).render("2025-12", "2026-02", "rows")).body)
+    assert "The first event is of 2026-02-02 09:30 UTC: what was before it is not known." in rows["footnotes"]
+
+
 @pytest.mark.parametrize(
     ("first", "last", "codes"),
     [

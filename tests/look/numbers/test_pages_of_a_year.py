@@ -193,3 +193,25 @@ def test_each_panel_with_bytes_of_downloads_says_of_which_there_are_none() -> No
     panels = [panel for page in PAGES.values() for panel in page.panels if DOWNLOADED in panel.measures]
     assert len(panels) == 3
     assert [panel.name for panel in panels if "ownloads of whole datasets" not in panel.about] == []
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "before"),
+    [
+        ("2028-02-28", "2028-02-28", ("2027-02-28", "2027-03-01")),
+        ("2028-02-29", "2028-02-29", ("2027-02-28", "2027-03-01")),
+        ("2028-02", "2028-02", ("2027-02-01", "2027-03-01")),
+        ("2028-02-28T11:00", "2028-02-29T11:00", ("2027-02-28T11:00", "2027-03-01T11:00")),
+        ("2028-02-29T11:00", "2028-02-29T12:00", ("2027-02-28T11:00", "2027-02-28T12:00")),
+        ("2028-03", "2028-03", ("2027-03-01", "2027-04-01")),
+    ],
+)
+@pytest.mark.parametrize("zone", ["UTC", "America/Chicago"])
+def test_around_a_leap_day_the_year_before_has_as_much_time(
+    since: str, until: str, before: tuple[str, str], zone: str
+) -> None:
+    local = ZoneInfo(zone)
+    period = read_period(Named(since=since, until=until), local, END)
+    found = period.before("year", local, datetime(2028, 5, 1, tzinfo=UTC))
+    assert found is not None
+    assert (found.since, found.until) == tuple(datetime.fromisoformat(time).replace(tzinfo=local) for time in before)

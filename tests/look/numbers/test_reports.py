@@ -120,6 +120,45 @@ async def test_a_file_of_three_terabytes_has_its_size(ask: Opening) -> None:
     assert (await asked.rows("files"))[0]["size_kb"] == 3_000_000_000
 
 
+async def test_the_size_of_a_file_is_not_what_a_job_or_a_download_that_broke_off_has_sent(ask: Opening) -> None:
+    f1 = {"resource_type": "file", "resource_id": "f1"}
+    old = {"resource_type": "file", "resource_id": "old"}
+    asked = await ask(
+        [
+            upload("2026-10-01T10:00:00", bytes=5_000_000),
+            job("done", "2026-10-01T10:01:00", bytes=0),  # from a disk that both have
+            event("traffic.resource_downloaded", "2026-10-02T10:00:00", **f1, bytes=64_000, http_status=206),
+            event("traffic.resource_downloaded", "2026-10-02T11:00:00", **old, bytes=7_000_000, http_status=200),
+            event("traffic.resource_downloaded", "2026-10-02T12:00:00", **old, bytes=9_000, http_status=200),
+            event("traffic.resource_downloaded", "2026-10-02T13:00:00", **old, bytes=8_000_000, http_status=500),
+        ]
+    )
+    sizes = {row["id"]: row["size_kb"] for row in await asked.rows("files")}
+    assert sizes == {"f1": 5000, "old": 7000}
+    assert {row["id"]: row["size_kb"] for row in await asked.rows("storage", by="file")} == sizes
+
+
+async def test_a_space_has_the_datasets_that_the_list_of_datasets_has(ask: Opening) -> None:
+    def dataset(what: str, time: str, name: str, **more: Any) -> Event:
+        return event(what, time, resource_type="dataset", resource_id=name, **more)
+
+    asked = await ask(
+        [
+            dataset("storage.resource_created", "2026-10-01T10:00:00", "kept", space_id="s"),
+            dataset("storage.resource_created", "2026-10-01T10:00:01", "gone", space_id="s"),
+            dataset("storage.resource_deleted", "2026-10-02T10:00:00", "gone"),  # a deletion need not say of where
+            dataset("storage.resource_created", "2026-10-01T10:00:02", "asked for", space_id="s"),
+            dataset("storage.resource_deleted", "2026-10-02T10:00:01", "asked for", space_id="s"),
+            dataset("traffic.resource_viewed", "2026-10-03T10:00:00", "asked for", space_id="s", http_status=404),
+            upload("2026-10-04T10:00:00", dataset_id="only by its files", space_id="s"),
+        ]
+    )
+    listed = sorted(row["id"] for row in await asked.rows("datasets"))
+    assert listed == ["kept", "only by its files"]
+    (space,) = await asked.rows("spaces")
+    assert (space["id"], space["datasets"], space["collections"]) == ("s", len(listed), 0)
+
+
 async def test_a_period_of_files_is_that_of_their_upload_and_views_are_of_all_time(ask: Opening) -> None:
     seen = {"resource_type": "file", "resource_id": "new"}
     asked = await ask(
@@ -610,3 +649,16 @@ async def test_what_is_cut_off_uptime_is_said(ask: Opening) -> None:
     assert cut.notes == ("These are the first 2 rows of 3.",)
     whole = await asked.desk.uptime(found, {"by": ["hour"], "format": ["csv"], "limit": ["3"]})
     assert (len(whole.body.splitlines()), whole.notes) == (4, ())
+
+
+async def test_a_month_of_uptime_is_said_in_its_zone(ask: Opening) -> None:
+    asked = await ask([])
+    given = {"since": ["2026-10"], "until": ["2026-10"], "zone": ["Asia/Kolkata"]}
+    since, until = asked.desk.uptime_span(given)
+    found = Uptime(since=since, until=until, rows=[], incidents=[])
+    told = msgspec.json.decode((await asked.desk.uptime(found, given)).body)
+    assert (told["since"], told["until"]) == ("2026-09-30T18:30:00Z", "2026-10-31T18:30:00Z")
+    assert told["zone"] == "Asia/Kolkata", "by which a schedule names its file"
+    assert (await asked.desk.uptime(found, {**given, "format": ["csv"]})).filename == "uptime-2026-10.csv"
+    page = (await asked.desk.uptime(found, {**given, "format": ["html"]})).body.decode()
+    assert "1 October 2026 to 31 October 2026 (Asia/Kolkata)" in page

@@ -38,6 +38,8 @@ def notes(usage: Usage, created: date, *, is_empty: bool, volume: bool) -> list[
         volume: whether the report has bytes.
     """
     found = [*_about_time(usage, created, is_empty=is_empty), *_about_quality(usage.months, volume=volume)]
+    if unknown := [month.month for month in usage.months if usage.first is not None and month.end <= usage.first]:
+        found.append(Note(104, "Warning", "Usage not known: the first event is of later", ", ".join(unknown)))
     return sorted(found, key=lambda note: note.code)
 
 

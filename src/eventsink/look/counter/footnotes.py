@@ -30,6 +30,8 @@ def footnotes(usage: Usage, *, volume: bool) -> Iterator[str]:
         f"{noted['counted']:,} of {noted['accesses']:,} views and downloads were counted, by months and hours of"
         f" {usage.rules.zone}."
     )
+    if usage.first is not None and usage.months[0].begin < usage.first:
+        yield f"The first event is of {usage.first:%Y-%m-%d %H:%M} UTC: what was before it is not known."
     excluded = {name: sum(getattr(month.excluded, name) for month in usage.months) for name in _EXCLUDED}
     told = [f"{number:,} {_EXCLUDED[name]}" for name, number in excluded.items() if number]
     if told:

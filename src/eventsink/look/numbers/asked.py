@@ -51,7 +51,9 @@ class Period(msgspec.Struct, frozen=True):
             return None
         over = min(self.until, _whole_hour(now))
         if compare == "year":
-            return Period(_year_before(self.since, zone), _year_before(over, zone), self.every)
+            begin = self.since.astimezone(zone)
+            within = _is_leap_day(begin)  # else the day after the 28th is the 1st of March: it ends no span before it
+            return Period(_year_before(self.since, zone), _year_before(over, zone, after=not within), self.every)
         length = self.until - self.since
         try:
             return Period(self.since - length, over - length, self.every)
@@ -191,12 +193,16 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
-def _year_before(moment: datetime, zone: ZoneInfo) -> datetime:
+def _year_before(moment: datetime, zone: ZoneInfo, *, after: bool = False) -> datetime:
+    """The same of the year before; of 29 February the day before it, or the one after."""
     local = moment.astimezone(zone)
-    try:
-        return local.replace(year=local.year - 1).astimezone(UTC)
-    except ValueError:  # 29 February
-        return local.replace(year=local.year - 1, day=28).astimezone(UTC)
+    if _is_leap_day(local):
+        local = local.replace(month=3, day=1) if after else local.replace(day=28)
+    return local.replace(year=local.year - 1).astimezone(UTC)
+
+
+def _is_leap_day(local: datetime) -> bool:
+    return (local.month, local.day) == (2, 29)
 
 
 def _said(moment: datetime, zone: ZoneInfo) -> str:

@@ -96,8 +96,9 @@ class ReportDesk:
         report, form = REPORTS["uptime"], _form(given)
         by = _one(given, "by") or "check"
         table = uptime_table(found, by)
-        filters = self.read(report, given, form).asked.filters
-        asked = Asked(period=Period(found.since, found.until, "day"), zone="UTC", filters=filters)
+        # In the zone of its period, though its rows are those of UTC: by that its begin is the first of a month.
+        period = Period(found.since, found.until, "day")
+        asked = msgspec.structs.replace(self.read(report, given, form).asked, period=period)
         wanted = Wanted(asked=asked, by=(by,), limit=_limit(given, form))
         return await self._rendered(report, _cut(table, wanted.limit), wanted, _Extent(), form)
 

@@ -111,8 +111,14 @@ class MonthUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """The usage of a period, and how it was counted. All counts may be summed up over months, also the unique ones."""
+    """The usage of a period, and how it was counted. All counts may be summed up over months, also the unique ones.
+
+    Args:
+        first: the time of the first event that the store has, of any kind; None where it has none. What was before
+            it was deleted (`keep_months`), or reported to nobody.
+    """
 
     period: Period
     rules: Rules
     months: list[MonthUsage]
+    first: datetime | None = None

@@ -1,14 +1,9 @@
--- How many datasets and collections a space has that are not deleted.
+-- How many datasets and collections a space has that are not deleted: by the same words as the lists of both.
 SELECT
     place.space,
     count(*) FILTER (WHERE place.resource_type = 'dataset') AS datasets,
     count(*) FILTER (WHERE place.resource_type = 'collection') AS collections
-FROM (
-    SELECT space, resource_type, resource
-    FROM facts.events
-    WHERE seq <= $committed AND space IS NOT NULL AND resource IS NOT NULL AND resource_type IN ('dataset', 'collection')
-    GROUP BY space, resource_type, resource
-    HAVING coalesce(max(time) FILTER (WHERE type = 'storage.resource_deleted')
-        < max(time) FILTER (WHERE type <> 'storage.resource_deleted'), true)
-) AS place
+FROM (SELECT DISTINCT space, resource_type, resource FROM ({known}) AS said WHERE space IS NOT NULL) AS place
+JOIN ({things}) AS thing ON thing.resource_type = place.resource_type AND thing.resource = place.resource
+WHERE NOT thing.gone
 GROUP BY place.space

@@ -11,7 +11,9 @@ from eventsink.look.numbers.report import Column, Report, Sources, Table, Wanted
 from eventsink.store.facts.compile import narrowed
 from eventsink.store.sql import statement
 
-__all__ = ["COLLECTIONS", "DATASETS", "FILES", "RESOURCES", "Found", "find_resources", "storage_by_file"]
+__all__ = [
+    "COLLECTIONS", "DATASETS", "FILES", "RESOURCES", "Found", "find_contents", "find_resources", "storage_by_file",
+]  # fmt: skip
 
 AT_ONCE = 20_000  # of which all is looked up
 FILTERS = ("space", "dataset", "collection", "resource", "source", "mime_type")
@@ -61,6 +63,18 @@ async def find_resources(sources: Sources, wanted: Wanted, *kinds: str) -> tuple
     for start in range(0, len(ids), AT_ONCE):
         found |= await _details(sources, kinds, ids[start : start + AT_ONCE])
     return [found[kind, resource] for kind, resource in ids], {"kept": kept, "deleted": deleted, "undated": undated}
+
+
+async def find_contents(sources: Sources) -> dict[str, tuple[int, int]]:
+    """How many datasets and collections each space has.
+
+    Raises:
+        StoreUnavailable: it cannot answer now.
+    """
+    values = {"committed": sources.committed, "types": ["dataset", "collection"]}
+    parts = {"known": _known(), "things": statement("report_things", where="", known=_known())}
+    rows = await sources.store.rows("report_space_contents", values, **parts)
+    return {space: (datasets, collections) for space, datasets, collections in rows}
 
 
 async def _details(

@@ -1,7 +1,7 @@
 """Spaces, with Clowder's columns in its order."""
 
 from eventsink.look.numbers.report import Column, Report, Sources, Table, Wanted
-from eventsink.look.numbers.reports.resources import find_resources, notes_of_resources
+from eventsink.look.numbers.reports.resources import find_contents, find_resources, notes_of_resources
 
 __all__ = ["SPACES"]
 
@@ -20,8 +20,7 @@ _COLUMNS = (
 
 async def _make(sources: Sources, wanted: Wanted) -> Table:
     rows, counts = await find_resources(sources, wanted, "space")
-    found = await sources.store.rows("report_space_contents", {"committed": sources.committed})
-    held = {space: (datasets, collections) for space, datasets, collections in found}
+    held = await find_contents(sources)
     return Table(
         columns=_COLUMNS,
         rows=[
