@@ -20,6 +20,7 @@ from eventsink.cli.locate import running
 from eventsink.client.sink import Sink
 from tests import processes
 from tests.cli.fake_sink import Answer, FakeSink
+from tests.servers.process import eventually
 from tests.sink_process import SinkProcess
 
 # --- help, errors, finding the sink ----------------------------------------------------------------------------------
@@ -559,14 +560,15 @@ def test_a_log_gets_no_key_and_says_how_to_make_one(tmp_path, run):
 def test_up_plays_a_month_when_asked(tmp_path):
     with up(tmp_path, "--demo", "--port", "0") as process:
         try:
-            deadline = time.monotonic() + 30
-            while (local := running(tmp_path / "var")) is None:
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+            eventually(
+                lambda: running(tmp_path / "var") is not None, "it runs", dead=lambda: process.poll() is not None
+            )
+            local = running(tmp_path / "var")
+            assert local is not None
             with Sink(local.url, local.key) as sink:
-                while sink.get("/v1/status")["workers"]["store"]["accepted"] < 5_000:
-                    assert time.monotonic() < deadline
-                    time.sleep(0.1)
+                eventually(
+                    lambda: sink.get("/v1/status")["workers"]["store"]["accepted"] >= 5_000, "much of a month is there"
+                )
         finally:
             process.terminate()
             process.communicate(timeout=30)

@@ -182,7 +182,8 @@ def _limited_key(door: SinkProcess, rate: float) -> str:
     command = [sys.executable, "-m", "eventsink", "keys", "create", "--data", door.data, "--scope", "ingest"]
     made = processes.run([*command, "--rate", rate], check=True, capture_output=True, text=True)
     key, deadline = str(made.stdout.split()[0]), time.monotonic() + 30
-    while door.request("GET", "/v1/status", key=key)[0] == 401:  # a running sink looks for new keys every second
+    # A running sink looks for new keys every second; just after its start it is at the file itself.
+    while door.request("GET", "/v1/status", key=key)[0] in (401, 503):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return key

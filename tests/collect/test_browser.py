@@ -5,7 +5,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,14 @@ def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SinkProcess]:
 
 @pytest.fixture(scope="module")
 def key(sink: SinkProcess) -> str:
-    return KeyFile(sink.data / "keys.db").create(["browser"], origins=[SITE, "http://localhost:9"]).key
+    return new_key(sink, "browser", [SITE, "http://localhost:9"])
+
+
+def new_key(sink: SinkProcess, scope: str = "browser", origins: Sequence[str] = (SITE,)) -> str:
+    """A key that the sink can tell: just after its start it is at the file itself, and says to try again."""
+    key = KeyFile(sink.data / "keys.db").create([scope], origins=origins if scope == "browser" else ()).key
+    eventually(lambda: sink.request("GET", "/v1/status", key=key)[0] != 503, "the key is known")
+    return key
 
 
 def event(kind: str = "traffic.page_view", **given: Any) -> dict[str, Any]:
@@ -168,7 +175,7 @@ def test_requests_of_nothing_and_large_ones_cost_as_well(tmp_path: Path) -> None
     sink = SinkProcess(tmp_path / "var", environment={"EVENTSINK_BROWSER__VISITOR_RATE": "60"})
     try:
         sink.start()
-        key = KeyFile(sink.data / "keys.db").create(["browser"], origins=[SITE]).key
+        key = new_key(sink)
         begun, empty = time.monotonic(), 0
         while (status := post(sink, key, X_Forwarded_For="192.0.2.1")[0]) == 202:
             empty += 1
@@ -182,9 +189,10 @@ def test_requests_of_nothing_and_large_ones_cost_as_well(tmp_path: Path) -> None
 
 
 def test_a_site_has_so_many_types_of_its_own(sink: SinkProcess) -> None:
-    key = KeyFile(sink.data / "keys.db").create(["browser"], origins=[SITE]).key
+    key = new_key(sink)
     for first in range(0, 200, 40):
-        post(sink, key, *[event(f"browser.made-up-{number}", data={}) for number in range(first, first + 40)])
+        events = [event(f"browser.made-up-{number}", data={}) for number in range(first, first + 40)]
+        assert post(sink, key, *events)[0] == 202
     status, problem = post(sink, key, event("browser.one-too-many", data={}))
     assert status == 422 and "types of their own" in problem["detail"]
 
@@ -239,7 +247,7 @@ def test_only_pages_of_its_sites_may_use_a_key(sink: SinkProcess, key: str) -> N
 
 @pytest.mark.parametrize("scope", ["ingest", "admin"])
 def test_a_key_that_is_no_public_one_is_refused_whatever_it_may(sink: SinkProcess, scope: str) -> None:
-    status, problem = post(sink, KeyFile(sink.data / "keys.db").create([scope]).key, event())
+    status, problem = post(sink, new_key(sink, scope), event())
     assert status == 403 and "must not stand in a page" in problem["detail"]
 
 
@@ -299,9 +307,7 @@ def test_a_flood_of_one_address_is_slowed_and_disturbs_nobody(tmp_path: Path) ->
     sink = SinkProcess(tmp_path / "var", environment=environment)
     try:
         sink.start()
-        key = KeyFile(sink.data / "keys.db").create(["browser"], origins=[SITE]).key
-        # Just after the start others are at the file of keys.
-        eventually(lambda: post(sink, key, event(), X_Forwarded_For="192.0.2.6")[0] == 202, "the key is known")
+        key = new_key(sink)
         answers = [post(sink, key, *[event() for _ in range(20)], X_Forwarded_For="192.0.2.7") for _ in range(6)]
         assert [status for status, _ in answers] == [202, 202, 202, 429, 429, 429]
         assert int(sink.last_headers["retry-after"]) >= 1

@@ -237,7 +237,7 @@ def _create_key(door: SinkProcess, scope: str, *more: str) -> str:
     made = _eventsink("keys", "create", "--data", str(door.data), "--scope", scope, "--format", "json", *more)
     key = json.loads(made)["key"]
     deadline = time.monotonic() + 30
-    while door.request("GET", "/v1/status", key=key)[0] == 401:
+    while door.request("GET", "/v1/status", key=key)[0] in (401, 503):  # at its start it is at the file itself
         assert time.monotonic() < deadline, "a new key is known within a second or so"
         time.sleep(0.05)
     return str(key)

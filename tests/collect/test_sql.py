@@ -12,7 +12,8 @@ QUERY = json.dumps({"query": "SELECT 1 AS one"}).encode()
 def _key(door: SinkProcess, scope: str) -> str:
     key = KeyFile(door.data / "keys.db").create([scope]).key
     deadline = time.monotonic() + 30
-    while door.request("GET", "/v1/types", key=key)[0] == 401:  # a running sink looks for new keys every second
+    # A running sink looks for new keys every second; just after its start it is at the file itself.
+    while door.request("GET", "/v1/types", key=key)[0] in (401, 503):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return key

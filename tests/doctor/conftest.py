@@ -15,6 +15,7 @@ from eventsink.cli import app
 from eventsink.cli.doctoring.table import table
 from eventsink.cli.finding import Finding as Found
 from eventsink.cli.screen import output
+from eventsink.exchange.rabbitmq import checkup
 from tests.doctor.golden import compare
 from tests.servers.process import free_ports
 from tests.servers.rabbitmq import RabbitMQ
@@ -71,6 +72,11 @@ def _drawn(lines: str) -> str:
     with contextlib.redirect_stdout(io.StringIO()) as shown:
         output().print(table([msgspec.json.decode(line, type=Found) for line in lines.splitlines()]))
     return shown.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkup, "STARTING", 0.0)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import http.client
 import os
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,9 +18,11 @@ from typer.testing import CliRunner
 from eventsink.cli import app
 from eventsink.cli.doctoring.files import files, holder
 from eventsink.cli.doctoring.web import places
+from eventsink.exchange.rabbitmq import checkup
 from eventsink.keys import KeyFile
 from eventsink.settings import Settings
 from tests import processes
+from tests.amqp.foreign import channel
 from tests.doctor.answering import answering, grafana
 from tests.doctor.conftest import Declare, Patient
 from tests.doctor.disks import apart
@@ -318,6 +321,27 @@ def test_the_doctor_leaves_nothing_behind(on_rabbitmq: Patient, rabbitmq: Rabbit
     ]
     assert before == after
     assert sorted(path.name for path in on_rabbitmq.folder.iterdir()) == ["eventsink.toml"]
+
+
+def test_whoever_takes_from_a_queue_may_be_starting(
+    laid_out: Patient, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkup, "STARTING", 120.0)
+    seen = threading.Event()
+
+    def take() -> None:
+        with channel(broker) as other:
+            other.basic_consume("events.store", lambda *_: None)
+            seen.wait(120)
+
+    starting = threading.Timer(2.0, take)
+    starting.start()
+    try:
+        found = {finding["check"]: finding for finding in laid_out.ask()}
+    finally:
+        seen.set()
+        starting.join()
+    assert found["queue events.store"]["ok"] and "1 process" in found["queue events.store"]["found"]
 
 
 def test_a_classic_queue(laid_out: Patient, declare: Declare) -> None:

@@ -15,6 +15,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from tests import processes
 from tests.look.conftest import NewPage
+from tests.servers.process import eventually
 from tests.sink_process import SinkProcess
 
 PICKY = Path(__file__).parents[1] / "cli" / "picky_worker.py"
@@ -73,7 +74,8 @@ def test_today_counts_robots_and_failures_and_says_so(sink: SinkProcess, new_pag
     sink.post([
         event("traffic.resource_downloaded", **fetched, **more) for more in ({}, {"robot": True}, {"http_status": 500})
     ])  # fmt: skip
-    page = open_board(sink, new_page())
+    noon = where_it_is_noon(datetime.now(UTC))  # no day ends between what is sent and what is looked at
+    page = open_board(sink, new_page(timezone_id=noon))
     expect(page.locator("[data-total=bytes_downloaded]")).to_have_text("3.00 MB")  # the page of traffic says 1.00 MB
     expect(page.get_by_text("Of all events, also those of robots and failed requests.")).to_be_visible()
 
@@ -174,9 +176,10 @@ def test_workers_and_what_is_wrong_with_them(make_sink: Callable[..., SinkProces
 def test_what_strangers_write_stays_text(shared: SinkProcess, new_page: NewPage) -> None:
     data = {HOSTILE: HOSTILE, "list": [HOSTILE], "__proto__": {"x": HOSTILE}, "exact": 2**63 - 1, "odd": "\u009b\n"}
     hostile = {"type": "constructor.__proto__", "user": HOSTILE, "subject": HOSTILE, "source": HOSTILE, "data": data}
-    assert shared.post(hostile)[0] == 202
+    moment = datetime.now(UTC).replace(minute=1)  # the page stands in the midst of that hour, which does not end soon
+    assert shared.post(hostile | {"time": moment.isoformat()})[0] == 202
     shared.settle()
-    page = open_board(shared, new_page())
+    page = open_board(shared, new_page(), moment + timedelta(minutes=9))
     row = page.locator("#latest tr[data-seq]").first
     expect(row.locator(".user")).to_have_text(SHOWN)
     expect(row.locator(".subject")).to_have_text(SHOWN)
@@ -231,8 +234,8 @@ def new_key(sink: SinkProcess, scope: str) -> str:
     command = ["keys", "create", "--data", str(sink.data), "--scope", scope, "--format", "json"]
     made = processes.run([sys.executable, "-m", "eventsink", *command], capture_output=True, check=True)
     key = str(json.loads(made.stdout)["key"])
-    while sink.request("GET", "/v1/status", key=key)[0] == 401:  # it looks for new keys every second
-        time.sleep(0.05)
+    # It looks for new keys every second; just after its start it is at the file itself.
+    eventually(lambda: sink.request("GET", "/v1/status", key=key)[0] not in (401, 503), "the key is known")
     return key
 
 

@@ -30,13 +30,13 @@ ignore = ["sink/disk"]
 kind = "tcp"
 host = "127.0.0.1"
 port = 1
-every = 1
+every = 5
 severity = "critical"
 [checks.well]
 kind = "tcp"
 host = "127.0.0.1"
 port = {port}
-every = 1
+every = 5
 [alerts.maintenance.weekly]
 checks = ["well"]
 begin = "{begin}"
@@ -71,21 +71,29 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SinkProcess]:
         threading.Thread(target=_welcome, args=(listener,), daemon=True).start()
         settings = folder / "eventsink.toml"
         settings.write_text(SETTINGS.format(port=listener.getsockname()[1], begin=_in_days(3), end=_in_days(4)))
-        sink = SinkProcess(folder / "var", environment={"EVENTSINK_CONFIG": str(settings)}).start()
-        chance = random.Random(7)
-        events = [result(name, timedelta(), up=False) for name in NAMES]
-        for number in range(9):
-            for hours in range(47, -1, -1):
-                took = 30 * (number + 1) * chance.uniform(0.7, 1.4)
-                up = not (number == 4 and hours == 9)
-                ago = timedelta(hours=hours, seconds=30)
-                events.append(result(f"service-{number}", ago, up=up, took=took))
-                events.append(result(f"service-{number}", ago, up=up, took=took, region="chicago"))
-        assert sink.post(events)[0] == 202
-        sink.settle()
-        wait_for_checks(sink)
-        yield sink
-        sink.close()
+        sink = SinkProcess(folder / "var", environment={"EVENTSINK_CONFIG": str(settings)})
+        try:
+            sink.start()
+            assert sink.post(two_days())[0] == 202
+            # Its own checks tell something each second: on a slow machine there is no moment in which nothing waits.
+            wait_for_checks(sink)
+            yield sink
+        finally:
+            sink.close()
+
+
+def two_days() -> list[dict[str, Any]]:
+    """What other checks have found: the newest of each at the end, so who has read that has read all."""
+    chance = random.Random(7)
+    events = []
+    for number in range(9):
+        for hours in range(47, -1, -1):
+            took = 30 * (number + 1) * chance.uniform(0.7, 1.4)
+            up = not (number == 4 and hours == 9)
+            ago = timedelta(hours=hours, seconds=30)
+            events.append(result(f"service-{number}", ago, up=up, took=took))
+            events.append(result(f"service-{number}", ago, up=up, took=took, region="chicago"))
+    return events + [result(name, timedelta(), up=False) for name in NAMES]
 
 
 def _welcome(listener: socket.socket) -> None:

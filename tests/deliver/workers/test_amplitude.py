@@ -488,7 +488,7 @@ async def test_a_backlog_arrives_once_through_storms(server: Server, tmp_path: P
             )
             await asyncio.sleep(0.3)
         server.clear()
-        account = await bench.settled(100)
+        account = await bench.settled(200)
         assert (account.delivered, account.dead) == (20_000, 0)
     assert stored(server) == insert_ids(events), "every event once"
     assert {each.status for each in server.rejected} <= {429}, "nothing was ever wrong in what was sent"

@@ -418,7 +418,7 @@ async def test_a_backlog_arrives_at_least_once_through_storms(server: Server, tm
             server.cut_next(2, after_storing=True)
             server.fail_next(429)
             await asyncio.sleep(0.3)
-        account = await bench.settled(100)
+        account = await bench.settled(200)
         assert (account.delivered, account.dead) == (20_000, 0)
     assert stored(server) == uids(of_somebody(events)), "every event of somebody, by its uid"
     assert (server.dropped, server.flagged) == ([], [])

@@ -483,7 +483,8 @@ def test_the_next_address_is_tried_when_one_is_dead(run: Run, monkeypatch: pytes
 
     async def look() -> tuple[Any, Down]:
         async with serving(answer(b"x"), host="127.0.0.1", port=port):
-            found = await up("http", url=f"http://several.example:{port}", timeout=4)
+            # Half of it is for the black hole; this machine may stand still in the other.
+            found = await up("http", url=f"http://several.example:{port}", timeout=15)
         return found, await down("http", url=f"http://several.example:{port}", timeout=4)
 
     try:

@@ -1,5 +1,6 @@
 """Is RabbitMQ as the exchange needs it? What is asked, and the policy that makes it better."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,8 @@ __all__ = [
     "set_policy",
 ]
 
+STARTING = 10.0  # seconds in which a worker may come that is starting, as after a restart
+LOOK_EVERY = 0.5  # seconds
 LAST_OLD = [3, 10]
 _OLD = (
     "It is old: its makers mend no faults of it any more, it limits deliveries by our policy alone, and its consumer"
@@ -58,7 +61,8 @@ async def ask_broker(address: Address, exchange: str, workers: Sequence[str]) ->
     async with MessageService(address, name="eventsink doctor") as service:
         points = [await _exchange(service, exchange)]
         if points[0].well:
-            points += [await _queue(service, worker) for worker in workers]
+            until = asyncio.get_running_loop().time() + STARTING
+            points += [await _queue(service, worker, until) for worker in workers]
         return points
 
 
@@ -150,10 +154,10 @@ async def _exchange(service: MessageService, name: str) -> Point:
     return Point("exchange", f"{name} on {service.address}, virtual host {service.address.vhost}")
 
 
-async def _queue(service: MessageService, worker: str) -> Point:
+async def _queue(service: MessageService, worker: str, until: float) -> Point:
     name = PREFIX + worker
     try:
-        depth = await service.depth(name)
+        depth = await _depth(service, name, until)
     except BrokerRefuses as error:
         if error.code != 404:
             return Point(f"queue {name}", str(error), "Give the user access to it.")
@@ -168,6 +172,15 @@ async def _queue(service: MessageService, worker: str) -> Point:
     if not consumers:
         return Point(f"queue {name}", f"{ready:,} messages wait, and nobody takes them", f"Start {_command(worker)}.")
     return Point(f"queue {name}", f"{ready:,} messages wait, {consumers} process{'es' if consumers > 1 else ''}")
+
+
+async def _depth(service: MessageService, queue: str, until: float) -> amqp.Depth:
+    """How a queue is, once somebody takes from it, or at that time of the loop's clock."""
+    while True:
+        depth = await service.depth(queue)
+        if depth.consumers or asyncio.get_running_loop().time() > until:
+            return depth
+        await asyncio.sleep(LOOK_EVERY)
 
 
 def _command(worker: str) -> str:
