@@ -45,6 +45,7 @@ REPORTS: tuple[tuple[str, dict[str, list[str]]], ...] = (
     ("api", YEAR),
     ("datasets", {"limit": ["1000"]}),
     ("files", {"limit": ["1000"]}),
+    ("spaces", {}),
     ("users", {}),
 )
 
