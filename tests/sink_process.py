@@ -15,6 +15,7 @@ from tests import processes
 
 __all__ = ["Process", "SinkProcess"]
 
+LAST_OF_BANNER = b"Send an event, then see it with"
 PATIENCE = 30.0  # seconds; a loaded machine is slow, a broken sink is slower
 
 
@@ -107,10 +108,12 @@ class SinkProcess(Process):
         """In the place of the one that each process announces, for those who go on asking while it starts anew."""
 
     def start(self) -> "SinkProcess":
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers, and has made and shown its first keys."""
         (self.data / "running.json").unlink(missing_ok=True)  # left behind by kill -9
+        before = self.log.stat().st_size if self.log.exists() else 0
         self.launch()
         self.wait_for(self._announced)
+        self.wait_for(lambda: LAST_OF_BANNER in self.log.read_bytes()[before:])
         return self
 
     def _announced(self) -> bool:
