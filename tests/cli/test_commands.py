@@ -355,6 +355,18 @@ def test_replay_goes_through_all_pages(on_town, town, visits, monkeypatch):
     assert json.loads(answer.stdout)["replayed"] == 5
 
 
+def test_a_replay_that_breaks_off_says_how_many_will_be_delivered(run):
+    def answer(_: object) -> Answer:
+        if len(fake.paths) == 1:
+            return 200, {}, {"replayed": 10_000, "next": 10_000, "total": 30_000}
+        return 503, {}, {"detail": "The store is being closed."}
+
+    with FakeSink(answer) as fake:
+        said = run("replay", "--to", "chat", "--url", fake.url, "--key", "k")
+    assert said.exit_code == 1
+    assert said.stderr.startswith("Broken off after 10,000 of 30,000 events, which will be delivered.")
+
+
 def test_replay_to_nobody_is_refused(on_town):
     answer = on_town("replay", "--to", "nobody")
     assert (answer.exit_code, answer.stderr) == (

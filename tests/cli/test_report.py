@@ -5,6 +5,7 @@ import io
 import json
 import os
 import threading
+import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -142,6 +143,16 @@ def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path: Path):
     for content in (b"new\n", b"newer\n"):
         write(link, "usage", "csv", content)
         assert (link.is_symlink(), kept.read_bytes(), len(list(tmp_path.iterdir()))) == (True, content, 2)
+
+
+def test_what_killed_processes_have_left_does_not_pile_up(tmp_path: Path):
+    left, other, lives = (tmp_path / f".{name}.new" for name in ("u.csv.1234", "another.csv.1234", "u.csv.5678"))
+    for path in (left, other, lives):
+        path.touch()
+    for path in (left, other):
+        os.utime(path, (time.time() - 4000, time.time() - 4000))
+    write(tmp_path / "u.csv", "usage", "csv", b"month\n")
+    assert [left.exists(), other.exists(), lives.exists()] == [False, True, True]
 
 
 def test_the_answer_of_a_page_allows_nothing_else(town: SinkProcess):

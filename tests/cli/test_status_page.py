@@ -160,6 +160,21 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     assert broken == []
 
 
+def test_what_killed_processes_have_left_goes_from_the_public_folder(tmp_path: Path) -> None:
+    code = "import os, signal, sys; from eventsink.cli import status_files\n"
+    code += "os.fchmod = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+    code += "status_files._write(status_files.Path(sys.argv[1]), b'half')"
+    for _ in range(2):
+        killed = processes.run([sys.executable, "-c", code, tmp_path / "index.html"])
+        assert killed.returncode == -signal.SIGKILL
+    left = [*tmp_path.glob(".eventsink-*")]
+    assert len(left) == 2
+    for path in left:
+        os.utime(path, (time.time() - 4000, time.time() - 4000))
+    write_page(tmp_path, page())
+    assert not [*tmp_path.rglob(".eventsink-*")]
+
+
 def test_a_full_disk_leaves_the_page_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_page(tmp_path, page())
     before = (tmp_path / "index.html").read_bytes()

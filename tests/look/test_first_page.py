@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,16 @@ def open_board(sink: SinkProcess, page: Page, now: datetime | None = None) -> Pa
     page.goto(f"{sink.url}/?page=sink#key={sink.key}")
     page.wait_for_selector(".js-plotly-plot")
     return page
+
+
+def tell_time(page: Page, now: datetime) -> None:
+    """Have the sink say that it is another time."""
+
+    def answer(route: Route) -> None:
+        found = route.fetch()
+        route.fulfill(response=found, headers={**found.headers, "date": format_datetime(now, usegmt=True)})
+
+    page.route("**/v1/**", answer)
 
 
 def later(page: Page, seconds: int) -> None:
@@ -179,7 +190,9 @@ def test_what_strangers_write_stays_text(shared: SinkProcess, new_page: NewPage)
     moment = datetime.now(UTC).replace(minute=1)  # the page stands in the midst of that hour, which does not end soon
     assert shared.post(hostile | {"time": moment.isoformat()})[0] == 202
     shared.settle()
-    page = open_board(shared, new_page(), moment + timedelta(minutes=9))
+    page = new_page()
+    tell_time(page, moment + timedelta(minutes=9))
+    open_board(shared, page, moment + timedelta(minutes=9))
     row = page.locator("#latest tr[data-seq]").first
     expect(row.locator(".user")).to_have_text(SHOWN)
     expect(row.locator(".subject")).to_have_text(SHOWN)
@@ -342,6 +355,16 @@ def test_it_rests_while_nobody_looks(shared: SinkProcess, new_page: NewPage) -> 
     goes_on()
 
 
+def test_a_browser_whose_clock_is_wrong_shows_the_day_of_the_sink(shared: SinkProcess, new_page: NewPage) -> None:
+    now = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)
+    page = new_page(timezone_id="UTC")
+    tell_time(page, now)
+    answer_series(page, [{"time": now.isoformat(), "type": "users.login", "count": 1}])
+    open_board(shared, page, now + timedelta(days=1))
+    expect(page.locator("#chart-caption")).to_have_text("One event in the last 24 hours. A bar is an hour.")
+    expect(page.locator("#day")).to_have_text("Sunday, November 29, 2026 (UTC)")
+
+
 def test_types_can_be_hidden_and_intervals_walked_through(shared: SinkProcess, new_page: NewPage) -> None:
     now = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)  # no hour ends soon
     points = [
@@ -349,6 +372,7 @@ def test_types_can_be_hidden_and_intervals_walked_through(shared: SinkProcess, n
         {"time": now.isoformat(), "type": "health.queue_update", "count": 2},
     ]
     page = new_page()
+    tell_time(page, now)
     answer_series(page, points)
     open_board(shared, page, now)
     legend = page.locator("#legend button")

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from eventsink.cli.options import Form, Format, Since, Until, new_app, talks
 from eventsink.cli.screen import count, errors, note, print_json, say
 from eventsink.client.sink import Sink
+from eventsink.errors import EventSinkError
 
 PAGE = 10_000
 
@@ -53,6 +54,13 @@ def _run(sink: Sink, question: dict[str, Any]) -> tuple[int, int]:
                 if answer["next"] is None:
                     return done, total
                 question["after"] = answer["next"]
+        except EventSinkError:
+            progress.stop()
+            if done:
+                note(
+                    f"Broken off after {count(done)} of {count(total)} events, which will be delivered.", style="yellow"
+                )
+            raise
         except KeyboardInterrupt:
             progress.stop()
             note(f"Interrupted after {count(done)} of {count(total)} events, which will be delivered.", style="yellow")

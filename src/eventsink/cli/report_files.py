@@ -16,6 +16,7 @@ from eventsink.cli.report_asking import ask, decoded
 from eventsink.cli.screen import flush, note, plain, say
 from eventsink.client.sink import Sink
 from eventsink.errors import EventSinkError
+from eventsink.files import clear_drafts
 
 __all__ = ["COUNTER", "Every", "Schedule", "go_on", "write"]
 
@@ -191,10 +192,15 @@ def _put(target: Path, content: bytes) -> None:
 
 
 def _replace(target: Path, content: bytes) -> None:
-    draft = target.with_name(f".{target.name}.{os.getpid()}.new")
+    before, after = f".{target.name}.", ".new"
+    draft = target.with_name(f"{before}{os.getpid()}{after}")
     target.parent.mkdir(parents=True, exist_ok=True)
+    clear_drafts(target.parent, before, after)
     try:
-        draft.write_bytes(content)
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # one that is empty after a loss of power would never be written again
         draft.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):

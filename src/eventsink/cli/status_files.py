@@ -11,6 +11,7 @@ import msgspec
 from eventsink.causes import why
 from eventsink.cli.screen import plain
 from eventsink.errors import EventSinkError
+from eventsink.files import clear_drafts
 from eventsink.look.status.badge import badge, file_name
 from eventsink.look.status.contract import MARK, StatusPage
 from eventsink.look.status.feed import feed
@@ -46,6 +47,7 @@ def write_page(out: Path, page: StatusPage, *, every: float | None = None) -> No
             _refuse_foreign(out / name)
         for folder in (out, out / "badge"):
             _make_folder(folder)
+            clear_drafts(folder, DRAFT)
         for name, drawn in badges.items():
             _write(out / "badge" / name, drawn.encode())
         for name, content in files.items():

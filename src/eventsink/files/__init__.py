@@ -5,6 +5,7 @@ on the server, and by `client`, in other people's programs.
 """
 
 from eventsink.files.damage import KILLED, finish, read_both_ways, rebuild
+from eventsink.files.drafts import clear_drafts
 from eventsink.files.folder import sync_names
 from eventsink.files.lasting import open_lasting
 from eventsink.files.lock import hold
@@ -16,6 +17,7 @@ from eventsink.files.wal import commits_behind_damage
 __all__ = [
     "KILLED",
     "Room",
+    "clear_drafts",
     "commits_behind_damage",
     "finish",
     "give_to_owner",

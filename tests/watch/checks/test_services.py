@@ -3,6 +3,7 @@
 import asyncio
 import http.server
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -244,6 +245,16 @@ async def test_a_disk_takes_what_is_written_and_nothing_is_left(tmp_path: Path) 
     found = await look("disk", path=str(tmp_path), size=100_000)
     assert found.numbers.keys() == {"write_ms", "fsync_ms", "free_bytes"} and found.numbers["free_bytes"] > 0
     assert [*tmp_path.iterdir()] == []
+
+
+async def test_monitors_that_are_killed_leave_one_file_on_a_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "unlink", lambda _, missing_ok: None)  # for they are killed before
+    for number in (1001, 1002):
+        monkeypatch.setattr(os, "getpid", lambda number=number: number)
+        await look("disk", path=str(tmp_path))
+    assert len([*tmp_path.iterdir()]) == 1
 
 
 async def test_a_disk_that_is_not_as_it_should_be(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,15 @@ def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="cannot be read on"):
         list(log.blocks())
     log.close()
+
+
+@pytest.mark.parametrize("damaged", [lambda packed: packed[:-9], lambda packed: packed + b"garbage"])
+def test_what_came_before_the_damage_of_a_packed_log_is_read(tmp_path: Path, damaged: Callable[[bytes], bytes]) -> None:
+    data = b"".join(b"line %d\n" % number for number in range(1000))
+    (tmp_path / "a.gz").write_bytes(damaged(gzip.compress(data)))
+    log = LogFile(str(tmp_path / "a.gz"))
+    found = list[bytes]()
+    with pytest.raises(Unreadable, match="What came before is counted"):
+        found += (block.lines for block in log.blocks())
+    log.close()
+    assert b"".join(found) == data

@@ -1,5 +1,6 @@
 // Alerts that are not well: what it is, since when, who was told, and what a person with an admin key does about it.
 
+import { present } from "./clock.js";
 import { arrange, element, one, visible, write } from "./elements.js";
 import { age, brief, count, moment } from "./format.js";
 import { Inquiry } from "./inquiry.js";
@@ -121,7 +122,7 @@ export class Alerts {
 
 function factsOf(alert, takers) {
   const since = new Date(alert.since);
-  const long = age(Math.max(0, (Date.now() - since) / 1000));
+  const long = age(Math.max(0, (present() - since) / 1000));
   const facts = [["since", `since ${moment(since)} (${long})`]];
   const regions = alert.regions.slice(0, 8).map((name) => brief(name, 60));
   if (regions.length) facts.push(["regions", `seen from ${regions.join(", ")}`]);

@@ -2,6 +2,7 @@
 
 import { PAGES, questionOf } from "./address.js";
 import { Bar } from "./bar.js";
+import { present } from "./clock.js";
 import { arrange, one, write } from "./elements.js";
 import { Filters } from "./filters.js";
 import { exactly } from "./latest.js";
@@ -47,7 +48,7 @@ export class Dashboard {
     if (!state.told) write(one("#told"), `${PAGES.get(view.page)}: the numbers of ${one("#spoken").textContent}`);
     state.told = true;
     await Promise.all(shown.map((panel) => panel.draw()));
-    return Date.parse(answer.until) > Date.now() ? LIVE : OVER;
+    return Date.parse(answer.until) > present() ? LIVE : OVER;
   }
 
   #show(answer, { sink, view, question }) {

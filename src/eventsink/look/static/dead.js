@@ -24,7 +24,7 @@ export class DeadLetters {
     const found = Object.entries(workers).map(([name, account]) => [name, account.dead - account.dropped]);
     this.#dead = new Map(found.filter(([, number]) => number > 0));
     const all = [...this.#dead.values()].reduce((a, b) => a + b, 0);
-    write(one("#dead-sum"), all ? `${count(all)} in all` : "None: every event was taken.");
+    write(one("#dead-sum"), all ? `${count(all)} in all` : none(Object.values(workers)));
     return all;
   }
 
@@ -82,6 +82,13 @@ export class DeadLetters {
       button.disabled = false;
     }
   }
+}
+
+/** Why there is none: what somebody has thrown away, and what still waits or is missing, no destination took. */
+function none(accounts) {
+  const dropped = accounts.reduce((sum, account) => sum + account.dropped, 0);
+  if (dropped) return `None: ${count(dropped)} ${dropped === 1 ? "was" : "were"} thrown away.`;
+  return accounts.some(({ waiting, missing }) => waiting || missing) ? "None." : "None: every event was taken.";
 }
 
 function fillRow(row, { worker, reason, attempts, last_seen: last, body }) {

@@ -1,5 +1,7 @@
 // Numbers and times as people read them, in the time zone of the browser.
 
+import { present } from "./clock.js";
+
 const counts = new Intl.NumberFormat("en");
 const clock = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const minute = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -51,19 +53,19 @@ export function brief(text, most) {
 export const time = (date) => clock.format(date);
 
 /** The time of day if it is today, else the day and about when. */
-export function moment(date, now = new Date()) {
+export function moment(date, now = present()) {
   if (date.toDateString() === now.toDateString()) return clock.format(date);
   const year = date.getFullYear() === now.getFullYear() ? "" : ` ${date.getFullYear()}`;
   return `${dayOfYear.format(date)}${year}, ${minute.format(date)}`;
 }
 
 /** Two times to the minute: "03:00 to 03:30" of today, else "Dec 6, 03:00 to 03:30". */
-export function stretch(begin, end, now = new Date()) {
+export function stretch(begin, end, now = present()) {
   return `${atMinute(begin, now)} to ${atMinute(end, begin)}`;
 }
 
 /** A time to the minute, with its day where that is not a known one. */
-export function atMinute(date, known = new Date()) {
+export function atMinute(date, known = present()) {
   return date.toDateString() === known.toDateString() ? minute.format(date) : `${dayOfYear.format(date)}, ${minute.format(date)}`;
 }
 

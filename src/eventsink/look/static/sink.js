@@ -1,5 +1,7 @@
 // Asks the event sink.
 
+import { learn } from "./clock.js";
+
 const PATIENCE = 15_000; // milliseconds
 const PRINTABLE = /^[!-~]+$/; // what a header can hold
 const UNKNOWN =
@@ -52,6 +54,7 @@ export class Sink {
     if (options.body) headers["Content-Type"] = "application/json";
     try {
       const answer = await fetch(address, { ...options, headers, signal, cache: "no-store", credentials: "omit" });
+      learn(answer.headers.get("date"));
       const text = await answer.text();
       if (answer.status === 401) throw new Refused(UNKNOWN);
       return [answer, text];

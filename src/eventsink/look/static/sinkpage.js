@@ -2,6 +2,7 @@
 
 import { showAccounts } from "./accounts.js";
 import { Chart } from "./chart.js";
+import { present } from "./clock.js";
 import { DeadLetters } from "./dead.js";
 import { one, write } from "./elements.js";
 import { bytes, count, day, zone } from "./format.js";
@@ -43,7 +44,7 @@ export class SinkPage {
     };
     one("#range").onchange = () => drawChart().catch((error) => failed(drawChart, error));
     return async (ready) => {
-      showTotals(await sink.ask("/v1/summary", { ...iso(today()), interval: "hour" }));
+      showTotals(...(await totalsOf(sink)));
       ready();
       await drawChart();
       ready(drawChart);
@@ -55,9 +56,15 @@ const chosen = () => one("#range :checked").value;
 
 const iso = (span) => Object.fromEntries(Object.entries(span).map(([name, date]) => [name, date.toISOString()]));
 
-function showTotals(summary) {
-  const now = new Date();
-  write(one("#day"), `${day(now)} (${zone(now)})`);
+/** When today began, and its totals: asked for again where the first answer shows that it is another day. */
+async function totalsOf(sink) {
+  const asked = today();
+  const summary = await sink.ask("/v1/summary", { ...iso(asked), interval: "hour" });
+  return Number(today().since) === Number(asked.since) ? [asked.since, summary] : totalsOf(sink);
+}
+
+function showTotals(begin, summary) {
+  write(one("#day"), `${day(begin)} (${zone(present())})`);
   for (const target of document.querySelectorAll("[data-total]")) {
     const { total } = target.dataset;
     const human = total.startsWith("bytes") ? bytes : count;

@@ -1,5 +1,7 @@
 // Spans of time: today, and the intervals of the chart.
 
+import { present } from "./clock.js";
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -57,13 +59,13 @@ export function hoursFrom(first, number) {
 }
 
 /** Today in the time zone of the browser. */
-export function today(now = new Date()) {
+export function today(now = present()) {
   const [since, until] = days(now, 1);
   return { since, until };
 }
 
 /** The intervals of a range in order: when each begins and ends, its full name, a short one for the axis, its rank. */
-export function intervals(range, now = new Date()) {
+export function intervals(range, now = present()) {
   const { edges, name, tick, rank } = RANGES[range];
   const timeZone = inUtc(range, now) ? "UTC" : undefined;
   const [names, ticks] = [name, tick].map((options) => new Intl.DateTimeFormat("en", { ...options, timeZone }));
@@ -75,7 +77,7 @@ export function intervals(range, now = new Date()) {
 }
 
 /** Whether the days of a range are those of UTC: where clocks are half an hour off, hours do not make up a day. */
-export const inUtc = (range, now = new Date()) => range === "month" && !sharesHours(now);
+export const inUtc = (range, now = present()) => range === "month" && !sharesHours(now);
 
 /** Counts of each type in each interval, zero where the sink names none: a Map of type to numbers. */
 export function fill(points, spans) {

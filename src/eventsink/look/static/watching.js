@@ -1,5 +1,6 @@
 // Work that is done again and again for as long as a page is shown, but not while nobody looks.
 
+import { present } from "./clock.js";
 import { Away, Declined, Refused } from "./sink.js";
 
 const AGAIN = 1; // seconds between two looks while the sink is away
@@ -69,7 +70,7 @@ export class Watching {
 
   #answered(work) {
     this.#troubles.delete(work);
-    if (work) this.lastAnswer = new Date();
+    if (work) this.lastAnswer = present();
     this.#changed();
   }
 

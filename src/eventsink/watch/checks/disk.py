@@ -54,7 +54,9 @@ class Disk(Check[Options]):
     def _write(self) -> dict[str, float]:
         if not Path(self.options.path).is_dir():
             raise Down("name", f"There is no folder {self.options.path}.")
-        path = Path(self.options.path) / f".eventsink-{self.site.name.replace('/', '_')}-{os.getpid()}"
+        # The same after a restart: who is killed again and again, as on a disk that hangs, leaves one.
+        path = Path(self.options.path) / f".eventsink-{self.site.name.replace('/', '_')}-{os.geteuid()}"
+        path.unlink(missing_ok=True)
         content = (CONTENT * (self.options.size // len(CONTENT) + 1))[: self.options.size]
         started = time.perf_counter()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)

@@ -65,7 +65,8 @@ class LogFile:
         try:
             packed = self._buffered.peek(2)[:2] == _GZIP
             source = gzip.GzipFile(fileobj=self._buffered) if packed else self._buffered
-            yield from blocks(source.read1 if self.identity is None and not packed else source.read)
+            # Of what is packed each piece by itself, too: a read of many loses all of them at the damage.
+            yield from blocks(source.read1 if self.identity is None or packed else source.read)
         except (OSError, EOFError, zlib.error) as error:
             raise Unreadable(f"{self.name} cannot be read on: {why(error)}. What came before is counted.") from None
 
