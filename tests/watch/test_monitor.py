@@ -23,6 +23,7 @@ from eventsink.watch.monitor import measure, run_once
 from eventsink.watch.online import Online
 from eventsink.watch.states import State, States
 from eventsink.watch.threads import OneThread
+from tests.servers.faults import serving
 from tests.servers.process import free_ports
 from tests.watch.checking import Kept, Scripted, planned, run
 
@@ -248,11 +249,12 @@ async def test_without_network_of_its_own_the_monitor_says_that_nothing_is_known
     (first,), (second,) = await measure(down, away, 0), await measure(refused, away, 0)
     assert (first.up, first.reason) == (None, "offline")
     assert (second.up, second.reason) == (False, "refused"), "somebody has answered"
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port)
-    try:
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with serving(hang_up, port=port):
         (third,) = await measure(down, Online([f"127.0.0.1:{port}", "192.0.2.1:9"]), 0)
-    finally:
-        server.close()
     assert (third.up, third.reason) == (False, "timeout")
 
 

@@ -14,6 +14,7 @@ from eventsink.errors import SettingsError
 from eventsink.watch.check import Down, Measurement, Site, Unknown
 from eventsink.watch.checks import nginx_log, nginx_status
 from eventsink.watch.loading import load
+from tests.servers.faults import ask, serving
 from tests.watch.nginx.lines import combined
 
 PAGE = "Active connections: {0} \nserver accepts handled requests\n {1} {2} {3} \nReading: 0 Writing: 1 Waiting: {4} \n"
@@ -95,20 +96,17 @@ async def served() -> AsyncIterator[Callable[..., str]]:
     """Serves one answer after the other; gives the address."""
     answers: list[bytes] = []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await ask(reader)
         writer.write(answers.pop(0))
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with serving(behave) as port:
 
-    def url(*bodies: str, status: str = "200 OK") -> str:
-        answers.extend(f"HTTP/1.1 {status}\r\nServer: nginx\r\n\r\n{body}".encode() for body in bodies)
-        return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/nginx_status"
+        def url(*bodies: str, status: str = "200 OK") -> str:
+            answers.extend(f"HTTP/1.1 {status}\r\nServer: nginx\r\n\r\n{body}".encode() for body in bodies)
+            return f"http://127.0.0.1:{port}/nginx_status"
 
-    yield url
-    server.close()
-    await server.wait_closed()
+        yield url
 
 
 def status_check(url: str) -> nginx_status.NginxStatus:
