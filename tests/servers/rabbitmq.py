@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import secrets
+import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -105,9 +106,14 @@ class RabbitMQ(Server):
     def vhost(self, name: str) -> str:
         """Make an empty virtual host; gives its address."""
         path = f"/api/vhosts/{quote(name, safe='')}"
-        self.manage("DELETE", path)
-        # It is made when all nodes have it: one that was started a moment ago takes its time.
-        assert self.manage("PUT", path, seconds=120)[0] in (201, 204)
+        answer: tuple[int, Any] = (0, None)
+        for _ in range(5):  # all nodes have to have it: one that was started a moment ago takes its time, or refuses
+            self.manage("DELETE", path)
+            answer = self.manage("PUT", path, seconds=120)
+            if answer[0] in (201, 204):
+                break
+            time.sleep(1)
+        assert answer[0] in (201, 204), answer
         assert self.manage("PUT", f"/api/permissions/{quote(name, safe='')}/guest", _EVERYTHING)[0] in (201, 204)
         return self.at(name)
 
