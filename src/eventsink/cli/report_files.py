@@ -55,6 +55,7 @@ def go_on(sink: Sink, name: str, query: Mapping[str, Any], out: Path, every: Eve
         schedule.step()
 
 
+# From one report to the next; a clock that says more was wrong.
 MOST_WAITED = {Every.day: timedelta(days=2), Every.week: timedelta(days=8), Every.month: timedelta(days=32)}
 
 

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 
 __all__ = ["clear_drafts"]
@@ -17,8 +18,7 @@ def clear_drafts(folder: Path, before: str, after: str = "") -> None:
     Args:
         before: what their names begin with; `after` is what they end with.
     """
-    with suppress(OSError):
-        for path in folder.iterdir():
-            is_draft = path.name.startswith(before) and path.name.endswith(after)
-            if is_draft and time.time() - path.lstat().st_mtime > LEFT:
-                path.unlink(missing_ok=True)
+    for path in folder.glob(f"{escape(before)}*{escape(after)}"):
+        with suppress(OSError):
+            if time.time() - path.lstat().st_mtime > LEFT:
+                path.unlink()
